@@ -1,0 +1,32 @@
+/**
+ * INI text to typed, frozen settings, every problem reported at once.
+ *
+ *     const document = parseIni(text, "myapp.ini");
+ *     const section = resolveSection(document, "app:main", process.env);
+ *     const settings = parseConfig(section.values, { cache: { ttl: timespan } });
+ *
+ * Pure: reads no file (but for the `file`, `unixUser` and `unixGroup` parsers) and prints nothing.
+ */
+export { didYouMean, nearest } from "./nearest.ts";
+export { expand } from "./expand.ts";
+export { parseIni } from "./ini.ts";
+export { masked, maskSecret } from "./mask.ts";
+export { keysOf, parseConfig, unknownKeys } from "./parse-config.ts";
+export { ConfigurationError, formatProblem } from "./problem.ts";
+export { resolveSection } from "./section.ts";
+export { documentationOf, optionalSetting, requiredSetting, setting } from "./setting.ts";
+export { defaultFromEnv, dictOf, fallback, optional, tupleOf } from "./parsers/combined.ts";
+export { endpoint, formatEndpoint } from "./parsers/endpoint.ts";
+export { byteSize, float, integer, integerBase, percent } from "./parsers/number.ts";
+export { file, unixGroup, unixUser } from "./parsers/system.ts";
+export { base64, boolean, oneOf, string } from "./parsers/text.ts";
+export { timespan, timespanOrInfinite, timespanOrSeconds } from "./parsers/timespan.ts";
+
+export type { Environment, Expansion } from "./expand.ts";
+export type { IniDocument, IniEntry, IniSection } from "./ini.ts";
+export type { KnownKey, ParseConfigOptions } from "./parse-config.ts";
+export type { Problem } from "./problem.ts";
+export type { ResolvedSection } from "./section.ts";
+export type { Documentation } from "./setting.ts";
+export type { Endpoint } from "./parsers/endpoint.ts";
+export type { Parsed, Parser, Reader, Spec } from "./spec.ts";

@@ -1,0 +1,46 @@
+import { spawnSync } from "node:child_process";
+import { openSync, readFileSync } from "node:fs";
+import type { Parser } from "../spec.ts";
+
+/** A file, opened at once; gives its descriptor, which the caller closes. `flags` as for `fs.open`, default `r`. */
+export function file(flags = "r"): Parser<number> {
+  return (text) => {
+    try {
+      return openSync(text, flags);
+    } catch (error) {
+      throw new Error(`could not open the file: ${(error as Error).message}`, { cause: error });
+    }
+  };
+}
+
+/** A user's name or number; gives the user id. */
+export const unixUser: Parser<number> = (text) => lookUp(text.trim(), "user", "/etc/passwd", ["id", "-u"]);
+
+/** A group's name or number; gives the group id. */
+export const unixGroup: Parser<number> = (text) => lookUp(text.trim(), "group", "/etc/group", ["getent", "group"]);
+
+/** The file first; then the system's own tool, which also knows LDAP and the like. */
+function lookUp(name: string, kind: string, path: string, tool: readonly [string, string]): number {
+  const id = fromFile(name, path) ?? (/^[A-Za-z_][\w.-]*\$?$/.test(name) ? fromTool(name, tool) : undefined);
+  if (id !== undefined) return id;
+  if (/^\d+$/.test(name)) return Number(name);
+  throw new Error(`expected the name or the number of a ${kind} of this machine`);
+}
+
+function fromFile(name: string, path: string): number | undefined {
+  let lines: string[];
+  try {
+    lines = readFileSync(path, "utf8").split("\n");
+  } catch {
+    return undefined;
+  }
+  const fields = lines.map((line) => line.split(":")).find(([first]) => first === name);
+  return fields?.[2] === undefined ? undefined : Number(fields[2]);
+}
+
+function fromTool(name: string, [command, argument]: readonly [string, string]): number | undefined {
+  const { status, stdout } = spawnSync(command, [argument, name], { encoding: "utf8", timeout: 5000 });
+  if (status !== 0) return undefined;
+  const id = /^(?:[^:]*:[^:]*:)?(\d+)/.exec(stdout)?.[1];
+  return id === undefined ? undefined : Number(id);
+}

@@ -1,0 +1,40 @@
+/** One thing that is wrong with a configuration, and where. */
+export interface Problem {
+  /** The full dotted key, or `''` where the problem is not with one key. */
+  readonly key: string;
+  /** What was expected, in words for the person who wrote the file. */
+  readonly message: string;
+  /** The text that was found; `undefined` where there was none. */
+  readonly value: string | undefined;
+  readonly file?: string;
+  /** 1-based. */
+  readonly line?: number;
+  readonly section?: string;
+}
+
+/** Everything that is wrong with a configuration, at once. */
+export class ConfigurationError extends Error {
+  override readonly name = "ConfigurationError";
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super(problems.map(formatProblem).join("\n"));
+    this.problems = problems;
+  }
+}
+
+/** `myapp.ini:4: [server:main] drain_time: expected …, found "soon"`. */
+export function formatProblem(problem: Problem): string {
+  const place = problem.file === undefined ? "" : `${problem.file}${problem.line === undefined ? "" : `:${problem.line}`}: `;
+  const section = problem.section === undefined ? "" : `[${problem.section}] `;
+  const key = problem.key === "" ? "" : `${problem.key}: `;
+  const found = problem.value === undefined ? "" : `, found ${quote(problem.value)}`;
+  return `${place}${section}${key}${problem.message}${found}`;
+}
+
+const longestQuote = 120;
+
+function quote(text: string): string {
+  const shown = text.length > longestQuote ? `${text.slice(0, longestQuote)}…` : text;
+  return JSON.stringify(shown);
+}

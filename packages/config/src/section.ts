@@ -1,0 +1,49 @@
+import { expand, type Environment } from "./expand.ts";
+import type { IniDocument, IniEntry, IniSection } from "./ini.ts";
+import { didYouMean } from "./nearest.ts";
+import { ConfigurationError, type Problem } from "./problem.ts";
+
+/** A section ready for use: `[DEFAULT]` inherited, references expanded. */
+export interface ResolvedSection {
+  readonly name: string;
+  /** Values by key; the keys of `[DEFAULT]` come first. */
+  readonly values: Readonly<Record<string, string>>;
+  /** Adds file, line and section to problems that know only their key. */
+  locate(problems: readonly Problem[]): Problem[];
+}
+
+const defaultSection = "DEFAULT";
+
+/**
+ * The values of one section, over those of `[DEFAULT]`, with references to the environment expanded.
+ *
+ * @throws {ConfigurationError} when the section is missing, or with every reference that is not set
+ */
+export function resolveSection(document: IniDocument, name: string, env: Environment): ResolvedSection {
+  const section = document.sections.get(name);
+  if (section === undefined || name === defaultSection) throw missing(document, name);
+  const entries = new Map<string, IniEntry>([...(document.sections.get(defaultSection)?.entries ?? []), ...section.entries]);
+  const problems: Problem[] = [];
+  const values = Object.fromEntries(
+    [...entries.values()].map((entry) => {
+      const expansion = expand(entry.value, env);
+      for (const message of expansion.problems) problems.push({ key: entry.key, message, value: entry.value });
+      return [entry.key, expansion.text];
+    }),
+  );
+  const locate = (found: readonly Problem[]): Problem[] => found.map((problem) => located(problem, document, section, entries));
+  if (problems.length > 0) throw new ConfigurationError(locate(problems));
+  return { name, values: Object.freeze(values), locate };
+}
+
+function located(problem: Problem, document: IniDocument, section: IniSection, entries: ReadonlyMap<string, IniEntry>): Problem {
+  const line = entries.get(problem.key)?.line ?? section.line;
+  return { ...problem, file: document.file, line, section: section.name };
+}
+
+function missing(document: IniDocument, name: string): ConfigurationError {
+  const names = [...document.sections.keys()].filter((known) => known !== defaultSection);
+  const known = names.length === 0 ? "the file has no sections" : `the file has ${names.map((each) => `[${each}]`).join(", ")}`;
+  const message = `the section [${name}] is missing; ${known}${didYouMean(name, names)}`;
+  return new ConfigurationError([{ key: "", message, value: undefined, file: document.file }]);
+}

@@ -1,0 +1,71 @@
+import type { Environment } from "./expand.ts";
+import type { Problem } from "./problem.ts";
+
+/** Turns the text of one value into what it means; throws an `Error` that says what was expected. */
+export type Parser<T> = (text: string) => T;
+
+/** What a parse reads from and reports to. */
+export interface Source {
+  readonly raw: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
+  readonly problems: Problem[];
+}
+
+/** Marks a value that is not there; becomes a problem unless something gives it a default. */
+export const absent: unique symbol = Symbol("absent");
+export const read: unique symbol = Symbol("read");
+export const covers: unique symbol = Symbol("covers");
+
+/** A parser that looks at more than the text of its own key: a default, a dictionary, the environment. */
+export interface Reader<T> {
+  readonly [read]: (source: Source, key: string) => T | typeof absent;
+  /** Whether a key below `key` belongs to this reader. */
+  readonly [covers]?: (key: string, candidate: string) => boolean;
+}
+
+/** A parser, a reader, or an object of specs whose keys join with dots. */
+// oxlint-disable-next-line typescript/no-explicit-any -- any parser at all; its result type is inferred by `Parsed`
+export type Spec = Parser<any> | Reader<any> | { readonly [key: string]: Spec };
+
+/** The type a spec parses to. */
+export type Parsed<S> =
+  S extends Reader<infer T> ? T : S extends Parser<infer T> ? T : { readonly [K in keyof S]: Parsed<S[K]> };
+
+export function isReader(spec: Spec): spec is Reader<unknown> {
+  return typeof spec === "object" && read in spec;
+}
+
+/** Reads one spec at one key. Problems go to the source; a failed value reads as `undefined`. */
+export function readSpec(source: Source, key: string, spec: Spec): unknown {
+  if (typeof spec === "function") return readText(source, key, spec);
+  if (isReader(spec)) return spec[read](source, key);
+  const entries = Object.entries(spec).map(([name, inner]) => {
+    if (name.includes(".")) throw new TypeError(`a spec's key may not contain a dot, nest it instead: "${name}"`);
+    return [name, orProblem(source, joinKey(key, name), inner)];
+  });
+  return Object.freeze(Object.fromEntries(entries));
+}
+
+/** As `readSpec`, with a problem for a value that is absent. */
+export function orProblem(source: Source, key: string, spec: Spec): unknown {
+  const value = readSpec(source, key, spec);
+  if (value !== absent) return value;
+  const message = source.raw[key] === undefined ? "a value is required, but the key is missing" : "a value is required, but it is empty";
+  source.problems.push({ key, message, value: undefined });
+  return undefined;
+}
+
+function readText(source: Source, key: string, parser: Parser<unknown>): unknown {
+  const text = source.raw[key];
+  if (text === undefined || text === "") return absent;
+  try {
+    return parser(text);
+  } catch (error) {
+    source.problems.push({ key, message: error instanceof Error ? error.message : String(error), value: text });
+    return undefined;
+  }
+}
+
+export function joinKey(prefix: string, name: string): string {
+  return prefix === "" ? name : `${prefix}.${name}`;
+}

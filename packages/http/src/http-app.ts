@@ -1,0 +1,107 @@
+import { createServer, type RequestListener, type Server } from "node:http";
+import { listenError, type Listener } from "@tsserve/listener";
+import { formatEndpoint } from "@tsserve/config";
+import type { Route } from "@tsserve/server";
+import type { FastifyInstance, FastifyListenOptions } from "fastify";
+import type { Logger } from "pino";
+import { limitBody } from "./body-limit.ts";
+import { fastifyRoutes } from "./fastify-hooks.ts";
+import { fetchListener, type FetchApp } from "./fetch-app.ts";
+import type { HttpSettings } from "./settings.ts";
+
+/** What the server does with an app, whichever kind it is. */
+export interface HttpApp {
+  /** The server that parses requests; it does not listen yet. */
+  readonly server: Server;
+  /** Whether the app answers `GET /health` itself. */
+  readonly ownsHealth: boolean;
+  readonly routes: readonly Route[];
+  /** Makes `server` listen in the place of the first listener. */
+  listen(listener: Listener): Promise<void>;
+  /** Runs the app's own closing hooks; nothing is served any more. */
+  close(): Promise<void>;
+}
+
+/** An app for `tsserve/http`: a Fastify instance, a Node request listener, or `{ fetch }`. */
+export type HttpAppInput = FastifyInstance | RequestListener | FetchApp;
+
+/**
+ * Tells what kind of app it is, and readies it.
+ *
+ * @throws {TypeError} when it is none that this server can run
+ */
+export async function openApp(app: unknown, settings: HttpSettings, log: Logger): Promise<HttpApp> {
+  if (isFastify(app)) return openFastify(app);
+  if (typeof app === "function") return plainApp(limitBody(app as RequestListener, settings.clientMaxBytes), expressRoutes(app));
+  if (isFetchApp(app)) return plainApp(limitBody(fetchListener(app, log), settings.clientMaxBytes), honoRoutes(app));
+  throw new TypeError(`the app factory gave ${describe(app)}; tsserve/http serves a Fastify instance, a function (request, response), or an object with fetch(request)`);
+}
+
+function isFastify(app: unknown): app is FastifyInstance {
+  return typeof app === "object" && app !== null && "ready" in app && "routing" in app && "server" in app && "addHook" in app;
+}
+
+function isFetchApp(app: unknown): app is FetchApp {
+  return typeof app === "object" && app !== null && typeof (app as { fetch?: unknown }).fetch === "function";
+}
+
+async function openFastify(app: FastifyInstance): Promise<HttpApp> {
+  if ("http2" in app.initialConfig && app.initialConfig.http2 === true) {
+    throw new TypeError("the Fastify instance is made with http2: true; tsserve/http serves HTTP/1.1 (let the balancer in front speak HTTP/2)");
+  }
+  await app.ready();
+  return {
+    server: app.server as Server,
+    ownsHealth: app.hasRoute({ method: "GET", url: "/health" }),
+    routes: fastifyRoutes(app),
+    // Fastify's own `listen` also runs its onListen hooks. It gets addresses only, never "localhost",
+    // for which it would open a second server that nobody could drain.
+    listen: async (listener) => {
+      const options = (await listener.listenOptions()) as FastifyListenOptions;
+      try {
+        await app.listen({ ...options, listenTextResolver: (address) => `fastify is ready at ${address}` });
+      } catch (error) {
+        throw listenError(error as Error, formatEndpoint(listener.endpoint));
+      }
+    },
+    close: () => app.close(),
+  };
+}
+
+function plainApp(handle: RequestListener, routes: readonly Route[]): HttpApp {
+  const server = createServer(handle);
+  return {
+    server,
+    ownsHealth: routes.some(({ method, path }) => path === "/health" && (method === "GET" || method === "ALL")),
+    routes,
+    listen: (listener) => listener.listen(server),
+    close: () => Promise.resolve(),
+  };
+}
+
+interface ExpressLayer {
+  readonly route?: { readonly path?: unknown; readonly methods?: Readonly<Record<string, boolean>> };
+}
+
+/** The routes that an Express app (4: `_router`, 5: `router`) has at its top. */
+function expressRoutes(app: object): Route[] {
+  const { router, _router } = app as { router?: { stack?: ExpressLayer[] }; _router?: { stack?: ExpressLayer[] } };
+  const stack = _router?.stack ?? router?.stack ?? [];
+  return stack.flatMap(({ route }) =>
+    Object.keys(route?.methods ?? {}).map((method) => ({ method: method === "_all" ? "ALL" : method.toUpperCase(), path: String(route?.path) })),
+  );
+}
+
+/** Hono lists its routes; middleware counts as a route for all methods there. */
+function honoRoutes(app: object): Route[] {
+  const { routes } = app as { routes?: unknown };
+  if (!Array.isArray(routes)) return [];
+  return (routes as { method?: unknown; path?: unknown }[]).map(({ method, path }) => ({ method: String(method), path: String(path) }));
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return `${value} (does it return the app?)`;
+  if (typeof value !== "object") return `a ${typeof value}`;
+  const keys = Object.keys(value).slice(0, 5);
+  return keys.length === 0 ? "an object" : `an object with ${keys.join(", ")}`;
+}

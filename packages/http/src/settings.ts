@@ -1,0 +1,69 @@
+import { boolean, byteSize, integer, optionalSetting, parseConfig, setting, string, timespanOrSeconds, tupleOf, ConfigurationError, type Parser, type Reader } from "@tsserve/config";
+import { proxyPattern } from "./trusted-proxies.ts";
+
+type HttpSettingsSpec = {
+  readonly keepalive_timeout: Reader<number>;
+  readonly header_timeout: Reader<number>;
+  readonly request_timeout: Reader<number>;
+  readonly client_max_size: Reader<number>;
+  readonly max_concurrency: Reader<number>;
+  readonly handler: Reader<string | undefined>;
+  readonly health: Reader<boolean>;
+  readonly access_log: Reader<boolean>;
+  readonly trust_proxy: Reader<readonly string[] | undefined>;
+};
+
+/** The keys of `[server:…]` that `tsserve/http` has, beside those of every server. */
+export const settings: HttpSettingsSpec = {
+  keepalive_timeout: setting(positive(timespanOrSeconds), "75 seconds", "How long a connection may idle between requests. Keep it above your balancer's own idle timeout (ALB 60 s, nginx 75 s), or the balancer meets connections that are just being closed."),
+  header_timeout: setting(positive(timespanOrSeconds), "30 seconds", "How long a client may take to send the head of a request; then it gets a 408."),
+  request_timeout: setting(positive(timespanOrSeconds), "120 seconds", "How long a client may take to send a whole request, head and body; then it gets a 408. At least `header_timeout`."),
+  client_max_size: setting(positive(byteSize), "1M", "The largest request body, in bytes or as 512K, 10M; a larger one gets a 413. A Fastify app that is not made with `context.fastifyOptions` keeps its own `bodyLimit`."),
+  max_concurrency: setting(positive(integer), "10000", "Connections served at once. More wait, unread, until one ends; connections that idle give way to them."),
+  handler: optionalSetting(string, "A module that wraps or replaces the request handling: `MODULE[:NAME]`, NAME `makeHandler` by default, called with the app's request listener and the server's context; returns a request listener."),
+  health: setting(boolean, "true", "Answer `GET /health` for the app, unless a Fastify, Express or Hono app has such a route itself."),
+  access_log: setting(boolean, "true", "Log a line for each request: id, method, route, status, duration, client."),
+  trust_proxy: optionalSetting(tupleOf(proxyPattern), "The proxies whose `X-Forwarded-For` is believed: addresses, networks such as 10.0.0.0/8, `loopback`, `linklocal`, `uniquelocal`, or `unix` for clients of a unix socket."),
+};
+
+export interface HttpSettings {
+  readonly keepAliveTimeoutMs: number;
+  readonly headerTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly clientMaxBytes: number;
+  readonly maxConcurrency: number;
+  readonly handler: string | undefined;
+  readonly health: boolean;
+  readonly accessLog: boolean;
+  readonly trustedProxies: readonly string[];
+}
+
+/** @throws {ConfigurationError} */
+export function httpSettings(raw: Readonly<Record<string, string>>): HttpSettings {
+  const parsed = parseConfig(raw, settings);
+  if (parsed.header_timeout > parsed.request_timeout) {
+    // Node would quietly swap the two.
+    const message = `expected at most request_timeout (${parsed.request_timeout} ms), since the head is a part of the request`;
+    throw new ConfigurationError([{ key: "header_timeout", message, value: raw["header_timeout"] }]);
+  }
+  return {
+    keepAliveTimeoutMs: parsed.keepalive_timeout,
+    headerTimeoutMs: parsed.header_timeout,
+    requestTimeoutMs: parsed.request_timeout,
+    clientMaxBytes: parsed.client_max_size,
+    maxConcurrency: parsed.max_concurrency,
+    handler: parsed.handler,
+    health: parsed.health,
+    accessLog: parsed.access_log,
+    trustedProxies: parsed.trust_proxy ?? [],
+  };
+}
+
+/** 0 would mean "no limit" to Node: nobody wants that of a public server, and who does can say "1 day". */
+function positive(parser: Parser<number>): Parser<number> {
+  return (text) => {
+    const value = parser(text);
+    if (value <= 0) throw new Error("expected more than 0");
+    return value;
+  };
+}

@@ -1,0 +1,50 @@
+import { lookup } from "node:dns/promises";
+import { networkInterfaces } from "node:os";
+import { formatEndpoint, type Endpoint } from "@tsserve/config";
+import { listenError } from "./listen-error.ts";
+import { backlog, makeListener, type Listener } from "./listener.ts";
+import { clearStaleSocket } from "./unix-socket.ts";
+
+/**
+ * The listeners of one endpoint; nothing is bound until they are used. A host name that stands for
+ * several addresses, as `localhost` does, gives one listener each, so that neither an IPv4 nor an
+ * IPv6 client is refused.
+ *
+ * @throws {ListenError} when the host name is not known
+ */
+export async function boundListeners(endpoint: Endpoint): Promise<Listener[]> {
+  if ("path" in endpoint) {
+    return [makeListener(endpoint, false, () => clearStaleSocket(endpoint.path).then(() => ({ path: endpoint.path, backlog })))];
+  }
+  const addresses = await addressesOf(endpoint.host, formatEndpoint(endpoint));
+  // The kernel chooses port 0's number for each socket anew: two addresses would get two ports.
+  const used = endpoint.port === 0 ? addresses.slice(0, 1) : addresses;
+  return used.map((host) => {
+    const options = { port: endpoint.port, backlog, ...(host === "" ? {} : { host }) };
+    return makeListener({ host, port: endpoint.port }, false, () => Promise.resolve(options));
+  });
+}
+
+async function addressesOf(host: string, place: string): Promise<string[]> {
+  if (host === "") return [""];
+  try {
+    const found = await lookup(host, { all: true });
+    const addresses = [...new Set(found.map(({ address }) => address))];
+    return host === "localhost" ? addresses.filter(canBind).sort(ipv4First) : addresses;
+  } catch (error) {
+    throw listenError(error as Error, place);
+  }
+}
+
+function ipv4First(a: string, b: string): number {
+  return Number(a.includes(":")) - Number(b.includes(":"));
+}
+
+/** Machines without IPv6 often still name `::1` in /etc/hosts. */
+function canBind(address: string): boolean {
+  return !address.includes(":") || hasIpv6Loopback();
+}
+
+function hasIpv6Loopback(): boolean {
+  return Object.values(networkInterfaces()).some((each) => each?.some(({ family }) => family === "IPv6") ?? false);
+}

@@ -1,0 +1,15 @@
+/**
+ * Where connections arrive: sockets bound here, or inherited from a master, and the contract by
+ * which a master passes them on (Einhorn's).
+ *
+ *     const [listener] = await boundListeners({ host: "localhost", port: 9090 });
+ *     await listener.listen(netServer);
+ */
+export { boundListeners } from "./bound.ts";
+export { acknowledge, readEinhornWorker } from "./einhorn.ts";
+export { inheritedListener } from "./inherited.ts";
+export { ListenError, listenError } from "./listen-error.ts";
+export { stopAccepting } from "./stop-accepting.ts";
+
+export type { EinhornWorker, ProcessIdentity } from "./einhorn.ts";
+export type { Listener } from "./listener.ts";

@@ -1,0 +1,33 @@
+/** A place where connections can't arrive, in words. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+  /** The system's code, such as `EADDRINUSE`. */
+  readonly code: string | undefined;
+
+  constructor(message: string, code?: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EADDRINUSE: "the address is already in use by another process",
+  EACCES: "permission denied (ports below 1024 and some folders need more rights)",
+  EADDRNOTAVAIL: "the address does not belong to this machine",
+  EAFNOSUPPORT: "this machine has no such address family",
+  ENOTFOUND: "the host name is not known",
+  EAI_AGAIN: "the host name could not be looked up",
+  ENOENT: "the folder does not exist",
+  ENAMETOOLONG: "the path is too long for a unix socket",
+  EINVAL: "the address is not valid for this kind of socket (a unix socket's path has at most 107 bytes)",
+  EBADF: "the descriptor is not open",
+  ENOTSOCK: "the descriptor is not a socket",
+};
+
+/** Turns a system's refusal into a sentence: place, reason, code. */
+export function listenError(error: Error, place: string): ListenError {
+  if (error instanceof ListenError) return error;
+  const code = (error as NodeJS.ErrnoException).code;
+  const reason = (code === undefined ? undefined : reasons[code]) ?? error.message;
+  return new ListenError(`cannot listen on ${place}: ${reason}${code === undefined ? "" : ` (${code})`}`, code, error);
+}

@@ -1,0 +1,24 @@
+/**
+ * What a server is (`Server`, `ServerFactory`), what an app is handed (`AppContext`), and how the
+ * two are run from start to exit (`runLifecycle`): steps that start in order and stop in reverse,
+ * one place where every cause of a stop meets, one deadline, and typed events that logging is one
+ * consumer of.
+ */
+export { ActiveRequests } from "./active-requests.ts";
+export { Causes } from "./causes.ts";
+export { systemClock, wait } from "./clock.ts";
+export { exitCodes, signalExitCode } from "./exit-codes.ts";
+export { Health, parseProbe, probeNumbers } from "./health.ts";
+export { runLifecycle } from "./lifecycle.ts";
+export { commonSettings, lifecycleSettings } from "./settings.ts";
+export { makeServerState, SERVER_STATE } from "./state.ts";
+
+export type { ActiveRequest, RequestDescription } from "./active-requests.ts";
+export type { AppConfig, AppContext, AppFactory, PoolFigures } from "./app.ts";
+export type { Clock } from "./clock.ts";
+export type { Cause, Emit, LifecycleEvent } from "./events.ts";
+export type { HealthCheck, HealthStatus, Probe } from "./health.ts";
+export type { Lifecycle, Step } from "./lifecycle.ts";
+export type { Route, Server, ServerConfig, ServerContext, ServerFactory, ServerModuleExtras } from "./server.ts";
+export type { LifecycleSettings } from "./settings.ts";
+export type { MutableServerState, Phase, ServerState } from "./state.ts";

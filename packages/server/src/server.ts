@@ -1,0 +1,62 @@
+import type { Listener } from "@tsserve/listener";
+import type { Spec } from "@tsserve/config";
+import type { Logger } from "pino";
+import type { ActiveRequests } from "./active-requests.ts";
+import type { Health } from "./health.ts";
+import type { ServerState } from "./state.ts";
+
+/** A running server, as the lifecycle sees it. */
+export interface Server {
+  /** Resolves when connections are accepted; rejects when they can't be. */
+  start(): Promise<void>;
+  /** The stop signal came: keep serving, begin to move clients away. */
+  drain(): void;
+  /**
+   * No new connections from now on. Resolves when nothing is in progress any more, or soon after the
+   * deadline with the number of requests that were cut.
+   */
+  stop(deadline: AbortSignal): Promise<{ cut: number }>;
+  stats(): { openConnections: number; activeRequests: number };
+  /** Where the server really listens, known once it has started: `http://127.0.0.1:9090`. */
+  addresses?(): readonly string[];
+  /** What the server answers to, for `tsserve routes`. */
+  routes?(): Promise<readonly Route[]>;
+  /** Resolves, or rejects with the reason, when the server ends without being asked to. */
+  readonly ended?: Promise<void>;
+}
+
+/** One line of `tsserve routes`. */
+export interface Route {
+  readonly method: string;
+  readonly path: string;
+}
+
+/** What is handed to a server factory besides its options, its listeners and its app. */
+export interface ServerContext {
+  readonly log: Logger;
+  /** A logger of another name, such as `tsserve.access`, that `levels.NAME` of the INI file can turn down by itself. */
+  logger(name: string): Logger;
+  readonly state: ServerState;
+  readonly health: Health;
+  /** Where a server enters each request while it lasts; logs, stack dumps and metrics read it. */
+  readonly requests: ActiveRequests;
+  /** Loads `MODULE[:NAME]` as a factory is loaded: from the INI file's folder, with the same errors. */
+  loadFunction(written: string, defaultName: string): Promise<(...args: never[]) => unknown>;
+}
+
+/** The options of a `[server:…]` section, by key. */
+export type ServerConfig = Readonly<Record<string, string>>;
+
+/** Builds a server. Binds nothing yet: that is what `Server.start` is for. */
+export type ServerFactory<App = unknown> = (config: ServerConfig, listeners: readonly Listener[], app: App, context: ServerContext) => Server | Promise<Server>;
+
+/** What a module with a server factory may export beside it. */
+export interface ServerModuleExtras {
+  /** The keys the factory knows, beside those that every server has. With it, unknown keys are errors, and the docs list the known ones. */
+  readonly settings?: Spec;
+  /** Checks what no single key shows, before anything runs. @throws {ConfigurationError} */
+  readonly parseSettings?: (config: ServerConfig) => unknown;
+  /** What `context.fastifyOptions` gives to the app. */
+  readonly fastifyOptions?: (config: ServerConfig, log: Logger) => object;
+}
+

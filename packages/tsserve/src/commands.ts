@@ -1,0 +1,65 @@
+import type { Host } from "./host.ts";
+import type { OptionName, OptionValues } from "./options.ts";
+
+/** One command: what it takes, and where it is. Its module is loaded only when it runs. */
+export interface Command {
+  readonly usage: string;
+  readonly summary: string;
+  readonly options: readonly OptionName[];
+  /** After so many positional arguments, the rest is not for the command to read. */
+  readonly ownPositionals?: number;
+  load(): Promise<CommandModule>;
+}
+
+export interface CommandModule {
+  /** Gives the exit code. */
+  run(host: Host, positionals: readonly string[], values: OptionValues): Promise<number>;
+}
+
+export type CommandName = "serve" | "check" | "routes" | "script" | "shell" | "healthcheck";
+
+const loading = ["app-name", "server-name", "env-file", "log-level", "log-format", "debug"] as const;
+
+export const commands: Readonly<Record<CommandName, Command>> = {
+  serve: {
+    usage: "tsserve [serve] CONFIG.ini [options]",
+    summary: "serve the app (the default command)",
+    options: ["app-name", "server-name", "bind", "reload", "debug", "log-level", "log-format", "env-file"],
+    load: () => import("./commands/serve.ts"),
+  },
+  check: {
+    usage: "tsserve check CONFIG.ini [options]",
+    summary: "load and validate everything, bind nothing; print the resolved settings, secrets masked",
+    options: loading,
+    load: () => import("./commands/check.ts"),
+  },
+  routes: {
+    usage: "tsserve routes CONFIG.ini [options]",
+    summary: "list what the server answers to",
+    options: loading,
+    load: () => import("./commands/routes.ts"),
+  },
+  script: {
+    usage: "tsserve script CONFIG.ini MODULE:FUNCTION [args…]",
+    summary: "run a one-off function with the app's configuration: fn(config, args)",
+    options: ["app-name", "env-file", "log-level", "log-format", "debug"],
+    ownPositionals: 2,
+    load: () => import("./commands/script.ts"),
+  },
+  shell: {
+    usage: "tsserve shell CONFIG.ini [options]",
+    summary: "a REPL with app, config and context",
+    options: loading,
+    load: () => import("./commands/shell.ts"),
+  },
+  healthcheck: {
+    usage: "tsserve healthcheck http ENDPOINT [options]",
+    summary: "ask a running server how it is; exit 0 when it is well",
+    options: ["probe", "timeout"],
+    load: () => import("./commands/healthcheck.ts"),
+  },
+};
+
+export function isCommand(name: string): name is CommandName {
+  return Object.hasOwn(commands, name);
+}

@@ -1,0 +1,40 @@
+import { documentationOf, keysOf, maskSecret, type Spec } from "@tsserve/config";
+import { commonSettings, type ServerModuleExtras } from "@tsserve/server";
+import type { Host } from "../host.ts";
+import { loadFunction } from "../load-function.ts";
+import { loggingSpec } from "../logging-settings.ts";
+import type { OptionValues } from "../options.ts";
+import type { Configuration } from "../read-configuration.ts";
+import { giveUp, withApplication } from "../with-application.ts";
+
+/** Loads and validates everything, binds nothing, and prints the settings as they will be. */
+export function run(host: Host, positionals: readonly string[], values: OptionValues): Promise<number> {
+  return withApplication(host, positionals, values, async (application, configuration) => {
+    const server = await application.makeServer(await application.makeApp(), []);
+    await Promise.race([server.stop(AbortSignal.timeout(1000)), giveUp()]);
+    host.print((await resolvedSettings(configuration)).join("\n"));
+  });
+}
+
+/** In the dialect of the file; what is not set stands as a comment. */
+async function resolvedSettings({ server, app, folder, logging }: Configuration): Promise<string[]> {
+  const { module } = await loadFunction(server.values["factory"] ?? "", "", folder, "makeServer");
+  const own = (module as ServerModuleExtras).settings as Readonly<Record<string, Spec>> | undefined;
+  const loggingValues = { level: logging.level, format: logging.format, ...(logging.redact.length === 0 ? {} : { redact: logging.redact.join(", ") }) };
+  return [
+    ...sectionLines(server.name, server.values, { ...commonSettings, ...own }),
+    "",
+    ...sectionLines(app.name, app.values, {}),
+    "",
+    ...sectionLines("logging", loggingValues, loggingSpec),
+  ];
+}
+
+function sectionLines(name: string, values: Readonly<Record<string, string>>, spec: Spec): string[] {
+  const set = Object.entries(values).map(([key, value]) => `${key} = ${maskSecret(key, value).replaceAll("\n", "\n    ")}`);
+  const defaults = [...keysOf(spec)].flatMap(({ name: key, spec: leaf }) => {
+    const text = documentationOf(leaf)?.defaultText;
+    return text === undefined || Object.hasOwn(values, key) ? [] : [`; ${key} = ${text}`];
+  });
+  return [`[${name}]`, ...set, ...defaults];
+}

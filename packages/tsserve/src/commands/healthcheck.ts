@@ -1,0 +1,50 @@
+import { request } from "node:http";
+import { endpoint, formatEndpoint, timespanOrSeconds, type Endpoint, type Parser } from "@tsserve/config";
+import { exitCodes, parseProbe, type Probe } from "@tsserve/server";
+import type { Host } from "../host.ts";
+import { UsageError, type OptionValues } from "../options.ts";
+
+const defaultTimeoutMs = 1000;
+/** More of an answer than this is not worth reading. */
+const longestAnswer = 1000;
+
+/** Asks a running server how it is: prints `OK!`, or the reason why not. */
+export async function run(host: Host, [kind, where, ...rest]: readonly string[], values: OptionValues): Promise<number> {
+  if (kind !== "http" || where === undefined || rest.length > 0) throw new UsageError("expected tsserve healthcheck http ENDPOINT");
+  const target = read("ENDPOINT", where, endpoint);
+  const probe = parseProbe(values.probe ?? "readiness");
+  if (probe === undefined) throw new UsageError(`--probe: expected readiness, liveness or startup, found "${values.probe}"`);
+  const timeoutMs = values.timeout === undefined ? defaultTimeoutMs : read("--timeout", values.timeout, timespanOrSeconds);
+  try {
+    await askHttp(target, probe, timeoutMs);
+    host.print("OK!");
+    return exitCodes.stopped;
+  } catch (error) {
+    host.printError(`${formatEndpoint(target)}: ${(error as Error).message}`);
+    return 1;
+  }
+}
+
+function read<T>(name: string, text: string, parser: Parser<T>): T {
+  try {
+    return parser(text);
+  } catch (error) {
+    throw new UsageError(`${name}: ${(error as Error).message}, found "${text}"`);
+  }
+}
+
+async function askHttp(target: Endpoint, probe: Probe, timeoutMs: number): Promise<void> {
+  const where = "path" in target ? { socketPath: target.path } : { host: target.host === "" ? "localhost" : target.host, port: target.port };
+  const { status, body } = await new Promise<{ status: number; body: string }>((resolve, reject) => {
+    const asked = request({ ...where, path: `/health?type=${probe}`, agent: false, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => (text = (text + chunk).slice(0, longestAnswer)));
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, body: text }));
+      response.on("error", reject);
+    });
+    asked.on("error", (error) => reject(error.name === "AbortError" || error.name === "TimeoutError" ? new Error(`no answer within ${timeoutMs} ms`) : error));
+    asked.end();
+  });
+  if (status !== 200) throw new Error(`the ${probe} probe got ${status} ${body.trim()}`);
+}

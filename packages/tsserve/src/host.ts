@@ -1,0 +1,19 @@
+import type { Causes } from "@tsserve/server";
+
+/** What lies outside the process, handed in: only `bin.ts` touches the real ones. */
+export interface Host {
+  readonly args: readonly string[];
+  readonly env: Record<string, string | undefined>;
+  readonly cwd: string;
+  readonly pid: number;
+  readonly ppid: number;
+  readonly hostname: string;
+  readonly stdoutIsTerminal: boolean;
+  /** Every reason to stop, from the first instant of the process on. */
+  readonly causes: Causes;
+  print(text: string): void;
+  printError(text: string): void;
+  /** Ends the process at once. */
+  exit(code: number): void;
+  onSignal(signal: NodeJS.Signals, listener: () => void): void;
+}

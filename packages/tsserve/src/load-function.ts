@@ -1,0 +1,75 @@
+import { didYouMean } from "@tsserve/config";
+import { FactoryError, stackOf } from "./factory-error.ts";
+import { locateSyntaxError } from "./locate-syntax-error.ts";
+import { resolveModule } from "./resolve-module.ts";
+import { supportTypeScript } from "./typescript-loader.ts";
+
+export interface LoadedFunction {
+  // oxlint-disable-next-line typescript/no-explicit-any -- whatever the user's function takes
+  readonly call: (...args: any[]) => unknown;
+  /** Everything that its module exports. */
+  readonly module: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Loads what `MODULE[:NAME]` names.
+ *
+ * @param place where it is written, for messages: `myapp.ini:3: [app:main] factory`
+ * @param folder the folder of the INI file
+ * @param defaultName the export to take when no NAME is written; then the default export
+ * @throws {FactoryError} module not found, module threw, name not exported, not a function: each in its own words
+ */
+export async function loadFunction(written: string, place: string, folder: string, defaultName?: string): Promise<LoadedFunction> {
+  const { specifier, name } = parseWritten(written, place);
+  const module = await importModule(specifier, place, folder);
+  const wanted = name ?? defaultName;
+  if (wanted === undefined) throw new FactoryError(`${place}: expected MODULE:FUNCTION, found "${written}"`);
+  const value = exported(module, wanted) ?? (name === undefined ? module["default"] : undefined);
+  if (value === undefined) throw notExported(module, wanted, `${place}: ${specifier}`);
+  if (typeof value !== "function") throw new FactoryError(`${place}: "${wanted}" of ${specifier} is ${typeName(value)}, expected a function`);
+  return { call: value as LoadedFunction["call"], module };
+}
+
+function parseWritten(written: string, place: string): { specifier: string; name: string | undefined } {
+  const match = /^(.+?)(?::([^:/]*))?$/.exec(written.trim());
+  const [, specifier, name] = match ?? [];
+  if (specifier === undefined || (name !== undefined && !/^[A-Za-z_$][\w$]*$/.test(name))) {
+    throw new FactoryError(`${place}: expected MODULE or MODULE:NAME, such as ./app.js:makeApp, found "${written}"`);
+  }
+  return { specifier, name };
+}
+
+async function importModule(specifier: string, place: string, folder: string): Promise<Record<string, unknown>> {
+  let url: string;
+  try {
+    url = resolveModule(specifier, folder);
+  } catch (error) {
+    if (error instanceof FactoryError) throw new FactoryError(`${place}: ${error.message}`);
+    throw error;
+  }
+  await supportTypeScript(url);
+  try {
+    return (await import(url)) as Record<string, unknown>;
+  } catch (error) {
+    const where = locateSyntaxError(error, url);
+    throw new FactoryError(`${place}: ${specifier} threw while it was loaded:\n${where ?? stackOf(error)}`, error);
+  }
+}
+
+/** A CommonJS module's exports may all be on its default. */
+function exported(module: Readonly<Record<string, unknown>>, name: string): unknown {
+  if (Object.hasOwn(module, name)) return module[name];
+  const inner: unknown = module["default"];
+  if (typeof inner !== "object" || inner === null || !Object.hasOwn(inner, name)) return undefined;
+  return (inner as Record<string, unknown>)[name];
+}
+
+function notExported(module: Readonly<Record<string, unknown>>, name: string, place: string): FactoryError {
+  const names = Object.keys(module);
+  const has = names.length === 0 ? "nothing" : names.join(", ");
+  return new FactoryError(`${place} does not export "${name}"${didYouMean(name, names)}; it exports ${has}`);
+}
+
+function typeName(value: unknown): string {
+  return value === null ? "null" : typeof value === "object" ? "an object" : `a ${typeof value}`;
+}

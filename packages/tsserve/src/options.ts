@@ -1,0 +1,105 @@
+import { parseArgs } from "node:util";
+import { didYouMean, endpoint, type Endpoint, type Environment } from "@tsserve/config";
+
+/** An option of the command line; the environment variable `TSSERVE_NAME` says the same. */
+export interface Option {
+  readonly type: "string" | "boolean";
+  /** What stands for the value in the help. */
+  readonly value?: string;
+  readonly help: string;
+  readonly multiple?: boolean;
+}
+
+export type OptionName = "app-name" | "server-name" | "bind" | "reload" | "debug" | "log-level" | "log-format" | "env-file" | "probe" | "timeout";
+
+/** All options there are; each command says which it takes. */
+export const options: Readonly<Record<OptionName, Option>> = {
+  "app-name": { type: "string", value: "NAME", help: "which [app:NAME] section to use (default main)" },
+  "server-name": { type: "string", value: "NAME", help: "which [server:NAME] section to use (default main)" },
+  bind: { type: "string", value: "ENDPOINT", help: "where to listen, may repeat (default localhost:9090); :9090, [::1]:9090, /run/app.sock", multiple: true },
+  reload: { type: "boolean", help: "restart when the source or the INI file changes; for development only" },
+  debug: { type: "boolean", help: "log level debug" },
+  "log-level": { type: "string", value: "LEVEL", help: "trace, debug, info, warn, error, fatal or silent (default info)" },
+  "log-format": { type: "string", value: "FORMAT", help: "json or pretty (default: pretty on a terminal)" },
+  "env-file": { type: "string", value: "FILE", help: "variables for $NAME in the INI file, and for the app; the real environment wins" },
+  probe: { type: "string", value: "PROBE", help: "readiness, liveness or startup (default readiness)" },
+  timeout: { type: "string", value: "TIMESPAN", help: "how long to wait for the answer (default 1 second)" },
+};
+
+/** What a user asked for on the command line or in the environment; the command line wins. */
+export type OptionValues = { readonly [K in OptionName]?: string | undefined } & { readonly binds: readonly string[] };
+
+/** The command line is wrong; the message says how. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+export interface ParsedArguments {
+  readonly positionals: readonly string[];
+  readonly values: OptionValues;
+  /** Whether `--help` or `--version` was among them. */
+  readonly help: boolean;
+  readonly version: boolean;
+}
+
+/**
+ * Reads the arguments of one command.
+ *
+ * @param known the options that the command takes
+ * @param ownPositionals after so many positional arguments, the rest is another program's, options and all
+ * @throws {UsageError}
+ */
+export function readArguments(args: readonly string[], known: readonly OptionName[], env: Environment, ownPositionals: number = Number.POSITIVE_INFINITY): ParsedArguments {
+  const spec = Object.fromEntries(known.map((name) => [name, { type: options[name].type, multiple: true }]));
+  const config = { ...spec, help: { type: "boolean", short: "h", multiple: true }, version: { type: "boolean", multiple: true } } as const;
+  const { tokens } = parseArgs({ args: [...args], options: config, strict: false, allowPositionals: true, tokens: true });
+  const given = new Map<string, string[]>();
+  const positionals: string[] = [];
+  for (const token of tokens) {
+    if (positionals.length >= ownPositionals) {
+      positionals.push(...args.slice(token.index));
+      break;
+    }
+    if (token.kind === "positional") positionals.push(token.value);
+    if (token.kind !== "option") continue;
+    const option: { type: string } | undefined = Object.hasOwn(config, token.name) ? config[token.name as "help"] : undefined;
+    if (option === undefined) throw unknownOption(token.rawName, known);
+    if (option.type === "string" && (token.value === undefined || token.value === "")) throw new UsageError(`${token.rawName} lacks its value`);
+    if (option.type === "boolean" && token.value !== undefined) throw new UsageError(`${token.rawName} takes no value, found "${token.value}"`);
+    given.set(token.name, [...(given.get(token.name) ?? []), token.value ?? "true"]);
+  }
+  const values = Object.fromEntries(known.map((name) => [name, given.get(name)?.at(-1) ?? fromEnvironment(name, env)]));
+  const binds = given.get("bind") ?? env["TSSERVE_BIND"]?.split(",").map((each) => each.trim()) ?? [];
+  return { positionals, values: { ...values, binds }, help: given.has("help"), version: given.has("version") };
+}
+
+function unknownOption(rawName: string, known: readonly OptionName[]): UsageError {
+  const guess = didYouMean(rawName, [...known, "help", "version"].map((name) => `--${name}`));
+  return new UsageError(`unknown option ${rawName}${guess}`);
+}
+
+function fromEnvironment(name: OptionName, env: Environment): string | undefined {
+  const variable = environmentName(name);
+  const value = env[variable];
+  if (value === undefined || value === "") return undefined;
+  if (options[name].type === "string") return value;
+  if (/^(true|1)$/i.test(value)) return "true";
+  if (/^(false|0)$/i.test(value)) return undefined;
+  throw new UsageError(`${variable}: expected true or false, found "${value}"`);
+}
+
+/** `TSSERVE_LOG_LEVEL` for `log-level`. */
+export function environmentName(name: OptionName): string {
+  return `TSSERVE_${name.toUpperCase().replaceAll("-", "_")}`;
+}
+
+/** @throws {UsageError} */
+export function readBinds(binds: readonly string[]): Endpoint[] {
+  return (binds.length === 0 ? ["localhost:9090"] : binds).map((text) => {
+    try {
+      return endpoint(text);
+    } catch (error) {
+      throw new UsageError(`--bind: ${(error as Error).message}, found "${text}"`);
+    }
+  });
+}

@@ -1,0 +1,77 @@
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, dirname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { didYouMean } from "@tsserve/config";
+import { FactoryError } from "./factory-error.ts";
+
+/**
+ * The URL of a module as an INI file names it: a path from the file's folder (`./app.js`), or a
+ * package or package subpath that is installed there (`my-app/server`).
+ *
+ * @param folder the folder of the INI file
+ * @throws {FactoryError} when there is no such module
+ */
+export function resolveModule(specifier: string, folder: string): string {
+  if (/^\.{0,2}\//.test(specifier)) return resolvePath(specifier, folder);
+  if (specifier === "tsserve/http") return new URL("./http.js", import.meta.url).href;
+  return resolvePackage(specifier, folder);
+}
+
+function resolvePath(specifier: string, folder: string): string {
+  const path = resolve(folder, specifier);
+  if (existsSync(path) && statSync(path).isFile()) return pathToFileURL(path).href;
+  throw new FactoryError(`module not found: ${path}${hint(path)}`);
+}
+
+/** A folder in place of a file, a wrong ending or a slip of the finger. */
+function hint(path: string): string {
+  if (!existsSync(dirname(path))) return ` (the folder ${dirname(path)} does not exist)`;
+  if (existsSync(path)) return " (it is a folder; name the file in it)";
+  const siblings = readdirSync(dirname(path)).filter((name) => /\.[cm]?[jt]s$/.test(name));
+  const stem = basename(path).replace(/\.[cm]?[jt]s$/, "");
+  const otherEnding = siblings.find((name) => name.replace(/\.[cm]?[jt]s$/, "") === stem);
+  return otherEnding === undefined ? didYouMean(basename(path), siblings) : `, did you mean "${otherEnding}"?`;
+}
+
+function resolvePackage(specifier: string, folder: string): string {
+  const require = createRequire(join(folder, "tsserve-resolves-from-here.js"));
+  try {
+    const found = require.resolve(specifier);
+    return found.startsWith("/") ? pathToFileURL(found).href : found;
+  } catch (error) {
+    const found = resolveForImport(specifier, require.resolve.paths(specifier) ?? []);
+    if (found !== undefined) return found;
+    const path = existsSync(resolve(folder, specifier)) ? `, did you mean "./${specifier}"?` : "";
+    const reason = (error as NodeJS.ErrnoException).code === "ERR_PACKAGE_PATH_NOT_EXPORTED" ? " (the package exports no such subpath)" : "";
+    throw new FactoryError(`module not found: "${specifier}" is not installed where ${folder} finds its packages${reason}${path}`);
+  }
+}
+
+/**
+ * Packages that can only be imported: `require.resolve` refuses them, and Node offers no `resolve` from
+ * another folder. Knows the `exports` map's strings, conditions and subpaths, not its patterns.
+ */
+function resolveForImport(specifier: string, roots: readonly string[]): string | undefined {
+  const [, name, rest] = /^((?:@[^/]+\/)?[^/]+)(\/.+)?$/.exec(specifier) ?? [];
+  const root = roots.map((each) => join(each, name ?? "")).find((each) => existsSync(join(each, "package.json")));
+  if (root === undefined) return undefined;
+  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { exports?: unknown };
+  const target = importTarget(manifest.exports, `.${rest ?? ""}`);
+  return target === undefined ? undefined : pathToFileURL(join(root, target)).href;
+}
+
+function importTarget(exports: unknown, subpath: string): string | undefined {
+  if (typeof exports === "string") return subpath === "." ? exports : undefined;
+  if (typeof exports !== "object" || exports === null) return undefined;
+  const hasSubpaths = Object.keys(exports).some((key) => key.startsWith("."));
+  if (hasSubpaths) return byCondition((exports as Record<string, unknown>)[subpath]);
+  return subpath === "." ? byCondition(exports) : undefined;
+}
+
+function byCondition(target: unknown): string | undefined {
+  if (typeof target === "string") return target;
+  if (typeof target !== "object" || target === null) return undefined;
+  const key = Object.keys(target).find((each) => each === "node" || each === "import" || each === "default");
+  return key === undefined ? undefined : byCondition((target as Record<string, unknown>)[key]);
+}

@@ -1,0 +1,136 @@
+// The watchdog thread. CommonJS, and only modules of Node: what it loads, every process pays for.
+/* oxlint-disable typescript/no-require-imports */
+const { writeSync, readFileSync } = require("node:fs") as typeof import("node:fs");
+const { dirname, resolve } = require("node:path") as typeof import("node:path");
+const { fileURLToPath } = require("node:url") as typeof import("node:url");
+const { Session } = require("node:inspector") as typeof import("node:inspector");
+const { SourceMap } = require("node:module") as typeof import("node:module");
+const { constants } = require("node:os") as typeof import("node:os");
+const { workerData, parentPort } = require("node:worker_threads") as typeof import("node:worker_threads");
+
+type WatchdogData = import("./shared.ts", { with: { "resolution-mode": "import" } }).WatchdogData;
+type CallFrame = import("node:inspector").Debugger.CallFrame;
+type Script = import("node:inspector").Debugger.ScriptParsedEventDataType;
+
+interface SignalHandle {
+  onsignal: () => void;
+  start(signum: number): number;
+  unref(): void;
+}
+
+const { shared, cells, format, pid, hostname } = workerData as WatchdogData;
+
+/** How long the main thread has to answer by itself. */
+const answerWithinMs = 100;
+/** How long to wait for a stack: native code can't be interrupted, the pause comes when it returns. */
+const pauseWithinMs = 30_000;
+
+const { internalBinding } = require("internal/test/binding") as { internalBinding(name: "signal_wrap"): { Signal: new () => SignalHandle } };
+const handle = new (internalBinding("signal_wrap").Signal)();
+handle.onsignal = () => {
+  // The main thread may well have been the first of the two to hear of it.
+  const heardAt = Atomics.load(shared, cells.heardAt);
+  const isRecent = Math.abs((Date.now() % 2 ** 31) - heardAt) < answerWithinMs;
+  if (!isRecent && Atomics.wait(shared, cells.heardAt, heardAt, answerWithinMs) === "timed-out") dump();
+};
+handle.start(constants.signals.SIGUSR1);
+Atomics.store(shared, cells.listening, 1);
+// A thread whose only handles are foreign ones would end.
+parentPort?.on("message", () => undefined);
+
+let dumping = false;
+
+function dump(): void {
+  if (dumping) return;
+  dumping = true;
+  // Counted before it is taken: the main thread must not answer as well once it is free.
+  Atomics.add(shared, cells.dumped, 1);
+  const session = new Session();
+  session.connectToMainThread();
+  const scripts = new Map<string, Script>();
+  session.on("Debugger.scriptParsed", ({ params }) => scripts.set(params.scriptId, params));
+  const heartbeat = setTimeout(() => log("SIGUSR1: the event loop is stuck in native code; its stack follows when that returns", []), 1000);
+  const giveUp = setTimeout(() => end("SIGUSR1: the event loop is stuck in native code that did not return", []), pauseWithinMs);
+
+  const end = (message: string, stack: readonly string[], requests?: unknown): void => {
+    clearTimeout(heartbeat);
+    clearTimeout(giveUp);
+    session.disconnect();
+    dumping = false;
+    log(message, stack, requests);
+  };
+
+  session.once("Debugger.paused", ({ params }) => {
+    const top = params.callFrames[0];
+    const expression = `globalThis[Symbol.for("tsserve.requests")]?.()`;
+    const finish = (requests: unknown): void => {
+      session.post("Debugger.resume");
+      const stack = params.callFrames.map((frame) => formatFrame(frame, scripts));
+      end("SIGUSR1: the event loop is stuck; this is where", stack, requests);
+    };
+    if (top === undefined) finish(undefined);
+    else {
+      session.post("Debugger.evaluateOnCallFrame", { callFrameId: top.callFrameId, expression, silent: true, returnByValue: true }, (error, result) => {
+        finish(error === null ? parse(result.result.value) : undefined);
+      });
+    }
+  });
+  session.post("Debugger.enable", () => session.post("Debugger.pause"));
+}
+
+function parse(text: unknown): unknown {
+  return typeof text === "string" ? (JSON.parse(text) as unknown) : undefined;
+}
+
+function formatFrame(frame: CallFrame, scripts: ReadonlyMap<string, Script>): string {
+  const script = scripts.get(frame.location.scriptId);
+  const name = frame.functionName === "" ? "<anonymous>" : frame.functionName;
+  const line = frame.location.lineNumber;
+  const column = frame.location.columnNumber ?? 0;
+  const url = frame.url === "" ? (script?.url ?? "<unknown>") : frame.url;
+  return `    at ${name} (${original(url, script, line, column) ?? `${plainPath(url)}:${line + 1}:${column + 1}`})`;
+}
+
+/** The place in the source that a compiled script was made from, where its source map can be read. */
+function original(url: string, script: Script | undefined, line: number, column: number): string | undefined {
+  if (!script?.sourceMapURL) return undefined;
+  try {
+    const map = new SourceMap(readSourceMap(script.sourceMapURL, plainPath(url)));
+    const entry = map.findEntry(line, column);
+    if (!("originalSource" in entry)) return undefined;
+    const source = plainPath(entry.originalSource);
+    return `${resolve(dirname(plainPath(url)), source)}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function readSourceMap(reference: string, scriptPath: string): ConstructorParameters<typeof SourceMap>[0] {
+  const inline = /^data:application\/json[^,]*?(;base64)?,(.*)$/s.exec(reference);
+  const text =
+    inline === null
+      ? readFileSync(resolve(dirname(scriptPath), plainPath(reference)), "utf8")
+      : inline[1] === undefined
+        ? decodeURIComponent(inline[2] ?? "")
+        : Buffer.from(inline[2] ?? "", "base64").toString("utf8");
+  return JSON.parse(text) as ConstructorParameters<typeof SourceMap>[0];
+}
+
+function plainPath(url: string): string {
+  return url.startsWith("file://") ? fileURLToPath(url) : url;
+}
+
+/** Writes the line itself: the main thread's logger is as stuck as the main thread. */
+function log(msg: string, stack: readonly string[], requests?: unknown): void {
+  const time = new Date().toISOString();
+  const text = stack.join("\n");
+  const line =
+    format === "json"
+      ? JSON.stringify({ level: "warn", time, pid, hostname, logger: "tsserve", ...(requests === undefined ? {} : { requests }), ...(stack.length === 0 ? {} : { stack: text }), msg })
+      : [`${time} WARN: tsserve: ${msg}`, text, requests === undefined ? "" : `    requests: ${JSON.stringify(requests)}`].filter((part) => part !== "").join("\n");
+  try {
+    writeSync(1, `${line}\n`);
+  } catch {
+    // Nobody reads the log, or its pipe is full: the main thread matters more.
+  }
+}
