@@ -12,9 +12,9 @@ export class Connection {
   upgrade: HttpRequest | undefined;
   /** Whether a part of the next request has been seen to arrive. Only kept up by `watch`. */
   halfSent = false;
-  #used = false;
-  #bytesSeen = 0;
-  #quietSince = 0;
+  private used = false;
+  private bytesSeen = 0;
+  private quietSince = 0;
 
   constructor(socket: Socket, now: number) {
     this.socket = socket;
@@ -27,7 +27,7 @@ export class Connection {
 
   beginRequest(): void {
     this.activeRequests += 1;
-    this.#used = true;
+    this.used = true;
     this.halfSent = false;
   }
 
@@ -38,20 +38,20 @@ export class Connection {
 
   /** From here on, `watch` tells whether bytes have come. */
   beginWatch(now: number): void {
-    this.#bytesSeen = this.socket.bytesRead;
-    this.#quietSince = now;
-    this.halfSent = !this.#used && this.#bytesSeen > 0;
+    this.bytesSeen = this.socket.bytesRead;
+    this.quietSince = now;
+    this.halfSent = !this.used && this.bytesSeen > 0;
   }
 
   /** For how many milliseconds nothing has come. Node tells only how many bytes came in all. */
   watch(now: number): number {
     const bytes = this.socket.bytesRead;
-    if (bytes > this.#bytesSeen) {
-      this.#bytesSeen = bytes;
-      this.#quietSince = now;
+    if (bytes > this.bytesSeen) {
+      this.bytesSeen = bytes;
+      this.quietSince = now;
       this.halfSent = this.isIdle;
     }
-    return now - Math.max(this.#quietSince, this.idleSince);
+    return now - Math.max(this.quietSince, this.idleSince);
   }
 }
 

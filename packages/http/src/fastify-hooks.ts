@@ -1,6 +1,7 @@
 import { subscribe } from "node:diagnostics_channel";
 import type { Route } from "@tsserve/server";
 import type { FastifyInstance } from "fastify";
+import { logGivenTo } from "./fastify-options.ts";
 import { requestKey, type TrackedMessage } from "./http-request.ts";
 
 const routesOf = new WeakMap<object, Route[]>();
@@ -26,14 +27,20 @@ export function fastifyRoutes(app: FastifyInstance): readonly Route[] {
 function noteRoutes(app: FastifyInstance): void {
   const routes: Route[] = [];
   routesOf.set(app, routes);
+  const log = logGivenTo(app.childLoggerFactory);
+  // Fastify's stand-in for no logger has no level.
+  if (log !== undefined && app.log.level === undefined) app.log = log;
   app.addHook("onRoute", (route) => {
     for (const method of [route.method].flat()) routes.push({ method, path: route.url });
-    const pattern = route.url;
-    const note = (request: { raw: unknown }, _reply: unknown, done: () => void): void => {
-      const tracked = (request.raw as TrackedMessage)[requestKey];
-      if (tracked !== undefined) tracked.route = pattern;
-      done();
-    };
-    route.onRequest = [note, ...[route.onRequest ?? []].flat()];
+    if (log === undefined) route.onRequest = [noteRoute(route.url), ...[route.onRequest ?? []].flat()];
   });
+}
+
+/** For instances that were not made with `fastifyOptions`, which tell without a hook. */
+function noteRoute(pattern: string): (request: { raw: unknown }, reply: unknown, done: () => void) => void {
+  return (request, _reply, done) => {
+    const tracked = (request.raw as TrackedMessage)[requestKey];
+    if (tracked !== undefined) tracked.route = pattern;
+    done();
+  };
 }

@@ -1,22 +1,26 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { ActiveRequest, RequestDescription } from "@tsserve/server";
+import { ActiveRequest, type RequestDescription } from "@tsserve/server";
 import type { Connection } from "./connection.ts";
 import { traceOf, type Trace } from "./trace.ts";
 
 /** What the server keeps of a request while it lasts. Everything but the start is found out when asked for. */
-export class HttpRequest implements ActiveRequest {
+export class HttpRequest extends ActiveRequest {
   readonly incoming: IncomingMessage;
   readonly response: ServerResponse | undefined;
   readonly connection: Connection;
   readonly startedAt: number;
-  /** The pattern of the route, once the framework has found it. */
-  route: string | undefined;
+  /** The pattern of the route, where something has noted it. */
+  route: string | undefined = undefined;
+  /** Fastify's own request, which knows its route. */
+  fastify: { readonly routeOptions: { readonly url?: string | undefined } } | undefined = undefined;
   /** Whether it is a health probe that the server answers for the app: they come all the time. */
   isProbe = false;
-  #trace: Trace | undefined;
-  #id: string | undefined;
+  // `private` rather than `#`: one of these is made for each request, and `#` fields cost more to make.
+  private knownTrace: Trace | undefined = undefined;
+  private knownId: string | undefined = undefined;
 
   constructor(incoming: IncomingMessage, response: ServerResponse | undefined, connection: Connection, startedAt: number) {
+    super();
     this.incoming = incoming;
     this.response = response;
     this.connection = connection;
@@ -24,14 +28,14 @@ export class HttpRequest implements ActiveRequest {
   }
 
   get trace(): Trace {
-    return (this.#trace ??= traceOf(this.incoming.headers));
+    return (this.knownTrace ??= traceOf(this.incoming.headers));
   }
 
   get id(): string {
-    return (this.#id ??= newRequestId());
+    return (this.knownId ??= newRequestId());
   }
 
-  describe(): RequestDescription {
+  override describe(): RequestDescription {
     const ageMs = Math.round(performance.now() - this.startedAt);
     const client = this.incoming.socket.remoteAddress;
     return { method: this.incoming.method ?? "", route: routeOf(this), ageMs, client, id: this.id };
@@ -52,7 +56,8 @@ interface ExpressMessage {
 
 /** The pattern of the route (Fastify, Express), else the path. Only for people: a raw path is no metric label. */
 export function routeOf(request: HttpRequest): string {
-  if (request.route !== undefined) return request.route;
+  const pattern = request.route ?? request.fastify?.routeOptions.url;
+  if (pattern !== undefined) return pattern;
   const { baseUrl, route } = request.incoming as ExpressMessage;
   if (typeof route?.path === "string") return `${typeof baseUrl === "string" ? baseUrl : ""}${route.path}`;
   return (request.incoming.url ?? "").split("?", 1)[0] ?? "";

@@ -17,22 +17,23 @@ export interface RequestLog extends Record<Level | "silent", LogFn> {
  * something is logged: most requests log nothing, and a child costs as much as a tenth of a request.
  */
 class LazyRequestLog {
-  readonly #parent: Logger;
-  readonly #bindings: Bindings;
-  readonly #options: ChildLoggerOptions;
-  readonly #message: TrackedMessage;
-  #made: Logger | undefined;
+  // `private` rather than `#`: one of these is made for each request, and `#` fields cost more to make.
+  private readonly parent: Logger;
+  private readonly bindings: Bindings;
+  private readonly options: ChildLoggerOptions;
+  private readonly message: TrackedMessage;
+  private logger: Logger | undefined = undefined;
 
   constructor(parent: Logger, bindings: Bindings, options: ChildLoggerOptions, message: TrackedMessage) {
-    this.#parent = parent;
-    this.#bindings = bindings;
-    this.#options = options;
-    this.#message = message;
+    this.parent = parent;
+    this.bindings = bindings;
+    this.options = options;
+    this.message = message;
   }
 
   made(): Logger {
-    const { traceId, spanId } = this.#message[requestKey]?.trace ?? traceOf(this.#message.headers);
-    return (this.#made ??= this.#parent.child({ ...this.#bindings, trace_id: traceId, span_id: spanId }, this.#options));
+    const { traceId, spanId } = this.message[requestKey]?.trace ?? traceOf(this.message.headers);
+    return (this.logger ??= this.parent.child({ ...this.bindings, trace_id: traceId, span_id: spanId }, this.options));
   }
 
   child(bindings: Bindings, options?: ChildLoggerOptions): Logger {
@@ -40,7 +41,7 @@ class LazyRequestLog {
   }
 
   get level(): string {
-    return this.#made?.level ?? this.#options.level ?? this.#parent.level;
+    return this.logger?.level ?? this.options.level ?? this.parent.level;
   }
 
   set level(level: string) {

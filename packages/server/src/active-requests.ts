@@ -9,32 +9,57 @@ export interface RequestDescription {
 }
 
 /** What a server keeps of a request while it lasts; described only when somebody asks. */
-export interface ActiveRequest {
-  describe(): RequestDescription;
+export abstract class ActiveRequest {
+  /** Neighbours in the list of those in progress: the list's own. */
+  previous: ActiveRequest | undefined = undefined;
+  next: ActiveRequest | undefined = undefined;
+
+  abstract describe(): RequestDescription;
 }
 
-/** The requests that are in progress in this process. */
+/**
+ * The requests that are in progress in this process, as a list that runs through the requests
+ * themselves: every request enters and leaves, and a `Set` made that cost a tenth of a small one.
+ */
 export class ActiveRequests {
-  readonly #requests = new Set<ActiveRequest>();
+  private first: ActiveRequest | undefined = undefined;
+  private count = 0;
 
   get size(): number {
-    return this.#requests.size;
+    return this.count;
   }
 
+  /** A request must not be added twice. */
   add(request: ActiveRequest): void {
-    this.#requests.add(request);
+    const first = this.first;
+    request.next = first;
+    if (first !== undefined) first.previous = request;
+    this.first = request;
+    this.count += 1;
   }
 
+  /** Nothing happens to one that is not in progress any more. */
   delete(request: ActiveRequest): void {
-    this.#requests.delete(request);
+    const { previous, next } = request;
+    if (previous === undefined && this.first !== request) return;
+    if (previous === undefined) this.first = next;
+    else previous.next = next;
+    if (next !== undefined) next.previous = previous;
+    request.previous = undefined;
+    request.next = undefined;
+    this.count -= 1;
   }
 
-  [Symbol.iterator](): Iterator<ActiveRequest> {
-    return this.#requests.values();
+  *[Symbol.iterator](): Iterator<ActiveRequest> {
+    for (let request = this.first; request !== undefined; ) {
+      const { next } = request;
+      yield request;
+      request = next;
+    }
   }
 
   /** Oldest first. */
   describe(): RequestDescription[] {
-    return [...this.#requests].map((request) => request.describe()).sort((a, b) => b.ageMs - a.ageMs);
+    return [...this].map((request) => request.describe()).sort((a, b) => b.ageMs - a.ageMs);
   }
 }

@@ -4,7 +4,7 @@
  * one place where every cause of a stop meets, one deadline, and typed events that logging is one
  * consumer of.
  */
-export { ActiveRequests } from "./active-requests.ts";
+export { ActiveRequest, ActiveRequests } from "./active-requests.ts";
 export { Causes } from "./causes.ts";
 export { systemClock, wait } from "./clock.ts";
 export { exitCodes, signalExitCode } from "./exit-codes.ts";
@@ -13,7 +13,7 @@ export { runLifecycle } from "./lifecycle.ts";
 export { commonSettings, lifecycleSettings } from "./settings.ts";
 export { makeServerState, SERVER_STATE } from "./state.ts";
 
-export type { ActiveRequest, RequestDescription } from "./active-requests.ts";
+export type { RequestDescription } from "./active-requests.ts";
 export type { AppConfig, AppContext, AppFactory, PoolFigures } from "./app.ts";
 export type { Clock } from "./clock.ts";
 export type { Cause, Emit, LifecycleEvent } from "./events.ts";

@@ -1,0 +1,17 @@
+import Fastify from "fastify";
+import pino from "pino";
+
+/** The same app for both sides: by hand with `start`, under tsserve with `makeApp`. */
+function build(options) {
+  const app = Fastify(options);
+  app.get("/", async () => ({ hello: "world" }));
+  return app;
+}
+
+export const makeApp = (_config, context) => build(context.fastifyOptions);
+
+/** How one starts a Fastify app by hand: without a logger at all, or with one that logs no requests. */
+export async function start(port, withLogger) {
+  const logged = { loggerInstance: pino(pino.destination({ fd: 1, sync: true })), disableRequestLogging: true };
+  await build(withLogger ? logged : { logger: false }).listen({ host: "127.0.0.1", port });
+}

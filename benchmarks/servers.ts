@@ -1,0 +1,69 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer, connect, type AddressInfo } from "node:net";
+import { fileURLToPath } from "node:url";
+
+export const node = process.env["TSSERVE_TEST_NODE"] ?? process.execPath;
+export const bin = fileURLToPath(new URL("../packages/tsserve/bin/tsserve.js", import.meta.url));
+
+export const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** Starts a server on one core; silent, but for its errors. */
+export function startPinned(core: number, args: readonly string[]): ChildProcess {
+  return spawn("taskset", ["-c", String(core), node, ...args], { stdio: ["ignore", "ignore", "inherit"] });
+}
+
+export async function stop(child: ChildProcess): Promise<void> {
+  const exited = once(child, "exit");
+  child.kill("SIGKILL");
+  await exited;
+}
+
+/** Asks until there is an answer of status 200; gives when it came, on the clock of `performance.now`. */
+export async function firstAnswer(port: number, path = "/"): Promise<number> {
+  const end = performance.now() + 20_000;
+  while (performance.now() < end) {
+    if (await answers(port, path)) return performance.now();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  throw new Error(`no answer on port ${port}`);
+}
+
+function answers(port: number, path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`));
+    socket.once("data", (chunk) => {
+      socket.destroy();
+      resolve(chunk.toString("latin1", 0, 12) === "HTTP/1.1 200");
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
+/** Resident memory, in MB. */
+export function residentMb(pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
+}
+
+/** CPU seconds that a process has used. */
+export function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? Number.NaN) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+}
