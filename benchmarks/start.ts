@@ -15,13 +15,19 @@ async function measure(args: (port: number) => string[]): Promise<{ ms: number; 
   return { ms, mb };
 }
 
-const hand: { ms: number; mb: number }[] = [];
-const tsserve: { ms: number; mb: number }[] = [];
+const servers = {
+  "by hand": (port: number): string[] => [path("apps/hello-by-hand.js"), String(port)],
+  "by hand, with a logger": (port: number): string[] => [path("apps/hello-by-hand.js"), String(port), "logger"],
+  tsserve: (port: number): string[] => [bin, path("apps/hello.ini"), "--bind", `127.0.0.1:${port}`],
+};
+type Name = keyof typeof servers;
+const names = Object.keys(servers) as Name[];
+const measured = new Map<Name, { ms: number; mb: number }[]>(names.map((name) => [name, []]));
 for (let round = 0; round < rounds; round++) {
-  hand.push(await measure((port) => [path("apps/hello-by-hand.js"), String(port)]));
-  tsserve.push(await measure((port) => [bin, path("apps/hello.ini"), "--bind", `127.0.0.1:${port}`]));
+  for (const name of names) measured.get(name)?.push(await measure(servers[name]));
 }
-const ms = (figures: typeof hand): number => median(figures.map((each) => each.ms));
-const mb = (figures: typeof hand): number => median(figures.map((each) => each.mb));
-console.log(`exec to first 200: by hand ${ms(hand).toFixed(0)} ms, tsserve ${ms(tsserve).toFixed(0)} ms, ratio ${(ms(tsserve) / ms(hand)).toFixed(2)}`);
-console.log(`resident memory: by hand ${mb(hand).toFixed(1)} MB, tsserve ${mb(tsserve).toFixed(1)} MB, difference ${(mb(tsserve) - mb(hand)).toFixed(1)} MB`);
+const of = (name: Name, kind: "ms" | "mb"): number => median((measured.get(name) ?? []).map((each) => each[kind]));
+for (const name of names) console.log(`${name}: ${of(name, "ms").toFixed(0)} ms from exec to the first 200, ${of(name, "mb").toFixed(1)} MB resident`);
+for (const name of names.slice(0, 2)) {
+  console.log(`tsserve / ${name}: ${(of("tsserve", "ms") / of(name, "ms")).toFixed(2)} of the time, ${(of("tsserve", "mb") - of(name, "mb")).toFixed(1)} MB more`);
+}

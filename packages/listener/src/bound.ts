@@ -1,4 +1,4 @@
-import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import { formatEndpoint, type Endpoint } from "@tsserve/config";
 import { listenError } from "./listen-error.ts";
@@ -26,8 +26,9 @@ export async function boundListeners(endpoint: Endpoint): Promise<Listener[]> {
 }
 
 async function addressesOf(host: string, place: string): Promise<string[]> {
-  if (host === "") return [""];
+  if (host === "" || isIP(host) !== 0) return [host];
   try {
+    const { lookup } = await import("node:dns/promises");
     const found = await lookup(host, { all: true });
     const addresses = [...new Set(found.map(({ address }) => address))];
     return host === "localhost" ? addresses.filter(canBind).sort(ipv4First) : addresses;

@@ -1,5 +1,3 @@
-import { spawnSync } from "node:child_process";
-
 const timeoutMs = 5000;
 
 /**
@@ -8,6 +6,7 @@ const timeoutMs = 5000;
  */
 export function locateSyntaxError(error: unknown, url: string): string | undefined {
   if (!(error instanceof SyntaxError) || !error.stack?.startsWith(`SyntaxError: ${error.message}\n    at compileSourceTextModule`)) return undefined;
+  const { spawnSync } = process.getBuiltinModule("node:child_process");
   const program = `import ${JSON.stringify(url)};`;
   const { stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8", timeout: timeoutMs });
   const report = /^(?:file:.*:\d+\n[\s\S]*?\n)SyntaxError: .*$/m.exec(stderr)?.[0];

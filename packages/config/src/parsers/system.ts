@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { openSync, readFileSync } from "node:fs";
 import type { Parser } from "../spec.ts";
 
@@ -39,6 +38,8 @@ function fromFile(name: string, path: string): number | undefined {
 }
 
 function fromTool(name: string, [command, argument]: readonly [string, string]): number | undefined {
+  // Loading this module costs every start some milliseconds, and few configurations name a user.
+  const { spawnSync } = process.getBuiltinModule("node:child_process");
   const { status, stdout } = spawnSync(command, [argument, name], { encoding: "utf8", timeout: 5000 });
   if (status !== 0) return undefined;
   const id = /^(?:[^:]*:[^:]*:)?(\d+)/.exec(stdout)?.[1];

@@ -5,6 +5,9 @@ import type { Host } from "../host.ts";
 import type { LogFormat } from "../logging-settings.ts";
 import { cells, clockMs, makeSharedCells, requestsKey, type WatchdogData } from "./shared.ts";
 
+/** A thread takes some 30 ms of a core to start: not while the first requests wait. */
+const startDelayMs = 500;
+
 export interface StackDumps {
   /** Starts the watchdog, which answers while the main thread can't. */
   start(): void;
@@ -29,12 +32,16 @@ export function dumpStacksOnSignal(host: Host, log: Logger, requests: ActiveRequ
     watchdogAnswers = dumped;
   });
   let watchdog: Worker | undefined;
+  let delay: NodeJS.Timeout | undefined;
   return {
     start: () => {
       const data: WatchdogData = { shared, cells, format, pid: host.pid, hostname: host.hostname };
-      watchdog = startWatchdog(data, log);
+      delay = setTimeout(() => (watchdog = startWatchdog(data, log)), startDelayMs).unref();
     },
-    end: () => void watchdog?.terminate(),
+    end: () => {
+      clearTimeout(delay);
+      void watchdog?.terminate();
+    },
   };
 }
 

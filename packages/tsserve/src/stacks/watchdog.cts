@@ -1,11 +1,6 @@
-// The watchdog thread. CommonJS, and only modules of Node: what it loads, every process pays for.
+// The watchdog thread. CommonJS, and only modules of Node, most of them only once there is something to
+// do: what it loads, every process pays for.
 /* oxlint-disable typescript/no-require-imports */
-const { writeSync, readFileSync } = require("node:fs") as typeof import("node:fs");
-const { dirname, resolve } = require("node:path") as typeof import("node:path");
-const { fileURLToPath } = require("node:url") as typeof import("node:url");
-const { Session } = require("node:inspector") as typeof import("node:inspector");
-const { SourceMap } = require("node:module") as typeof import("node:module");
-const { constants } = require("node:os") as typeof import("node:os");
 const { workerData, parentPort } = require("node:worker_threads") as typeof import("node:worker_threads");
 
 type WatchdogData = import("./shared.ts", { with: { "resolution-mode": "import" } }).WatchdogData;
@@ -33,7 +28,7 @@ handle.onsignal = () => {
   const isRecent = Math.abs((Date.now() % 2 ** 31) - heardAt) < answerWithinMs;
   if (!isRecent && Atomics.wait(shared, cells.heardAt, heardAt, answerWithinMs) === "timed-out") dump();
 };
-handle.start(constants.signals.SIGUSR1);
+handle.start((require("node:os") as typeof import("node:os")).constants.signals.SIGUSR1);
 Atomics.store(shared, cells.listening, 1);
 // A thread whose only handles are foreign ones would end.
 parentPort?.on("message", () => undefined);
@@ -45,6 +40,7 @@ function dump(): void {
   dumping = true;
   // Counted before it is taken: the main thread must not answer as well once it is free.
   Atomics.add(shared, cells.dumped, 1);
+  const { Session } = require("node:inspector") as typeof import("node:inspector");
   const session = new Session();
   session.connectToMainThread();
   const scripts = new Map<string, Script>();
@@ -94,6 +90,8 @@ function formatFrame(frame: CallFrame, scripts: ReadonlyMap<string, Script>): st
 /** The place in the source that a compiled script was made from, where its source map can be read. */
 function original(url: string, script: Script | undefined, line: number, column: number): string | undefined {
   if (!script?.sourceMapURL) return undefined;
+  const { dirname, resolve } = require("node:path") as typeof import("node:path");
+  const { SourceMap } = require("node:module") as typeof import("node:module");
   try {
     const map = new SourceMap(readSourceMap(script.sourceMapURL, plainPath(url)));
     const entry = map.findEntry(line, column);
@@ -105,7 +103,11 @@ function original(url: string, script: Script | undefined, line: number, column:
   }
 }
 
-function readSourceMap(reference: string, scriptPath: string): ConstructorParameters<typeof SourceMap>[0] {
+type SourceMapPayload = import("node:module").SourceMapPayload;
+
+function readSourceMap(reference: string, scriptPath: string): SourceMapPayload {
+  const { readFileSync } = require("node:fs") as typeof import("node:fs");
+  const { dirname, resolve } = require("node:path") as typeof import("node:path");
   const inline = /^data:application\/json[^,]*?(;base64)?,(.*)$/s.exec(reference);
   const text =
     inline === null
@@ -113,11 +115,11 @@ function readSourceMap(reference: string, scriptPath: string): ConstructorParame
       : inline[1] === undefined
         ? decodeURIComponent(inline[2] ?? "")
         : Buffer.from(inline[2] ?? "", "base64").toString("utf8");
-  return JSON.parse(text) as ConstructorParameters<typeof SourceMap>[0];
+  return JSON.parse(text) as SourceMapPayload;
 }
 
 function plainPath(url: string): string {
-  return url.startsWith("file://") ? fileURLToPath(url) : url;
+  return url.startsWith("file://") ? (require("node:url") as typeof import("node:url")).fileURLToPath(url) : url;
 }
 
 /** Writes the line itself: the main thread's logger is as stuck as the main thread. */
@@ -129,7 +131,7 @@ function log(msg: string, stack: readonly string[], requests?: unknown): void {
       ? JSON.stringify({ level: "warn", time, pid, hostname, logger: "tsserve", ...(requests === undefined ? {} : { requests }), ...(stack.length === 0 ? {} : { stack: text }), msg })
       : [`${time} WARN: tsserve: ${msg}`, text, requests === undefined ? "" : `    requests: ${JSON.stringify(requests)}`].filter((part) => part !== "").join("\n");
   try {
-    writeSync(1, `${line}\n`);
+    (require("node:fs") as typeof import("node:fs")).writeSync(1, `${line}\n`);
   } catch {
     // Nobody reads the log, or its pipe is full: the main thread matters more.
   }
