@@ -8,6 +8,8 @@ export interface ResolvedSection {
   readonly name: string;
   /** Values by key; the keys of `[DEFAULT]` come first. */
   readonly values: Readonly<Record<string, string>>;
+  /** References to variables that are not set, with their places; their values stand as they are written. */
+  readonly problems: readonly Problem[];
   /** Adds file, line and section to problems that know only their key. */
   locate(problems: readonly Problem[]): Problem[];
 }
@@ -17,7 +19,7 @@ const defaultSection = "DEFAULT";
 /**
  * The values of one section, over those of `[DEFAULT]`, with references to the environment expanded.
  *
- * @throws {ConfigurationError} when the section is missing, or with every reference that is not set
+ * @throws {ConfigurationError} when the section is missing
  */
 export function resolveSection(document: IniDocument, name: string, env: Environment): ResolvedSection {
   const section = document.sections.get(name);
@@ -32,8 +34,7 @@ export function resolveSection(document: IniDocument, name: string, env: Environ
     }),
   );
   const locate = (found: readonly Problem[]): Problem[] => found.map((problem) => located(problem, document, section, entries));
-  if (problems.length > 0) throw new ConfigurationError(locate(problems));
-  return { name, values: Object.freeze(values), locate };
+  return { name, values: Object.freeze(values), problems: locate(problems), locate };
 }
 
 function located(problem: Problem, document: IniDocument, section: IniSection, entries: ReadonlyMap<string, IniEntry>): Problem {

@@ -1,11 +1,11 @@
-import { ConfigurationError, parseConfig, unknownKeys, type Spec } from "@tsserve/config";
+import { ConfigurationError, type Problem } from "@tsserve/config";
 import { boundListeners, type Listener } from "@tsserve/listener";
-import { ActiveRequests, commonSettings, Health, SERVER_STATE, type AppContext, type Server, type ServerContext, type ServerFactory, type ServerModuleExtras } from "@tsserve/server";
+import { ActiveRequests, Health, SERVER_STATE, type AppContext, type Server, type ServerContext, type ServerFactory, type ServerModuleExtras } from "@tsserve/server";
 import type { Logger } from "pino";
 import { makeAppContext, StopHooks } from "./app-context.ts";
 import { FactoryError, stackOf } from "./factory-error.ts";
 import { loadFunction, type LoadedFunction } from "./load-function.ts";
-import { located, type Configuration } from "./read-configuration.ts";
+import { placeOf, type Configuration } from "./read-configuration.ts";
 
 /** What is built from a configuration, in the order in which it is built. */
 export interface Application {
@@ -19,17 +19,14 @@ export interface Application {
 }
 
 /**
- * Loads the modules of both factories and checks the server's settings.
+ * Loads the app's module, and readies what both factories are called with.
  *
- * @throws {ConfigurationError | FactoryError}
+ * @throws {FactoryError}
  */
 export async function loadApplication(configuration: Configuration, log: Logger): Promise<Application> {
-  const { server, app, folder } = configuration;
-  const serverPlace = placeOf(configuration, "server");
-  const appPlace = placeOf(configuration, "app");
-  const serverFactory = await loadFunction(server.values["factory"] ?? "", serverPlace, folder, "makeServer");
+  const { file, server, app, folder, serverFactory } = configuration;
+  const appPlace = placeOf(file, app, "factory");
   const extras = serverFactory.module as ServerModuleExtras;
-  located(server, () => checkServerSettings(server.values, extras));
   const appFactory = await loadFunction(app.values["factory"] ?? "", appPlace, folder, "makeApp");
   const requests = new ActiveRequests();
   const health = new Health(SERVER_STATE, (err, probe) => log.warn({ err, probe }, "a health check failed"));
@@ -42,13 +39,13 @@ export async function loadApplication(configuration: Configuration, log: Logger)
     state: SERVER_STATE,
     health,
     requests,
-    loadFunction: async (written, defaultName) => (await loadFunction(written, placeOf(configuration, "server", "handler"), folder, defaultName)).call,
+    loadFunction: async (written, defaultName) => (await loadFunction(written, placeOf(file, server, "handler"), folder, defaultName)).call,
   };
   return {
     requests,
     context,
     stopHooks,
-    makeApp: () => callFactory(appFactory, [app.values, context], `${appPlace}: ${app.values["factory"]}`),
+    makeApp: () => callAppFactory(appFactory, [app.values, context], configuration),
     makeServer: (built, listeners) => {
       const make = serverFactory.call as ServerFactory;
       return callServerFactory(() => make(server.values, listeners, built, serverContext), configuration);
@@ -61,46 +58,33 @@ export async function listenersFor(endpoints: readonly Parameters<typeof boundLi
   return (await Promise.all(endpoints.map((endpoint) => boundListeners(endpoint)))).flat();
 }
 
-function checkServerSettings(values: Readonly<Record<string, string>>, extras: ServerModuleExtras): void {
-  // A factory that does not say what it knows has to see to its keys itself.
-  if (extras.settings === undefined) return;
-  const spec = { ...commonSettings, ...(extras.settings as Readonly<Record<string, Spec>>) };
-  const problems = unknownKeys(values, spec);
-  try {
-    parseConfig(values, spec);
-    extras.parseSettings?.(values);
-  } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error;
-    problems.push(...error.problems);
-  }
-  if (problems.length > 0) throw new ConfigurationError(problems);
-}
-
-async function callFactory(factory: LoadedFunction, args: readonly unknown[], place: string): Promise<unknown> {
+async function callAppFactory(factory: LoadedFunction, args: readonly unknown[], { file, app }: Configuration): Promise<unknown> {
   try {
     return await factory.call(...args);
   } catch (error) {
-    throw new FactoryError(`${place} threw:\n${stackOf(error)}`, error);
+    const problems = problemsOf(error);
+    if (problems !== undefined) throw new ConfigurationError(app.locate(problems));
+    throw new FactoryError(`${placeOf(file, app, "factory")}: ${app.values["factory"]} threw:\n${stackOf(error)}`, error);
   }
+}
+
+/** What the app's own `parseConfig` found; by its name, because the app may have a copy of the package of its own. */
+function problemsOf(error: unknown): readonly Problem[] | undefined {
+  if (!(error instanceof Error) || error.name !== "ConfigurationError" || !("problems" in error)) return undefined;
+  return error.problems as readonly Problem[];
 }
 
 async function callServerFactory(make: () => Server | Promise<Server>, configuration: Configuration): Promise<Server> {
-  const { server } = configuration;
+  const { file, server, app } = configuration;
   try {
     return await make();
   } catch (error) {
-    if (error instanceof ConfigurationError) throw new ConfigurationError(server.locate(error.problems));
+    const problems = problemsOf(error);
+    if (problems !== undefined) throw new ConfigurationError(server.locate(problems));
     if (error instanceof FactoryError) throw error;
     if (error instanceof TypeError && error.message.startsWith("the app factory gave")) {
-      throw new FactoryError(`${placeOf(configuration, "app")}: ${error.message}`, error);
+      throw new FactoryError(`${placeOf(file, app, "factory")}: ${error.message}`, error);
     }
-    throw new FactoryError(`${placeOf(configuration, "server")}: ${server.values["factory"]} threw:\n${stackOf(error)}`, error);
+    throw new FactoryError(`${placeOf(file, server, "factory")}: ${server.values["factory"]} threw:\n${stackOf(error)}`, error);
   }
-}
-
-/** `myapp.ini:3: [app:main] factory` */
-function placeOf(configuration: Pick<Configuration, "file" | "app" | "server">, kind: "app" | "server", key = "factory"): string {
-  const section = configuration[kind];
-  const [problem] = section.locate([{ key, message: "", value: undefined }]);
-  return `${configuration.file}:${problem?.line}: [${section.name}] ${key}`;
 }

@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { parseEnv } from "node:util";
-import { ConfigurationError, parseIni, resolveSection, type IniDocument, type Problem, type ResolvedSection } from "@tsserve/config";
-import { lifecycleSettings, type LifecycleSettings } from "@tsserve/server";
+import { ConfigurationError, parseConfig, parseIni, resolveSection, unknownKeys, type IniDocument, type Problem, type ResolvedSection, type Spec } from "@tsserve/config";
+import { commonSettings, lifecycleSettings, type LifecycleSettings, type ServerModuleExtras } from "@tsserve/server";
+import { FactoryError } from "./factory-error.ts";
 import type { Host } from "./host.ts";
+import { loadFunction, type LoadedFunction } from "./load-function.ts";
 import { loggingSettings, type LoggingSettings } from "./logging-settings.ts";
 import { UsageError, type OptionValues } from "./options.ts";
 
@@ -15,29 +17,69 @@ export interface Configuration {
   readonly folder: string;
   readonly server: ResolvedSection;
   readonly app: ResolvedSection;
+  readonly serverFactory: LoadedFunction;
   readonly lifecycle: LifecycleSettings;
   readonly logging: LoggingSettings;
 }
 
 /**
- * Reads the file and everything in it that needs no module.
+ * Reads the file. The server factory's module is loaded, because it says which settings there are; the
+ * app's is not.
  *
  * @throws {ConfigurationError} with every problem of the file
+ * @throws {FactoryError} when the server factory can't be loaded, and nothing else is wrong
  * @throws {UsageError} when a file of the command line can't be read
  */
-export function readConfiguration(host: Host, positionals: readonly string[], values: OptionValues): Configuration {
+export async function readConfiguration(host: Host, positionals: readonly string[], values: OptionValues): Promise<Configuration> {
   const file = onlyFile(positionals);
   loadEnvironmentFile(host, values);
+  const folder = dirname(resolve(host.cwd, file));
   const document = parseIni(readText(host, file, "the configuration file"), file);
   const problems: Problem[] = [];
-  const server = gather(problems, () => resolveSection(document, `server:${values["server-name"] ?? "main"}`, host.env));
-  const app = gather(problems, () => resolveSection(document, `app:${values["app-name"] ?? "main"}`, host.env));
+  const server = gather(problems, () => requireFactory(resolveSection(document, `server:${values["server-name"] ?? "main"}`, host.env), problems));
+  const app = gather(problems, () => requireFactory(resolveSection(document, `app:${values["app-name"] ?? "main"}`, host.env), problems));
   const lifecycle = server && gather(problems, () => lifecycleSettings(server.values), server);
   const logging = gather(problems, () => readLogging(document, host, values));
-  if (server !== undefined) requireFactory(server, problems);
-  if (app !== undefined) requireFactory(app, problems);
-  if (!server || !app || !lifecycle || !logging || problems.length > 0) throw new ConfigurationError(distinct(problems));
-  return { file, folder: dirname(resolve(host.cwd, file)), server, app, lifecycle, logging };
+  const serverFactory = server && (await loadServerFactory(server, file, folder));
+  if (server !== undefined && serverFactory !== undefined && !(serverFactory instanceof FactoryError)) {
+    gather(problems, () => checkServerSettings(server.values, serverFactory.module), server);
+  }
+  if (!server || !app || !lifecycle || !logging || !serverFactory || problems.length > 0) throw new ConfigurationError(distinct(problems));
+  if (serverFactory instanceof FactoryError) throw serverFactory;
+  return { file, folder, server, app, serverFactory, lifecycle, logging };
+}
+
+/** A module that can't be loaded is told after what is wrong with the file itself. */
+async function loadServerFactory(server: ResolvedSection, file: string, folder: string): Promise<LoadedFunction | FactoryError | undefined> {
+  const written = server.values["factory"] ?? "";
+  if (written === "" || server.problems.some(({ key }) => key === "factory")) return undefined;
+  try {
+    return await loadFunction(written, placeOf(file, server, "factory"), folder, "makeServer");
+  } catch (error) {
+    if (error instanceof FactoryError) return error;
+    throw error;
+  }
+}
+
+function checkServerSettings(values: Readonly<Record<string, string>>, { settings, parseSettings }: ServerModuleExtras): void {
+  // A factory that does not say what it knows has to see to its keys itself.
+  if (settings === undefined) return;
+  const spec = { ...commonSettings, ...(settings as Readonly<Record<string, Spec>>) };
+  const problems = unknownKeys(values, spec);
+  try {
+    parseConfig(values, spec);
+    parseSettings?.(values);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    problems.push(...error.problems);
+  }
+  if (problems.length > 0) throw new ConfigurationError(problems);
+}
+
+/** `myapp.ini:3: [app:main] factory` */
+export function placeOf(file: string, section: ResolvedSection, key: string): string {
+  const [problem] = section.locate([{ key, message: "", value: undefined }]);
+  return `${file}:${problem?.line}: [${section.name}] ${key}`;
 }
 
 /** What `script` needs: it has no server. @throws {ConfigurationError} */
@@ -45,11 +87,15 @@ export function readAppConfiguration(host: Host, file: string, values: OptionVal
   loadEnvironmentFile(host, values);
   const document = parseIni(readText(host, file, "the configuration file"), file);
   const app = resolveSection(document, `app:${values["app-name"] ?? "main"}`, host.env);
-  return { file, folder: dirname(resolve(host.cwd, file)), app, logging: readLogging(document, host, values) };
+  const problems = [...app.problems];
+  const logging = gather(problems, () => readLogging(document, host, values));
+  if (logging === undefined || problems.length > 0) throw new ConfigurationError(problems);
+  return { file, folder: dirname(resolve(host.cwd, file)), app, logging };
 }
 
 function readLogging(document: IniDocument, host: Host, values: OptionValues): LoggingSettings {
   const section = document.sections.has("logging") ? resolveSection(document, "logging", host.env) : undefined;
+  if (section !== undefined && section.problems.length > 0) throw new ConfigurationError(section.problems);
   return located(section, () => loggingSettings(section?.values ?? {}, values, host.stdoutIsTerminal));
 }
 
@@ -73,15 +119,22 @@ function gather<T>(problems: Problem[], parse: () => T, section?: ResolvedSectio
   }
 }
 
-function requireFactory(section: ResolvedSection, problems: Problem[]): void {
-  if ((section.values["factory"] ?? "") !== "") return;
+function requireFactory(section: ResolvedSection, problems: Problem[]): ResolvedSection {
+  problems.push(...section.problems);
+  if ((section.values["factory"] ?? "") !== "") return section;
   const example = section.name.startsWith("server:") ? "tsserve/http" : "./app.js:makeApp";
   problems.push(...section.locate([{ key: "factory", message: `a value is required, such as ${example}`, value: undefined }]));
+  return section;
 }
 
-/** The same key may be found wanting twice: by its spec, and by what it is for. The last word is the clearer. */
+/** The same key may be found wanting twice: by what it is for, and by its spec. The first word is the clearer. In the order of the file. */
 function distinct(problems: readonly Problem[]): Problem[] {
-  return [...new Map(problems.map((problem) => [`${problem.section} ${problem.key} ${problem.line} ${problem.key === "" ? problem.message : ""}`, problem])).values()];
+  const byPlace = new Map<string, Problem>();
+  for (const problem of problems) {
+    const place = `${problem.section} ${problem.key} ${problem.line} ${problem.key === "" ? problem.message : ""}`;
+    if (!byPlace.has(place)) byPlace.set(place, problem);
+  }
+  return [...byPlace.values()].sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
 }
 
 function onlyFile([file, ...rest]: readonly string[]): string {

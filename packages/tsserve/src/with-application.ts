@@ -15,7 +15,7 @@ export async function withApplication(
   values: OptionValues,
   use: (application: Application, configuration: Configuration) => Promise<void>,
 ): Promise<number> {
-  const configuration = readConfiguration(host, positionals, values);
+  const configuration = await readConfiguration(host, positionals, values);
   // Nobody wants the app's chatter among the command's output, but for what goes wrong.
   const quiet = values["log-level"] === undefined && values.debug === undefined;
   const log = await makeLogger({ ...configuration.logging, ...(quiet ? { level: "error" } : {}) }, host);

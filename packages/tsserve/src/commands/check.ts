@@ -1,7 +1,6 @@
 import { documentationOf, keysOf, maskSecret, type Spec } from "@tsserve/config";
 import { commonSettings, type ServerModuleExtras } from "@tsserve/server";
 import type { Host } from "../host.ts";
-import { loadFunction } from "../load-function.ts";
 import { loggingSpec } from "../logging-settings.ts";
 import type { OptionValues } from "../options.ts";
 import type { Configuration } from "../read-configuration.ts";
@@ -12,14 +11,13 @@ export function run(host: Host, positionals: readonly string[], values: OptionVa
   return withApplication(host, positionals, values, async (application, configuration) => {
     const server = await application.makeServer(await application.makeApp(), []);
     await Promise.race([server.stop(AbortSignal.timeout(1000)), giveUp()]);
-    host.print((await resolvedSettings(configuration)).join("\n"));
+    host.print(resolvedSettings(configuration).join("\n"));
   });
 }
 
 /** In the dialect of the file; what is not set stands as a comment. */
-async function resolvedSettings({ server, app, folder, logging }: Configuration): Promise<string[]> {
-  const { module } = await loadFunction(server.values["factory"] ?? "", "", folder, "makeServer");
-  const own = (module as ServerModuleExtras).settings as Readonly<Record<string, Spec>> | undefined;
+function resolvedSettings({ server, app, serverFactory, logging }: Configuration): string[] {
+  const own = (serverFactory.module as ServerModuleExtras).settings as Readonly<Record<string, Spec>> | undefined;
   const loggingValues = { level: logging.level, format: logging.format, ...(logging.redact.length === 0 ? {} : { redact: logging.redact.join(", ") }) };
   return [
     ...sectionLines(server.name, server.values, { ...commonSettings, ...own }),

@@ -18,7 +18,7 @@ export async function run(host: Host, positionals: readonly string[], values: Op
     const { superviseReload } = await import("../reload/supervisor.ts");
     return superviseReload(host, positionals, values);
   }
-  const configuration = readConfiguration(host, positionals, values);
+  const configuration = await readConfiguration(host, positionals, values);
   const worker = readEinhornWorker(host.env, host);
   const endpoints = readBinds(values.binds);
   const rootLog = await makeLogger(configuration.logging, host);
