@@ -20,10 +20,12 @@ function countBody(request: IncomingMessage, response: ServerResponse, maxBytes:
   request.push = (chunk: Buffer | string | null, encoding?: BufferEncoding): boolean => {
     bytes += chunk === null ? 0 : chunk.length;
     if (bytes <= maxBytes) return push(chunk, encoding);
-    request.push = () => false;
+    // What still comes is thrown away, so that the client gets to read the answer.
+    request.push = () => true;
     refuse(response, maxBytes);
-    request.destroy(Object.assign(new Error(`the request body is larger than client_max_size (${maxBytes} bytes)`), { code: "ERR_BODY_TOO_LARGE" }));
-    return false;
+    // Not `destroy`: that would take the connection along, and the answer with it.
+    if (request.listenerCount("error") > 0) request.emit("error", Object.assign(new Error(`the request body is larger than client_max_size (${maxBytes} bytes)`), { code: "ERR_BODY_TOO_LARGE" }));
+    return true;
   };
 }
 

@@ -12,6 +12,9 @@ export class Connection {
   upgrade: HttpRequest | undefined;
   /** Whether a part of the next request has been seen to arrive. Only kept up by `watch`. */
   halfSent = false;
+  /** Whether it is read to its end only so that the client gets to see the last answer. */
+  lingers = false;
+  private latest: HttpRequest | undefined;
   private used = false;
   private bytesSeen = 0;
   private quietSince = 0;
@@ -25,15 +28,34 @@ export class Connection {
     return this.activeRequests === 0 && this.upgrade === undefined;
   }
 
-  beginRequest(): void {
+  beginRequest(request: HttpRequest): void {
     this.activeRequests += 1;
+    this.latest = request;
     this.used = true;
     this.halfSent = false;
   }
 
-  endRequest(now: number): void {
+  endRequest(request: HttpRequest, now: number): void {
     this.activeRequests -= 1;
     this.idleSince = now;
+    // An idle connection must not keep the memory of its last request.
+    if (this.latest === request && request.incoming.complete) this.latest = undefined;
+  }
+
+  /** Whether the client has not sent all of the latest request's body. */
+  get awaitsBody(): boolean {
+    return this.latest !== undefined && !this.latest.incoming.complete;
+  }
+
+  /**
+   * Whether only the client holds up the request in progress: the app reads the body, none of it is left
+   * to read, and the answer has not begun.
+   */
+  get isHeldByClient(): boolean {
+    const { incoming, response } = this.latest ?? {};
+    if (incoming === undefined || incoming.complete || response?.headersSent !== false) return false;
+    const isRead = incoming.readableFlowing === true || incoming.listenerCount("readable") > 0;
+    return isRead && incoming.readableLength === 0;
   }
 
   /** From here on, `watch` tells whether bytes have come. */

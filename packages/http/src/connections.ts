@@ -4,12 +4,15 @@ import { Server as TlsServer } from "node:tls";
 import type { Clock } from "@tsserve/server";
 import { Admission } from "./admission.ts";
 import { Connection, connectionKey, type TrackedSocket } from "./connection.ts";
+import { destroyWhenRead } from "./destroy-when-read.ts";
 import { tellGoingAway } from "./websocket-close.ts";
 
 /** How long a connection that may have a request on its way is kept after the listener has closed. */
 const lingerMs = 250;
 /** How long a half-sent head may go on coming after the listener has closed. */
 const halfSentLimitMs = 1000;
+/** How long a body may pause after the listener has closed, while the app waits for the rest of it. */
+const stalledBodyMs = 2000;
 const sweepIntervalMs = 25;
 
 const requestTimeoutAnswer = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
@@ -53,6 +56,7 @@ export class Connections {
   #track(socket: TrackedSocket): void {
     const connection = new Connection(socket, this.#clock.now());
     socket[connectionKey] = connection;
+    socket.destroySoon = destroyWhenRead;
     this.#open.add(connection);
     socket.once("close", () => {
       this.#open.delete(connection);
@@ -96,13 +100,19 @@ export class Connections {
     const now = this.#clock.now();
     const stoppingMs = now - (this.#stopping?.since ?? now);
     for (const connection of this.#open) {
-      if (!connection.isIdle) continue;
       const quietMs = connection.watch(now);
+      if (connection.isHeldByClient && quietMs > stalledBodyMs) this.#giveUp(connection);
+      if (!connection.isIdle) continue;
       if (quietMs < lingerMs && !(connection.halfSent && stoppingMs > halfSentLimitMs)) continue;
-      if (connection.halfSent) connection.socket.write(requestTimeoutAnswer);
-      connection.socket.destroySoon();
+      if (connection.halfSent) this.#giveUp(connection);
+      else connection.socket.destroySoon();
     }
     this.#cancelSweep = this.#clock.after(sweepIntervalMs, () => this.#sweep());
+  }
+
+  /** The client does not send the rest of its request. */
+  #giveUp({ socket }: Connection): void {
+    socket.end(requestTimeoutAnswer, () => socket.destroy());
   }
 
   /** Cuts everything; gives those on which work was lost. */

@@ -23,7 +23,7 @@ export function trackRequests(handle: RequestListener, { requests, isDraining, o
     const request = this[requestKey];
     if (request === undefined) return;
     const now = performance.now();
-    request.connection.endRequest(now);
+    request.connection.endRequest(request, now);
     requests.delete(request);
     onEnd?.(request, now);
   }
@@ -31,10 +31,12 @@ export function trackRequests(handle: RequestListener, { requests, isDraining, o
     const socket = incoming.socket as TrackedSocket;
     const connection = socket[connectionKey];
     if (connection !== undefined) {
+      // Its client has been told that the connection is over.
+      if (connection.lingers) return;
       const request = new HttpRequest(incoming, response, connection, performance.now());
       incoming[requestKey] = request;
       response[requestKey] = request;
-      connection.beginRequest();
+      connection.beginRequest(request);
       requests.add(request);
       response.on("close", ended);
     }

@@ -5,23 +5,23 @@ import { dirname, join } from "node:path";
 export interface TemporaryFolder {
   readonly path: string;
   /** Writes a file, its folders too; gives its path. */
-  write(name: string, text: string): string;
+  write(name: string, content: string | Uint8Array): string;
   remove(): void;
 }
 
 /** A folder of its own for one test. */
-export function makeTemporaryFolder(files: Readonly<Record<string, string>> = {}): TemporaryFolder {
+export function makeTemporaryFolder(files: Readonly<Record<string, string | Uint8Array>> = {}): TemporaryFolder {
   const path = mkdtempSync(join(tmpdir(), "tsserve-test-"));
   const folder: TemporaryFolder = {
     path,
-    write: (name, text) => {
+    write: (name, content) => {
       const file = join(path, name);
       mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, text);
+      writeFileSync(file, content);
       return file;
     },
     remove: () => rmSync(path, { recursive: true, force: true }),
   };
-  for (const [name, text] of Object.entries(files)) folder.write(name, text);
+  for (const [name, content] of Object.entries(files)) folder.write(name, content);
   return folder;
 }
