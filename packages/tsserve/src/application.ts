@@ -58,9 +58,9 @@ export async function listenersFor(endpoints: readonly Parameters<typeof boundLi
   return (await Promise.all(endpoints.map((endpoint) => boundListeners(endpoint)))).flat();
 }
 
-async function callAppFactory(factory: LoadedFunction, args: readonly unknown[], { file, app }: Configuration): Promise<unknown> {
+async function callAppFactory({ call }: LoadedFunction, args: readonly unknown[], { file, app }: Configuration): Promise<unknown> {
   try {
-    return await factory.call(...args);
+    return await call(...args);
   } catch (error) {
     const problems = problemsOf(error);
     if (problems !== undefined) throw new ConfigurationError(app.locate(problems));

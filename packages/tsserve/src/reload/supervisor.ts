@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { dirname, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { exitCodes, signalExitCode } from "@tsserve/server";
 import type { Host } from "../host.ts";
 import { UsageError, type OptionValues } from "../options.ts";
@@ -18,12 +19,10 @@ export async function superviseReload(host: Host, [file]: readonly string[], val
   const say = (text: string): void => host.printError(`reload: ${text}`);
   say("watching for changes; this is for development, never for production: requests are cut at each restart");
   const children = new Children(host, say);
-  const folder = dirname(resolve(host.cwd, file));
-  const unwatch = [watchFiles(folder, (path) => children.replace(`${path} changed`))];
-  if (values["env-file"] !== undefined) {
-    const envFolder = dirname(resolve(host.cwd, values["env-file"]));
-    if (!envFolder.startsWith(folder)) unwatch.push(watchFiles(envFolder, (path) => children.replace(`${path} changed`)));
-  }
+  const folder = projectFolder(dirname(resolve(host.cwd, file)));
+  const envFolder = values["env-file"] === undefined ? folder : dirname(resolve(host.cwd, values["env-file"]));
+  const folders = envFolder === folder || envFolder.startsWith(`${folder}/`) ? [folder] : [folder, envFolder];
+  const unwatch = folders.map((each) => watchFiles(each, (path) => children.replace(`${path} changed`)));
   children.replace("starting");
   const cause = await host.causes.first;
   for (const end of unwatch) end();
@@ -32,6 +31,14 @@ export async function superviseReload(host: Host, [file]: readonly string[], val
   });
   await children.stop();
   return cause.kind === "signal" ? exitCodes.stopped : exitCodes.lost;
+}
+
+/** The nearest folder above the INI file that has a package.json: sources may lie beside it. Else the file's own. */
+function projectFolder(folder: string): string {
+  for (let each = folder; dirname(each) !== each; each = dirname(each)) {
+    if (existsSync(join(each, "package.json"))) return each;
+  }
+  return folder;
 }
 
 /** The child that serves, and the one that may take its place. */

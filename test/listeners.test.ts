@@ -1,0 +1,181 @@
+import { existsSync, lstatSync } from "node:fs";
+import { createServer } from "node:net";
+import { bindDescriptor, openRaw, spawnTsserve, workerEnvironment } from "@tsserve/testing";
+import { describe, expect, test } from "vitest";
+import { serve, type Served } from "./support/serve.ts";
+
+const get = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+async function addresses(server: Served): Promise<string[]> {
+  return (await server.log(/^listening on/))["addresses"] as string[];
+}
+
+async function answers(where: string): Promise<boolean> {
+  using raw = await openRaw(where);
+  raw.send(get);
+  return /^HTTP\/1\.1 200/.test(await raw.closed());
+}
+
+describe("where it listens", () => {
+  test("localhost is both of its addresses", async () => {
+    await using probe = serve();
+    const port = Number(new URL(await probe.listening()).port) + 1;
+    await using server = serve({ bind: [`localhost:${port}`] });
+    const all = await addresses(server);
+    expect(all).toContain(`http://127.0.0.1:${port}`);
+    for (const each of all) expect(await answers(each)).toBe(true);
+  });
+
+  test("IPv6", async () => {
+    await using server = serve({ bind: ["[::1]:0"] });
+    const [address = ""] = await addresses(server);
+    expect(address).toMatch(/^http:\/\/\[::1\]:\d+$/);
+    expect(await answers(address)).toBe(true);
+  });
+
+  test("all interfaces", async () => {
+    await using server = serve({ bind: [":0"] });
+    const [address = ""] = await addresses(server);
+    expect(await answers(`http://127.0.0.1:${new URL(address).port}`)).toBe(true);
+  });
+
+  test("several at once, and a stop refuses on all of them", async () => {
+    await using server = serve({ bind: ["127.0.0.1:0", "[::1]:0", "./app.sock"] });
+    const [v4 = "", v6 = ""] = await addresses(server);
+    const all = [v4, v6, `${server.folder}/app.sock`];
+    for (const each of all) expect(await answers(each)).toBe(true);
+    server.kill();
+    expect((await server.exited()).code).toBe(0);
+    for (const each of all) expect((await openRaw(each)).error).toMatch(/ECONNREFUSED|ENOENT/);
+  });
+
+  test("an address that is not this machine's: exit code 3", async () => {
+    await using server = serve({ bind: ["192.0.2.1:80"] });
+    expect((await server.exited()).code).toBe(3);
+    expect(server.stderr()).toMatch(/^cannot listen on 192\.0\.2\.1:80: .*\((EADDRNOTAVAIL|EACCES)\)\n$/);
+  });
+
+  test("a host that is not known: exit code 3", async () => {
+    await using server = serve({ bind: ["no-such-host.invalid:80"] });
+    expect((await server.exited()).code).toBe(3);
+    expect(server.stderr()).toMatch(/^cannot listen on no-such-host\.invalid:80: the host name /);
+  });
+});
+
+describe("a unix socket", () => {
+  test("is served, and its file is removed at the exit", async () => {
+    await using server = serve({ bind: ["./app.sock"] });
+    await server.log(/^listening/);
+    const path = `${server.folder}/app.sock`;
+    expect(await answers(path)).toBe(true);
+    server.kill();
+    await server.exited();
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test("a stale file is replaced", async () => {
+    await using first = serve({ bind: ["./app.sock"] });
+    await first.log(/^listening/);
+    const path = `${first.folder}/app.sock`;
+    first.kill("SIGKILL");
+    await first.exited();
+    expect(lstatSync(path).isSocket()).toBe(true);
+    await using second = serve({ bind: [path] });
+    await second.log(/^listening/);
+    expect(await answers(path)).toBe(true);
+  });
+
+  test("a live one is refused with exit code 3, and goes on", async () => {
+    await using first = serve({ bind: ["./app.sock"] });
+    await first.log(/^listening/);
+    const path = `${first.folder}/app.sock`;
+    await using second = serve({ bind: [path] });
+    expect((await second.exited()).code).toBe(3);
+    expect(second.stderr()).toBe(`cannot listen on ${path}: another process is listening there (EADDRINUSE)\n`);
+    expect(await answers(path)).toBe(true);
+  });
+
+  test("a file that is no socket is left alone", async () => {
+    await using server = serve({ bind: ["./app.ini"] });
+    expect((await server.exited()).code).toBe(3);
+    expect(server.stderr()).toMatch(/app\.ini: the file exists and is not a socket\n$/);
+    expect(lstatSync(`${server.folder}/app.ini`).isFile()).toBe(true);
+  });
+});
+
+describe("an inherited socket", () => {
+  test("is served in the place of --bind, which is ignored with a warning", async () => {
+    using bound = bindDescriptor();
+    await using server = serve({ descriptors: [bound.fd], env: workerEnvironment() });
+    await server.log(/^--bind is ignored: the master passed its sockets/);
+    expect(await addresses(server)).toEqual([`http://127.0.0.1:${bound.port}`]);
+    expect(await answers(`http://127.0.0.1:${bound.port}`)).toBe(true);
+  });
+
+  test("stays open for others when this process stops", async () => {
+    using bound = bindDescriptor();
+    await using server = serve({ descriptors: [bound.fd], env: workerEnvironment() });
+    await server.listening();
+    server.kill();
+    expect((await server.exited()).code).toBe(0);
+    using waits = await openRaw(`http://127.0.0.1:${bound.port}`);
+    waits.send(get);
+    await using next = serve({ descriptors: [bound.fd], env: workerEnvironment() });
+    await next.listening();
+    expect(await waits.closed()).toMatch(/^HTTP\/1\.1 200/);
+  });
+
+  test("that is not there, or no socket: exit code 2 or 3, and what was expected", async () => {
+    await using missing = serve({ env: workerEnvironment({ EINHORN_FD_0: "77" }) });
+    expect((await missing.exited()).code).toBeGreaterThanOrEqual(2);
+    expect(missing.stderr()).toMatch(/EINHORN_FD_0/);
+    await using garbage = serve({ env: workerEnvironment({ EINHORN_FD_COUNT: "two" }) });
+    expect((await garbage.exited()).code).toBe(2);
+    expect(garbage.stderr()).toMatch(/EINHORN_FD_COUNT[^]*"two"/);
+  });
+
+  test("the variables of another process's master mean nothing", async () => {
+    await using server = serve({ env: workerEnvironment({ EINHORN_MASTER_PID: "1" }) });
+    expect(await answers(await server.listening())).toBe(true);
+  });
+
+  test("the ACK comes when connections are accepted, not sooner", async () => {
+    using bound = bindDescriptor();
+    const path = `/tmp/tsserve-ack-${process.pid}.sock`;
+    const lines: string[] = [];
+    let answered: Promise<boolean> | undefined;
+    const master = createServer((socket) =>
+      socket.on("data", (chunk) => {
+        lines.push(chunk.toString());
+        answered = answers(`http://127.0.0.1:${bound.port}`);
+      }),
+    ).listen(path);
+    await using server = serve({ descriptors: [bound.fd], env: workerEnvironment({ EINHORN_SOCK_PATH: path }) });
+    await server.listening();
+    expect(lines.join("")).toBe(`{"command":"worker:ack","pid":${server.pid}}\n`);
+    expect(await answered).toBe(true);
+    master.close();
+  });
+});
+
+test("two processes at the same time on one port: one serves, the other exits 3", async () => {
+  await using probe = serve();
+  const { port } = new URL(await probe.listening());
+  probe.kill();
+  await probe.exited();
+  await using first = serve({ bind: [`127.0.0.1:${port}`] });
+  await using second = serve({ bind: [`127.0.0.1:${port}`] });
+  const exit = await Promise.race([first.exited(), second.exited()]);
+  expect(exit.code).toBe(3);
+  expect(await answers(`http://127.0.0.1:${port}`)).toBe(true);
+});
+
+test("spawnTsserve ends with its test", async () => {
+  let pid: number;
+  {
+    await using server = spawnTsserve({ args: ["--version"] });
+    pid = server.pid;
+    await server.exited();
+  }
+  expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+});
