@@ -53,6 +53,7 @@ function startWatchdog(workerData: WatchdogData, log: Logger): Worker {
     env: {},
     resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32, stackSizeMb: 1 },
   });
+  watchdog.once("message", () => log.debug("the watchdog thread listens for SIGUSR1"));
   watchdog.unref();
   watchdog.on("error", (err) => log.warn({ err }, "the watchdog thread failed: SIGUSR1 can't show the stack of a stuck event loop"));
   return watchdog;

@@ -4,8 +4,6 @@ export const cells = {
   heardAt: 0,
   /** How often the watchdog has answered in its place. */
   dumped: 1,
-  /** Becomes 1 when the watchdog listens. */
-  listening: 2,
 } as const;
 
 /** Milliseconds, in the 31 bits that a cell has: for differences only. */

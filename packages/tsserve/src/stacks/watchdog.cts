@@ -29,9 +29,9 @@ handle.onsignal = () => {
   if (!isRecent && Atomics.wait(shared, cells.heardAt, heardAt, answerWithinMs) === "timed-out") dump();
 };
 handle.start((require("node:os") as typeof import("node:os")).constants.signals.SIGUSR1);
-Atomics.store(shared, cells.listening, 1);
 // A thread whose only handles are foreign ones would end.
 parentPort?.on("message", () => undefined);
+parentPort?.postMessage("listening");
 
 let dumping = false;
 
