@@ -114,3 +114,23 @@ describe("a wrong command line", () => {
 function withPackages(source: string): string {
   return source.replace(/from "(tsserve)"/g, (_, name: string) => `from ${JSON.stringify(import.meta.resolve(name))}`);
 }
+
+describe("[DEFAULT]", () => {
+  const inherits = "[DEFAULT]\nregion = eu-1\nstop_timeout = 7\n[server:main]\nfactory = tsserve/http\n[logging]\nlevel = info\n[app:main]\nfactory = ./app.js\n";
+
+  test("may hold what only some sections know", async () => {
+    const { code, stdout, stderr } = await run({ "app.ini": inherits, "app.js": app }, ["check", "app.ini"]);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/^\[server:main\]\nstop_timeout = 7\n/);
+    expect(stdout).toContain("[app:main]\nregion = eu-1\n");
+  });
+
+  test("what is wrong in it is told once, with its own place", async () => {
+    const { code, stderr } = await run({ "app.ini": inherits.replace("eu-1", "${NO_REGION}").replace("= 7", "= soon"), "app.js": app }, ["app.ini"]);
+    expect(stderr.trimEnd().split("\n")).toEqual([
+      expect.stringMatching(/^app\.ini:2: \[DEFAULT\] region: the environment variable NO_REGION is not set/),
+      expect.stringMatching(/^app\.ini:3: \[DEFAULT\] stop_timeout: expected a number and a unit/),
+    ]);
+    expect(code).toBe(2);
+  });
+});

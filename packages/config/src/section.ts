@@ -1,5 +1,5 @@
 import { expand, type Environment } from "./expand.ts";
-import type { IniDocument, IniEntry, IniSection } from "./ini.ts";
+import type { IniDocument, IniEntry } from "./ini.ts";
 import { didYouMean } from "./nearest.ts";
 import { ConfigurationError, type Problem } from "./problem.ts";
 
@@ -8,6 +8,8 @@ export interface ResolvedSection {
   readonly name: string;
   /** Values by key; the keys of `[DEFAULT]` come first. */
   readonly values: Readonly<Record<string, string>>;
+  /** Whether a key comes from `[DEFAULT]` alone: it may well be meant for other sections. */
+  isInherited(key: string): boolean;
   /** References to variables that are not set, with their places; their values stand as they are written. */
   readonly problems: readonly Problem[];
   /** Adds file, line and section to problems that know only their key. */
@@ -25,6 +27,7 @@ export function resolveSection(document: IniDocument, name: string, env: Environ
   const section = document.sections.get(name);
   if (section === undefined || name === defaultSection) throw missing(document, name);
   const entries = new Map<string, IniEntry>([...(document.sections.get(defaultSection)?.entries ?? []), ...section.entries]);
+  const isInherited = (key: string): boolean => entries.has(key) && !section.entries.has(key);
   const problems: Problem[] = [];
   const values = Object.fromEntries(
     [...entries.values()].map((entry) => {
@@ -33,13 +36,14 @@ export function resolveSection(document: IniDocument, name: string, env: Environ
       return [entry.key, expansion.text];
     }),
   );
-  const locate = (found: readonly Problem[]): Problem[] => found.map((problem) => located(problem, document, section, entries));
-  return { name, values: Object.freeze(values), problems: locate(problems), locate };
-}
-
-function located(problem: Problem, document: IniDocument, section: IniSection, entries: ReadonlyMap<string, IniEntry>): Problem {
-  const line = entries.get(problem.key)?.line ?? section.line;
-  return { ...problem, file: document.file, line, section: section.name };
+  const locate = (found: readonly Problem[]): Problem[] =>
+    found.map((problem) => ({
+      ...problem,
+      file: document.file,
+      line: entries.get(problem.key)?.line ?? section.line,
+      section: isInherited(problem.key) ? defaultSection : section.name,
+    }));
+  return { name, values: Object.freeze(values), isInherited, problems: locate(problems), locate };
 }
 
 function missing(document: IniDocument, name: string): ConfigurationError {

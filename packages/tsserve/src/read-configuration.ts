@@ -6,7 +6,7 @@ import { commonSettings, lifecycleSettings, type LifecycleSettings, type ServerM
 import { FactoryError } from "./factory-error.ts";
 import type { Host } from "./host.ts";
 import { loadFunction, type LoadedFunction } from "./load-function.ts";
-import { loggingSettings, type LoggingSettings } from "./logging-settings.ts";
+import { loggingSettings, loggingSpec, type LoggingSettings } from "./logging-settings.ts";
 import { UsageError, type OptionValues } from "./options.ts";
 
 /** A configuration file, read for one app and one server. */
@@ -42,7 +42,7 @@ export async function readConfiguration(host: Host, positionals: readonly string
   const logging = gather(problems, () => readLogging(document, host, values));
   const serverFactory = server && (await loadServerFactory(server, file, folder));
   if (server !== undefined && serverFactory !== undefined && !(serverFactory instanceof FactoryError)) {
-    gather(problems, () => checkServerSettings(server.values, serverFactory.module), server);
+    gather(problems, () => checkServerSettings(server, serverFactory.module), server);
   }
   if (!server || !app || !lifecycle || !logging || !serverFactory || problems.length > 0) throw new ConfigurationError(distinct(problems));
   if (serverFactory instanceof FactoryError) throw serverFactory;
@@ -61,10 +61,17 @@ async function loadServerFactory(server: ResolvedSection, file: string, folder: 
   }
 }
 
-function checkServerSettings(values: Readonly<Record<string, string>>, { settings, parseSettings }: ServerModuleExtras): void {
+/** The values of a section, but for those that `[DEFAULT]` has for other sections. */
+export function valuesFor({ values, isInherited }: ResolvedSection, spec: Spec): Readonly<Record<string, string>> {
+  const foreign = new Set(unknownKeys(values, spec).map(({ key }) => key).filter(isInherited));
+  return Object.fromEntries(Object.entries(values).filter(([key]) => !foreign.has(key)));
+}
+
+function checkServerSettings(section: ResolvedSection, { settings, parseSettings }: ServerModuleExtras): void {
   // A factory that does not say what it knows has to see to its keys itself.
   if (settings === undefined) return;
   const spec = { ...commonSettings, ...(settings as Readonly<Record<string, Spec>>) };
+  const values = valuesFor(section, spec);
   const problems = unknownKeys(values, spec);
   try {
     parseConfig(values, spec);
@@ -96,7 +103,8 @@ export function readAppConfiguration(host: Host, file: string, values: OptionVal
 function readLogging(document: IniDocument, host: Host, values: OptionValues): LoggingSettings {
   const section = document.sections.has("logging") ? resolveSection(document, "logging", host.env) : undefined;
   if (section !== undefined && section.problems.length > 0) throw new ConfigurationError(section.problems);
-  return located(section, () => loggingSettings(section?.values ?? {}, values, host.stdoutIsTerminal));
+  const own = section === undefined ? {} : valuesFor(section, loggingSpec);
+  return located(section, () => loggingSettings(own, values, host.stdoutIsTerminal));
 }
 
 /** Runs a parse; its problems get their place in the file. */

@@ -3,7 +3,7 @@ import { commonSettings, type ServerModuleExtras } from "@tsserve/server";
 import type { Host } from "../host.ts";
 import { loggingSpec } from "../logging-settings.ts";
 import type { OptionValues } from "../options.ts";
-import type { Configuration } from "../read-configuration.ts";
+import { valuesFor, type Configuration } from "../read-configuration.ts";
 import { giveUp, withApplication } from "../with-application.ts";
 
 /** Loads and validates everything, binds nothing, and prints the settings as they will be. */
@@ -18,9 +18,10 @@ export function run(host: Host, positionals: readonly string[], values: OptionVa
 /** In the dialect of the file; what is not set stands as a comment. */
 function resolvedSettings({ server, app, serverFactory, logging }: Configuration): string[] {
   const own = (serverFactory.module as ServerModuleExtras).settings as Readonly<Record<string, Spec>> | undefined;
+  const serverSpec: Spec = { ...commonSettings, ...own };
   const loggingValues = { level: logging.level, format: logging.format, ...(logging.redact.length === 0 ? {} : { redact: logging.redact.join(", ") }) };
   return [
-    ...sectionLines(server.name, server.values, { ...commonSettings, ...own }),
+    ...sectionLines(server.name, valuesFor(server, serverSpec), serverSpec),
     "",
     ...sectionLines(app.name, app.values, {}),
     "",
