@@ -41,5 +41,7 @@ export function makeServerState(): MutableServerState {
   return state;
 }
 
-/** The state of this process. */
-export const SERVER_STATE: MutableServerState = makeServerState();
+const stateKey = Symbol.for("tsserve.SERVER_STATE");
+
+/** The state of this process: one, even where an app brings a copy of this package of its own. */
+export const SERVER_STATE: MutableServerState = ((globalThis as { [stateKey]?: MutableServerState })[stateKey] ??= makeServerState());

@@ -54,11 +54,12 @@ export const float: Parser<number> = (text) => {
 
 /** `0%` to `100%`, as a fraction of 0 to 1. */
 export const percent: Parser<number> = (text) => {
-  const match = /^(.*\S)\s*%\s*$/.exec(text);
-  const value = match?.[1] === undefined ? Number.NaN : Number(match[1]);
-  if (Number.isNaN(value)) throw new Error("expected a percentage such as 37.2%");
-  if (value < 0 || value > 100) throw new Error("expected a percentage of 0% to 100%");
-  return value / 100;
+  const digits = /^\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*%\s*$/.exec(text)?.[1];
+  if (digits === undefined) throw new Error("expected a percentage such as 37.2%");
+  // Not divided by 100: 37.2 / 100 is not the number that is written 0.372.
+  const fraction = Number(`${digits}e-2`);
+  if (fraction < 0 || fraction > 1) throw new Error("expected a percentage of 0% to 100%");
+  return fraction;
 };
 
 const byteUnits: Readonly<Record<string, number>> = { "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
