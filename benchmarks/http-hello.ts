@@ -24,7 +24,9 @@ async function measure(args: (port: number) => string[]): Promise<Figures> {
 }
 
 function wrk(port: number, duration: number): { requests: number; rps: number } {
-  const { stdout } = spawnSync("taskset", ["-c", "1", "wrk", "-t1", "-c32", `-d${duration}s`, `http://127.0.0.1:${port}/`], { encoding: "utf8" });
+  const { stdout } = spawnSync("taskset", ["-c", "1", "wrk", "-t1", "-c32", `-d${duration}s`, `http://127.0.0.1:${port}/`], {
+    encoding: "utf8",
+  });
   return { requests: Number(/(\d+) requests in/.exec(stdout)?.[1]), rps: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]) };
 }
 
@@ -49,5 +51,7 @@ for (const name of names.slice(0, 2)) {
   const ratio = median(figures.map((each) => each.tsserve.rps / each[name].rps));
   const cpu = median(figures.map((each) => each.tsserve.cpuMicros / each[name].cpuMicros));
   const best = Math.max(...figures.map(({ tsserve }) => tsserve.rps)) / Math.max(...figures.map((each) => each[name].rps));
-  console.log(`tsserve / ${name}: requests per second, median of rounds ${ratio.toFixed(3)}, best slices ${best.toFixed(3)}; CPU per request ${cpu.toFixed(3)}`);
+  console.log(
+    `tsserve / ${name}: requests per second, median of rounds ${ratio.toFixed(3)}, best slices ${best.toFixed(3)}; CPU per request ${cpu.toFixed(3)}`,
+  );
 }

@@ -31,18 +31,18 @@ export async function stop(child: ChildProcess): Promise<void> {
 }
 
 /** Asks until there is an answer of status 200; gives when it came, on the clock of `performance.now`. */
-export async function firstAnswer(port: number, path = "/"): Promise<number> {
+export async function firstAnswer(port: number, target = "/"): Promise<number> {
   const end = performance.now() + 20_000;
   while (performance.now() < end) {
-    if (await answers(port, path)) return performance.now();
+    if (await answers(port, target)) return performance.now();
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   throw new Error(`no answer on port ${port}`);
 }
 
-function answers(port: number, path: string): Promise<boolean> {
+function answers(port: number, target: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`));
+    const socket = connect(port, "127.0.0.1", () => socket.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`));
     socket.once("data", (chunk) => {
       socket.destroy();
       resolve(chunk.toString("latin1", 0, 12) === "HTTP/1.1 200");

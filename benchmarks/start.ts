@@ -27,7 +27,10 @@ for (let round = 0; round < rounds; round++) {
   for (const name of names) measured.get(name)?.push(await measure(servers[name]));
 }
 const of = (name: Name, kind: "ms" | "mb"): number => median((measured.get(name) ?? []).map((each) => each[kind]));
-for (const name of names) console.log(`${name}: ${of(name, "ms").toFixed(0)} ms from exec to the first 200, ${of(name, "mb").toFixed(1)} MB resident`);
+for (const name of names)
+  console.log(`${name}: ${of(name, "ms").toFixed(0)} ms from exec to the first 200, ${of(name, "mb").toFixed(1)} MB resident`);
 for (const name of names.slice(0, 2)) {
-  console.log(`tsserve / ${name}: ${(of("tsserve", "ms") / of(name, "ms")).toFixed(2)} of the time, ${(of("tsserve", "mb") - of(name, "mb")).toFixed(1)} MB more`);
+  console.log(
+    `tsserve / ${name}: ${(of("tsserve", "ms") / of(name, "ms")).toFixed(2)} of the time, ${(of("tsserve", "mb") - of(name, "mb")).toFixed(1)} MB more`,
+  );
 }

@@ -14,7 +14,11 @@ describe("check", () => {
   test("prints the settings as they will be, secrets masked, defaults as comments, and binds nothing", async () => {
     const more = "[DEFAULT]\nregion = eu-1";
     const config = { greeting: "Hello, ${NAME:-stranger}", db_password: "hunter2", url: "postgres://me:hunter2@db/app" };
-    const { code, stdout, stderr } = await run({ "app.ini": iniOf({ config, more, server: { drain_time: "5 seconds" } }) }, ["check", "app.ini"], { env: { NAME: "Joe" } });
+    const { code, stdout, stderr } = await run(
+      { "app.ini": iniOf({ config, more, server: { drain_time: "5 seconds" } }) },
+      ["check", "app.ini"],
+      { env: { NAME: "Joe" } },
+    );
     expect(stderr).toBe("");
     expect(stdout).toContain("[app:main]\nregion = eu-1\n");
     expect(stdout).toContain("[server:main]\nfactory = tsserve/http\ndrain_time = 5 seconds\n");
@@ -40,8 +44,17 @@ describe("check", () => {
 describe("routes", () => {
   test("of a Fastify app", async () => {
     const { code, stdout } = await run({ "app.ini": iniOf({}) }, ["routes", "app.ini"]);
-    expect(stdout.trimEnd().split("\n").map((line) => line.split(/ +/))).toEqual(
-      expect.arrayContaining([["GET", "/"], ["GET", "/hello/:name"], ["POST", "/echo"]]),
+    expect(
+      stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.split(/ +/)),
+    ).toEqual(
+      expect.arrayContaining([
+        ["GET", "/"],
+        ["GET", "/hello/:name"],
+        ["POST", "/echo"],
+      ]),
     );
     expect(code).toBe(0);
   });
@@ -53,7 +66,8 @@ describe("routes", () => {
 });
 
 describe("script", () => {
-  const script = "export const greet = (config, args) => console.log(config.name, args.join('|'));\nexport const fail = async () => { throw new Error('this script fails'); };\n";
+  const script =
+    "export const greet = (config, args) => console.log(config.name, args.join('|'));\nexport const fail = async () => { throw new Error('this script fails'); };\n";
   const files = { "app.ini": iniOf({ config: { name: "joe" } }), "scripts.mjs": script };
 
   test("runs a function with the app's configuration and the arguments, options and all", async () => {
@@ -101,8 +115,10 @@ describe("help and version", () => {
 
   test("--help names every command and option, in lines that fit a screen", async () => {
     const { code, stdout } = await run({}, ["--help"]);
-    for (const name of ["serve", "check", "routes", "script", "shell", "healthcheck"]) expect(stdout).toContain(`tsserve ${name === "serve" ? "[serve]" : name} `);
-    for (const option of ["--app-name", "--server-name", "--bind", "--reload", "--debug", "--log-level", "--log-format", "--env-file"]) expect(stdout).toContain(option);
+    for (const name of ["serve", "check", "routes", "script", "shell", "healthcheck"])
+      expect(stdout).toContain(`tsserve ${name === "serve" ? "[serve]" : name} `);
+    for (const option of ["--app-name", "--server-name", "--bind", "--reload", "--debug", "--log-level", "--log-format", "--env-file"])
+      expect(stdout).toContain(option);
     expect(code).toBe(0);
   });
 
@@ -113,7 +129,13 @@ describe("help and version", () => {
 
 describe("the environment", () => {
   test("TSSERVE_ variables stand for options, and the command line beats them", async () => {
-    await using server = serve({ app: "hello.js", bind: [], env: { TSSERVE_BIND: "127.0.0.1:0", TSSERVE_LOG_LEVEL: "debug" }, config: { name: "a" }, more: "[app:other]\nfactory = x" });
+    await using server = serve({
+      app: "hello.js",
+      bind: [],
+      env: { TSSERVE_BIND: "127.0.0.1:0", TSSERVE_LOG_LEVEL: "debug" },
+      config: { name: "a" },
+      more: "[app:other]\nfactory = x",
+    });
     expect((await fetch(await server.listening())).status).toBe(200);
     expect(server.logs().some(({ level }) => level === "debug")).toBe(true);
     await using other = serve({ env: { TSSERVE_APP_NAME: "none" }, args: ["--app-name", "main"] });
@@ -126,7 +148,11 @@ describe("the environment", () => {
       "my.env": "FROM_FILE=file\nFROM_BOTH=file\n# a comment\nQUOTED='a # b'\n",
     });
     try {
-      await using server = spawnTsserve({ args: ["app.ini", "--bind", "127.0.0.1:0", "--env-file", "my.env"], cwd: folder.path, env: { FROM_BOTH: "real" } });
+      await using server = spawnTsserve({
+        args: ["app.ini", "--bind", "127.0.0.1:0", "--env-file", "my.env"],
+        cwd: folder.path,
+        env: { FROM_BOTH: "real" },
+      });
       expect(await (await fetch(await server.listening())).json()).toEqual({ hello: "file-real" });
     } finally {
       folder.remove();

@@ -16,7 +16,7 @@ async function request(port: number, path: string): Promise<{ answer: Promise<vo
 function subject(makeApp: () => { app: unknown; release(): void; begun: () => number }): Parameters<typeof complianceTests>[0] {
   let current: ReturnType<typeof makeApp>;
   return {
-    makeServer: makeServer as ServerFactory,
+    makeServer: makeServer,
     makeApp: () => (current = makeApp()),
     quickRequest: async (port) => (await request(port, "/quick")).answer,
     slowRequest: async (port) => {
@@ -74,6 +74,8 @@ test("the suite finds a server that stops without waiting", async ({ expect }) =
     const server = await makeServer(config, listeners, app, context);
     return { ...server, stop: async () => (await server.stop(AbortSignal.abort()), { cut: 0 }) };
   };
-  const verdicts = await Promise.allSettled(complianceTests({ ...subject(kinds["a request listener"]), makeServer: broken }).map(({ run }) => run()));
+  const verdicts = await Promise.allSettled(
+    complianceTests({ ...subject(kinds["a request listener"]), makeServer: broken }).map(({ run }) => run()),
+  );
   expect(verdicts.some(({ status }) => status === "rejected")).toBe(true);
 });

@@ -71,20 +71,39 @@ const usageCases: Readonly<Record<string, Case>> = {
   "an unknown command": { args: ["serv", "app.ini"], says: 'tsserve: unknown command "serv", did you mean "serve"?' },
   "an option without its value": { args: ["app.ini", "--bind"], says: "tsserve: --bind lacks its value" },
   "a value for a switch": { args: ["app.ini", "--debug=yes"], says: 'tsserve: --debug takes no value, found "yes"' },
-  "a wrong endpoint": { args: ["app.ini", "--bind", "localhost:99999"], says: 'tsserve: --bind: expected a port of 0 to 65535, found "localhost:99999"' },
-  "a wrong log level": { args: ["app.ini", "--log-level", "loud"], says: 'tsserve: --log-level: expected one of trace, debug, info, warn, error, fatal, silent, found "loud"' },
-  "a wrong environment variable": { args: ["app.ini"], env: { TSSERVE_DEBUG: "maybe" }, says: 'tsserve: TSSERVE_DEBUG: expected true or false, found "maybe"' },
-  "an environment file that does not exist": { args: ["app.ini"], env: { TSSERVE_ENV_FILE: "nope.env" }, says: "tsserve: cannot read --env-file nope.env: there is no such file" },
+  "a wrong endpoint": {
+    args: ["app.ini", "--bind", "localhost:99999"],
+    says: 'tsserve: --bind: expected a port of 0 to 65535, found "localhost:99999"',
+  },
+  "a wrong log level": {
+    args: ["app.ini", "--log-level", "loud"],
+    says: 'tsserve: --log-level: expected one of trace, debug, info, warn, error, fatal, silent, found "loud"',
+  },
+  "a wrong environment variable": {
+    args: ["app.ini"],
+    env: { TSSERVE_DEBUG: "maybe" },
+    says: 'tsserve: TSSERVE_DEBUG: expected true or false, found "maybe"',
+  },
+  "an environment file that does not exist": {
+    args: ["app.ini"],
+    env: { TSSERVE_ENV_FILE: "nope.env" },
+    says: "tsserve: cannot read --env-file nope.env: there is no such file",
+  },
   "a health check of nothing": { args: ["healthcheck", "htp", "x"], says: "tsserve: expected tsserve healthcheck http ENDPOINT" },
 };
 
-const parses = 'import { parseConfig, timespan, string } from "tsserve";\nexport const makeApp = (config) => parseConfig(config, { ttl: timespan, hosts: string });\n';
+const parses =
+  'import { parseConfig, timespan, string } from "tsserve";\nexport const makeApp = (config) => parseConfig(config, { ttl: timespan, hosts: string });\n';
 
 describe("a wrong configuration", () => {
   for (const [name, { ini = good, args = [], env = {}, says }] of Object.entries(configurationCases)) {
     for (const command of ["serve", "check"]) {
       test(`${name}: ${command} tells, and exits 2`, async () => {
-        const { code, stdout, stderr } = await run({ "app.ini": ini, "app.js": app, "parses.js": withPackages(parses) }, [command, "app.ini", ...args], { env });
+        const { code, stdout, stderr } = await run(
+          { "app.ini": ini, "app.js": app, "parses.js": withPackages(parses) },
+          [command, "app.ini", ...args],
+          { env },
+        );
         expect(stderr.trimEnd()).toBe(says);
         expect(stdout).toBe("");
         expect(code).toBe(2);
@@ -116,7 +135,8 @@ function withPackages(source: string): string {
 }
 
 describe("[DEFAULT]", () => {
-  const inherits = "[DEFAULT]\nregion = eu-1\nstop_timeout = 7\n[server:main]\nfactory = tsserve/http\n[logging]\nlevel = info\n[app:main]\nfactory = ./app.js\n";
+  const inherits =
+    "[DEFAULT]\nregion = eu-1\nstop_timeout = 7\n[server:main]\nfactory = tsserve/http\n[logging]\nlevel = info\n[app:main]\nfactory = ./app.js\n";
 
   test("may hold what only some sections know", async () => {
     const { code, stdout, stderr } = await run({ "app.ini": inherits, "app.js": app }, ["check", "app.ini"]);
@@ -126,7 +146,9 @@ describe("[DEFAULT]", () => {
   });
 
   test("what is wrong in it is told once, with its own place", async () => {
-    const { code, stderr } = await run({ "app.ini": inherits.replace("eu-1", "${NO_REGION}").replace("= 7", "= soon"), "app.js": app }, ["app.ini"]);
+    const { code, stderr } = await run({ "app.ini": inherits.replace("eu-1", "${NO_REGION}").replace("= 7", "= soon"), "app.js": app }, [
+      "app.ini",
+    ]);
     expect(stderr.trimEnd().split("\n")).toEqual([
       expect.stringMatching(/^app\.ini:2: \[DEFAULT\] region: the environment variable NO_REGION is not set/),
       expect.stringMatching(/^app\.ini:3: \[DEFAULT\] stop_timeout: expected a number and a unit/),

@@ -48,7 +48,11 @@ describe("tsserve healthcheck http", () => {
     expect(await run({}, ["healthcheck", "http", host])).toEqual({ code: 0, stdout: "OK!\n", stderr: "" });
     server.kill();
     await server.log(/draining/);
-    expect(await run({}, ["healthcheck", "http", host])).toEqual({ code: 1, stdout: "", stderr: `${host}: the readiness probe got 503 {"status":"shutting_down"}\n` });
+    expect(await run({}, ["healthcheck", "http", host])).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: `${host}: the readiness probe got 503 {"status":"shutting_down"}\n`,
+    });
     expect((await run({}, ["healthcheck", "http", host, "--probe", "liveness"])).code).toBe(0);
     expect((await run({}, ["healthcheck", "http", host, "--probe", "lively"])).code).toBe(2);
   });
@@ -60,9 +64,17 @@ describe("tsserve healthcheck http", () => {
   });
 
   test("tells when nobody listens, and when there is no answer in time", async () => {
-    expect(await run({}, ["healthcheck", "http", "127.0.0.1:1"])).toEqual({ code: 1, stdout: "", stderr: "127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1\n" });
+    expect(await run({}, ["healthcheck", "http", "127.0.0.1:1"])).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: "127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1\n",
+    });
     await using server = serve({ app: "health-checks.js", config: { hang: "true" } });
     const { host } = new URL(await server.listening());
-    expect(await run({}, ["healthcheck", "http", host, "--timeout", "200 milliseconds"])).toEqual({ code: 1, stdout: "", stderr: `${host}: no answer within 200 ms\n` });
+    expect(await run({}, ["healthcheck", "http", host, "--timeout", "200 milliseconds"])).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: `${host}: no answer within 200 ms\n`,
+    });
   });
 });

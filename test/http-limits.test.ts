@@ -74,7 +74,10 @@ describe("max_concurrency", () => {
     const base = await server.listening();
     using first = await openRaw(base);
     using second = await openRaw(base);
-    for (const [raw, name] of [[first, "a"], [second, "b"]] as const) {
+    for (const [raw, name] of [
+      [first, "a"],
+      [second, "b"],
+    ] as const) {
       raw.send(`GET /slow/${name} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
       await server.log(new RegExp(`^slow ${name} has begun`));
     }
@@ -121,7 +124,13 @@ describe("clients that do nothing", () => {
     const base = await server.listening();
     const silent = await Promise.all(Array.from({ length: 2000 }, () => openRaw(base)));
     const end = new AbortController();
-    const running = load({ port: Number(new URL(base).port), clients: 8, keepAlive: false, expect: '{"hello":"world"}', signal: end.signal });
+    const running = load({
+      port: Number(new URL(base).port),
+      clients: 8,
+      keepAlive: false,
+      expect: '{"hello":"world"}',
+      signal: end.signal,
+    });
     await fetch(base);
     end.abort();
     const result = await running;

@@ -87,7 +87,13 @@ describe("stop", () => {
     await server.listening();
     server.kill();
     await server.exited();
-    const order = ["the app saw the shutdown", "SIGTERM: readiness fails from now on, no drain", "the last hook ran", "the first hook ran", "stopped"];
+    const order = [
+      "the app saw the shutdown",
+      "SIGTERM: readiness fails from now on, no drain",
+      "the last hook ran",
+      "the first hook ran",
+      "stopped",
+    ];
     expect(messages(server).filter((msg) => order.includes(msg))).toEqual(order);
   });
 

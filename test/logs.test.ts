@@ -8,10 +8,20 @@ describe("the log", () => {
     await server.listening();
     server.kill();
     await server.exited();
-    const lines = server.stdout().trimEnd().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
+    const lines = server
+      .stdout()
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(lines.length).toBeGreaterThan(2);
     for (const line of lines) {
-      expect(line).toMatchObject({ level: expect.stringMatching(/^[a-z]+$/), msg: expect.any(String), pid: server.pid, hostname: expect.any(String), logger: expect.any(String) });
+      expect(line).toMatchObject({
+        level: expect.stringMatching(/^[a-z]+$/),
+        msg: expect.any(String),
+        pid: server.pid,
+        hostname: expect.any(String),
+        logger: expect.any(String),
+      });
       expect(line["time"]).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     }
     expect(server.stderr()).toBe("");
@@ -22,7 +32,14 @@ describe("the log", () => {
     const base = await server.listening();
     await fetch(`${base}/hello/you?secret=1`);
     const line = await server.log(/^request completed/);
-    expect(line).toMatchObject({ logger: "tsserve.access", method: "GET", route: "/hello/:name", path: "/hello/you", status: 200, client: "127.0.0.1" });
+    expect(line).toMatchObject({
+      logger: "tsserve.access",
+      method: "GET",
+      route: "/hello/:name",
+      path: "/hello/you",
+      status: 200,
+      client: "127.0.0.1",
+    });
     expect(line["req_id"]).toMatch(/./);
     expect(line["duration_ms"]).toBeGreaterThan(0);
     expect(JSON.stringify(server.logs())).not.toContain("secret");
@@ -74,7 +91,9 @@ describe("the log", () => {
 
   test("redact takes values out", async () => {
     await using server = serve({ app: "logs.js", more: "[logging]\nredact = user.token, *.password" });
-    expect(await server.log(/^an error at the start/)).toMatchObject({ user: { token: "[Redacted]", password: "[Redacted]", name: "joe" } });
+    expect(await server.log(/^an error at the start/)).toMatchObject({
+      user: { token: "[Redacted]", password: "[Redacted]", name: "joe" },
+    });
   });
 
   test("pretty is for people", async () => {

@@ -15,7 +15,10 @@ async function start(): Promise<{ server: TsserveProcess; text: () => Promise<st
   const text = async (): Promise<string | undefined> => {
     const last = server.logs().findLast(({ msg }) => msg.startsWith("listening on"));
     const [address = ""] = (last?.["addresses"] ?? []) as string[];
-    return fetch(address).then((answer) => answer.text(), () => undefined);
+    return fetch(address).then(
+      (answer) => answer.text(),
+      () => undefined,
+    );
   };
   await until("the first answer", async () => (await text()) === "one joe", { describe: () => server.stderr() });
   return { server, text };
@@ -38,7 +41,11 @@ test("a change of the source, and of the INI file, is served in less than 2 seco
     const builds = server.logs().filter(({ msg }) => msg.startsWith("listening on")).length;
     const begun = performance.now();
     folder.write(file, content);
-    await until(`${file} to be served`, async () => server.logs().filter(({ msg }) => msg.startsWith("listening on")).length > builds && (await text()) === expected, { describe: () => server.stdout() + server.stderr() });
+    await until(
+      `${file} to be served`,
+      async () => server.logs().filter(({ msg }) => msg.startsWith("listening on")).length > builds && (await text()) === expected,
+      { describe: () => server.stdout() + server.stderr() },
+    );
     expect(performance.now() - begun).toBeLessThan(2000);
   }
 });

@@ -10,7 +10,12 @@ for (const app of ["hello.js", "plain.js"]) {
     using bound = bindDescriptor();
     const end = new AbortController();
     const start = async (): Promise<Served> => {
-      const server = serve({ app, server: { drain_time: "300 milliseconds", access_log: "false" }, descriptors: [bound.fd], env: workerEnvironment() });
+      const server = serve({
+        app,
+        server: { drain_time: "300 milliseconds", access_log: "false" },
+        descriptors: [bound.fd],
+        env: workerEnvironment(),
+      });
       await server.listening();
       return server;
     };

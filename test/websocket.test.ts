@@ -27,7 +27,9 @@ test("a WebSocket lives through the drain, is told 1001 at the stop, and holds t
 test("a client that does not answer is cut at the deadline, counted and logged", async () => {
   await using server = serve({ app: "websocket.js", server: { stop_timeout: "300 milliseconds" } });
   using raw = await openRaw(await server.listening());
-  raw.send("GET /live HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+  raw.send(
+    "GET /live HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+  );
   await raw.receives(/101 Switching Protocols/);
   server.kill();
   expect((await server.exited()).code).toBe(1);

@@ -7,7 +7,11 @@ export interface Finished {
 }
 
 /** Runs the built command to its end, in a folder with these files. */
-export async function run(files: Readonly<Record<string, string | Uint8Array>>, args: readonly string[], options: Partial<SpawnOptions> = {}): Promise<Finished> {
+export async function run(
+  files: Readonly<Record<string, string | Uint8Array>>,
+  args: readonly string[],
+  options: Partial<SpawnOptions> = {},
+): Promise<Finished> {
   const folder = makeTemporaryFolder(files);
   try {
     await using process = spawnTsserve({ cwd: folder.path, ...options, args });

@@ -25,9 +25,21 @@ export function fixture(name: string): string {
 }
 
 /** An INI file for one of the fixtures. */
-export function iniOf({ app = "hello.js", server = {}, config = {}, more = "" }: Pick<ServeOptions, "app" | "server" | "config" | "more">): string {
+export function iniOf({
+  app = "hello.js",
+  server = {},
+  config = {},
+  more = "",
+}: Pick<ServeOptions, "app" | "server" | "config" | "more">): string {
   const lines = (options: Readonly<Record<string, string>>): string[] => Object.entries(options).map(([key, value]) => `${key} = ${value}`);
-  return ["[server:main]", ...lines({ factory: "tsserve/http", ...server }), "[app:main]", ...lines({ factory: fixture(app), ...config }), more, ""].join("\n");
+  return [
+    "[server:main]",
+    ...lines({ factory: "tsserve/http", ...server }),
+    "[app:main]",
+    ...lines({ factory: fixture(app), ...config }),
+    more,
+    "",
+  ].join("\n");
 }
 
 /** Serves one of the fixtures with the built command. Disposing of it ends it and removes its folder. */

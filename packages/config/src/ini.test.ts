@@ -32,7 +32,7 @@ describe("values", () => {
     ["k =", { k: "" }],
     ['k = ""', { k: "" }],
     ['k = "  padded  "', { k: "  padded  " }],
-    ["k = \"a\" and \"b\"", { k: '"a" and "b"' }],
+    ['k = "a" and "b"', { k: '"a" and "b"' }],
     ["k = 'single'", { k: "'single'" }],
     ["noodles.blah = one, two", { "noodles.blah": "one, two" }],
     ["Key = 1\nkey = 2", { Key: "1", key: "2" }],
@@ -43,7 +43,13 @@ describe("values", () => {
     ["k =\n  a = b\n  [c]", { k: "\na = b\n[c]" }],
     ["; comment\n# comment\nk = v", { k: "v" }],
     ["  indented = v", { indented: "v" }],
-    ["__proto__ = x\nconstructor = y", Object.fromEntries([["__proto__", "x"], ["constructor", "y"]])],
+    [
+      "__proto__ = x\nconstructor = y",
+      Object.fromEntries([
+        ["__proto__", "x"],
+        ["constructor", "y"],
+      ]),
+    ],
   ])("%j", (text, expected) => {
     expect(read(text)).toEqual(expected);
   });

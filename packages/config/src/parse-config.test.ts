@@ -19,12 +19,33 @@ function problems(run: () => unknown): unknown {
 
 test("types follow from the spec, specs nest by dots, and what is read is frozen", () => {
   const raw = { name: "x", "cache.ttl": "5 minutes", "cache.hosts": "a:1, b:2", "cache.mode": "fast", extra: "left alone" };
-  const settings = parseConfig(raw, { name: string, cache: { ttl: timespan, hosts: tupleOf(endpoint), mode: oneOf({ fast: 1, safe: 2 }), size: optional(integer, 10), note: optional(string) } });
+  const settings = parseConfig(raw, {
+    name: string,
+    cache: {
+      ttl: timespan,
+      hosts: tupleOf(endpoint),
+      mode: oneOf({ fast: 1, safe: 2 }),
+      size: optional(integer, 10),
+      note: optional(string),
+    },
+  });
   expectTypeOf(settings.cache.ttl).toEqualTypeOf<number>();
   expectTypeOf(settings.cache.hosts).toEqualTypeOf<readonly Endpoint[]>();
   expectTypeOf(settings.cache.mode).toEqualTypeOf<1 | 2>();
   expectTypeOf(settings.cache.note).toEqualTypeOf<string | undefined>();
-  expect(settings).toEqual({ name: "x", cache: { ttl: 300_000, hosts: [{ host: "a", port: 1 }, { host: "b", port: 2 }], mode: 1, size: 10, note: undefined } });
+  expect(settings).toEqual({
+    name: "x",
+    cache: {
+      ttl: 300_000,
+      hosts: [
+        { host: "a", port: 1 },
+        { host: "b", port: 2 },
+      ],
+      mode: 1,
+      size: 10,
+      note: undefined,
+    },
+  });
   expect([settings, settings.cache, settings.cache.hosts].every(Object.isFrozen)).toBe(true);
 });
 
@@ -49,7 +70,9 @@ describe("a default", () => {
     const spec = { token: defaultFromEnv(integer, "TOKEN") };
     expect(parseConfig({ token: "1" }, spec, { env: { TOKEN: "2" } })).toEqual({ token: 1 });
     expect(parseConfig({}, spec, { env: { TOKEN: "2" } })).toEqual({ token: 2 });
-    expect(problems(() => parseConfig({}, spec, { env: { TOKEN: "x" } }))).toMatchObject([{ key: "token", message: "expected an integer in the environment variable TOKEN" }]);
+    expect(problems(() => parseConfig({}, spec, { env: { TOKEN: "x" } }))).toMatchObject([
+      { key: "token", message: "expected an integer in the environment variable TOKEN" },
+    ]);
     expect(problems(() => parseConfig({}, spec, { env: {} }))).toMatchObject([{ key: "token" }]);
   });
 });
@@ -61,10 +84,14 @@ describe("dictOf", () => {
   });
 
   test("a spec takes the next part of the key", () => {
-    expect(parseConfig({ "p.x.size": "1", "p.x.on": "true", "p.y.size": "2", "p.y.on": "false" }, { p: dictOf({ size: integer, on: boolean }) })).toEqual({
+    expect(
+      parseConfig({ "p.x.size": "1", "p.x.on": "true", "p.y.size": "2", "p.y.on": "false" }, { p: dictOf({ size: integer, on: boolean }) }),
+    ).toEqual({
       p: { x: { size: 1, on: true }, y: { size: 2, on: false } },
     });
-    expect(problems(() => parseConfig({ "p.x.size": "1" }, { p: dictOf({ size: integer, on: boolean }) }))).toMatchObject([{ key: "p.x.on" }]);
+    expect(problems(() => parseConfig({ "p.x.size": "1" }, { p: dictOf({ size: integer, on: boolean }) }))).toMatchObject([
+      { key: "p.x.on" },
+    ]);
   });
 });
 

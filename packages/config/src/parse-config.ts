@@ -36,7 +36,10 @@ export function unknownKeys(raw: Readonly<Record<string, string | undefined>>, s
   return Object.keys(raw)
     .filter((key) => !known.some(({ name, matches }) => name === key || matches(key)))
     .map((key) => {
-      const guess = didYouMean(key, known.map(({ name }) => name));
+      const guess = didYouMean(
+        key,
+        known.map(({ name }) => name),
+      );
       return { key, message: `unknown key${guess === "" ? ", expected one that this server knows" : guess}`, value: undefined };
     });
 }

@@ -12,7 +12,9 @@ test("a section's own value wins over [DEFAULT], and a key keeps its own value w
 });
 
 test("a reference that is not set is a problem with its place, and sections that are not used have none", () => {
-  expect(resolveSection(parseIni(text, "x.ini"), "a", {}).problems).toMatchObject([{ file: "x.ini", line: 2, section: "DEFAULT", key: "region", value: "$REGION" }]);
+  expect(resolveSection(parseIni(text, "x.ini"), "a", {}).problems).toMatchObject([
+    { file: "x.ini", line: 2, section: "DEFAULT", key: "region", value: "$REGION" },
+  ]);
   expect(resolveSection(parseIni("[a]\n[b]\nk = $UNSET"), "a", {}).problems).toEqual([]);
 });
 

@@ -28,8 +28,7 @@ export interface Reader<T> {
 export type Spec = Parser<any> | Reader<any> | { readonly [key: string]: Spec };
 
 /** The type a spec parses to. */
-export type Parsed<S> =
-  S extends Reader<infer T> ? T : S extends Parser<infer T> ? T : { readonly [K in keyof S]: Parsed<S[K]> };
+export type Parsed<S> = S extends Reader<infer T> ? T : S extends Parser<infer T> ? T : { readonly [K in keyof S]: Parsed<S[K]> };
 
 export function isReader(spec: Spec): spec is Reader<unknown> {
   return typeof spec === "object" && read in spec;

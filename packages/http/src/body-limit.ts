@@ -24,14 +24,26 @@ function countBody(request: IncomingMessage, response: ServerResponse, maxBytes:
     request.push = () => true;
     refuse(response, maxBytes);
     // Not `destroy`: that would take the connection along, and the answer with it.
-    if (request.listenerCount("error") > 0) request.emit("error", Object.assign(new Error(`the request body is larger than client_max_size (${maxBytes} bytes)`), { code: "ERR_BODY_TOO_LARGE" }));
+    if (request.listenerCount("error") > 0)
+      request.emit(
+        "error",
+        Object.assign(new Error(`the request body is larger than client_max_size (${maxBytes} bytes)`), { code: "ERR_BODY_TOO_LARGE" }),
+      );
     return true;
   };
 }
 
 function refuse(response: ServerResponse, maxBytes: number): void {
   if (response.headersSent) return;
-  const body = JSON.stringify({ statusCode: 413, error: "Payload Too Large", message: `the request body is larger than ${maxBytes} bytes` });
-  response.writeHead(413, { "Content-Type": "application/json; charset=utf-8", "Content-Length": Buffer.byteLength(body), Connection: "close" });
+  const body = JSON.stringify({
+    statusCode: 413,
+    error: "Payload Too Large",
+    message: `the request body is larger than ${maxBytes} bytes`,
+  });
+  response.writeHead(413, {
+    "Content-Type": "application/json; charset=utf-8",
+    "Content-Length": Buffer.byteLength(body),
+    Connection: "close",
+  });
   response.end(body);
 }

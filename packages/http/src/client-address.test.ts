@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { traceOf } from "./trace.ts";
 import { clientAddress, proxyPattern, trustedProxies } from "./trusted-proxies.ts";
 
-const request = (remoteAddress: string | undefined, forwarded?: string | string[]): IncomingMessage => ({ socket: { remoteAddress }, headers: { "x-forwarded-for": forwarded } }) as unknown as IncomingMessage;
+const request = (remoteAddress: string | undefined, forwarded?: string | string[]): IncomingMessage =>
+  ({ socket: { remoteAddress }, headers: { "x-forwarded-for": forwarded } }) as unknown as IncomingMessage;
 
 describe("the client's address", () => {
   test.each([
@@ -40,6 +41,7 @@ describe("the trace", () => {
   test("of baseplate's headers", () => expect(traceOf({ "x-trace": "123", "x-span": "456" })).toEqual({ traceId: "123", spanId: "456" }));
 
   test("a new one where there is none, or one that would harm a log", () => {
-    for (const headers of [{}, { traceparent: "garbage" }, { "x-trace": 'a"\n', "x-span": "b" }]) expect(traceOf(headers).traceId).toMatch(/^[0-9a-f]{32}$/);
+    for (const headers of [{}, { traceparent: "garbage" }, { "x-trace": 'a"\n', "x-span": "b" }])
+      expect(traceOf(headers).traceId).toMatch(/^[0-9a-f]{32}$/);
   });
 });

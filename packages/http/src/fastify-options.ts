@@ -47,7 +47,9 @@ export function fastifyOptions(config: ServerConfig, log: Logger): FastifyHttpOp
 
 /** The access log has a line for each request; Fastify's own two would double it. Its errors stay. */
 function quietRequests(): Pick<FastifyHttpOptions<Server>, "logController" | "disableRequestLogging"> {
-  const { LogController: Base } = createRequire(import.meta.url)("fastify") as { LogController?: new (options?: { requestIdLogLabel?: string }) => LogController };
+  const { LogController: Base } = createRequire(import.meta.url)("fastify") as {
+    LogController?: new (options?: { requestIdLogLabel?: string }) => LogController;
+  };
   if (Base === undefined) return { disableRequestLogging: true };
   class ErrorsOnly extends Base {
     constructor() {
@@ -61,5 +63,5 @@ function quietRequests(): Pick<FastifyHttpOptions<Server>, "logController" | "di
     override requestCompleted(): void {}
     override routeNotFound(): void {}
   }
-  return { logController: new ErrorsOnly() as LogController };
+  return { logController: new ErrorsOnly() };
 }

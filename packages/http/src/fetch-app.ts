@@ -43,7 +43,8 @@ function toRequest(incoming: IncomingMessage, signal: AbortSignal): Request {
   const scheme = "encrypted" in incoming.socket ? "https" : "http";
   const url = new URL(incoming.url ?? "/", `${scheme}://${hostOf(incoming)}`);
   const headers = new Headers();
-  for (let i = 0; i + 1 < incoming.rawHeaders.length; i += 2) headers.append(incoming.rawHeaders[i] ?? "", incoming.rawHeaders[i + 1] ?? "");
+  for (let i = 0; i + 1 < incoming.rawHeaders.length; i += 2)
+    headers.append(incoming.rawHeaders[i] ?? "", incoming.rawHeaders[i + 1] ?? "");
   const method = incoming.method ?? "GET";
   if (method === "GET" || method === "HEAD") return new Request(url, { method, headers, signal });
   const body = Readable.toWeb(incoming) as unknown;

@@ -34,7 +34,9 @@ export async function openApp(app: unknown, settings: HttpSettings, log: Logger)
   if (isFastify(app)) return openFastify(app);
   if (typeof app === "function") return plainApp(limitBody(app as RequestListener, settings.clientMaxBytes), expressRoutes(app));
   if (isFetchApp(app)) return plainApp(limitBody(fetchListener(app, log), settings.clientMaxBytes), honoRoutes(app));
-  throw new TypeError(`the app factory gave ${describe(app)}; tsserve/http serves a Fastify instance, a function (request, response), or an object with fetch(request)`);
+  throw new TypeError(
+    `the app factory gave ${describe(app)}; tsserve/http serves a Fastify instance, a function (request, response), or an object with fetch(request)`,
+  );
 }
 
 function isFastify(app: unknown): app is FastifyInstance {
@@ -47,11 +49,13 @@ function isFetchApp(app: unknown): app is FetchApp {
 
 async function openFastify(app: FastifyInstance): Promise<HttpApp> {
   if ("http2" in app.initialConfig && app.initialConfig.http2 === true) {
-    throw new TypeError("the Fastify instance is made with http2: true; tsserve/http serves HTTP/1.1 (let the balancer in front speak HTTP/2)");
+    throw new TypeError(
+      "the Fastify instance is made with http2: true; tsserve/http serves HTTP/1.1 (let the balancer in front speak HTTP/2)",
+    );
   }
   await app.ready();
   return {
-    server: app.server as Server,
+    server: app.server,
     ownsHealth: app.hasRoute({ method: "GET", url: "/health" }),
     routes: fastifyRoutes(app),
     // Fastify's own `listen` also runs its onListen hooks. It gets addresses only, never "localhost",
@@ -88,7 +92,10 @@ function expressRoutes(app: object): Route[] {
   const { router, _router } = app as { router?: { stack?: ExpressLayer[] }; _router?: { stack?: ExpressLayer[] } };
   const stack = _router?.stack ?? router?.stack ?? [];
   return stack.flatMap(({ route }) =>
-    Object.keys(route?.methods ?? {}).map((method) => ({ method: method === "_all" ? "ALL" : method.toUpperCase(), path: String(route?.path) })),
+    Object.keys(route?.methods ?? {}).map((method) => ({
+      method: method === "_all" ? "ALL" : method.toUpperCase(),
+      path: String(route?.path),
+    })),
   );
 }
 

@@ -19,7 +19,12 @@ export type HandlerFactory = (next: RequestListener, context: ServerContext) => 
  * @throws {ConfigurationError} on a bad setting
  * @throws {TypeError} when the app is none that it can serve
  */
-export async function makeServer(config: ServerConfig, listeners: readonly Listener[], app: unknown, context: ServerContext): Promise<Server> {
+export async function makeServer(
+  config: ServerConfig,
+  listeners: readonly Listener[],
+  app: unknown,
+  context: ServerContext,
+): Promise<Server> {
   const settings = httpSettings(config);
   const opened = await openApp(app, settings, context.log);
   const { server } = opened;
@@ -97,7 +102,8 @@ async function wrapHandling(opened: HttpApp, settings: HttpSettings, context: Se
 async function loadHandler(written: string, next: RequestListener, context: ServerContext): Promise<RequestListener> {
   const factory = (await context.loadFunction(written, "makeHandler")) as unknown as HandlerFactory;
   const handler: unknown = await factory(next, context);
-  if (typeof handler !== "function") throw new TypeError(`handler = ${written} gave ${typeof handler}, expected a function (request, response)`);
+  if (typeof handler !== "function")
+    throw new TypeError(`handler = ${written} gave ${typeof handler}, expected a function (request, response)`);
   return handler as RequestListener;
 }
 

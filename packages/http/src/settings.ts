@@ -1,4 +1,17 @@
-import { boolean, byteSize, integer, optionalSetting, parseConfig, setting, string, timespanOrSeconds, tupleOf, ConfigurationError, type Parser, type Reader } from "@tsserve/config";
+import {
+  boolean,
+  byteSize,
+  integer,
+  optionalSetting,
+  parseConfig,
+  setting,
+  string,
+  timespanOrSeconds,
+  tupleOf,
+  ConfigurationError,
+  type Parser,
+  type Reader,
+} from "@tsserve/config";
 import { proxyPattern } from "./trusted-proxies.ts";
 
 type HttpSettingsSpec = {
@@ -15,15 +28,41 @@ type HttpSettingsSpec = {
 
 /** The keys of `[server:…]` that `tsserve/http` has, beside those of every server. */
 export const settings: HttpSettingsSpec = {
-  keepalive_timeout: setting(positive(timespanOrSeconds), "75 seconds", "How long a connection may idle between requests. Keep it above your balancer's own idle timeout (ALB 60 s, nginx 75 s), or the balancer meets connections that are just being closed."),
-  header_timeout: setting(positive(timespanOrSeconds), "30 seconds", "How long a client may take to send the head of a request; then it gets a 408."),
-  request_timeout: setting(positive(timespanOrSeconds), "120 seconds", "How long a client may take to send a whole request, head and body; then it gets a 408. At least `header_timeout`."),
-  client_max_size: setting(positive(byteSize), "1M", "The largest request body, in bytes or as 512K, 10M; a larger one gets a 413. A Fastify app that is not made with `context.fastifyOptions` keeps its own `bodyLimit`."),
-  max_concurrency: setting(positive(integer), "10000", "Connections served at once. More wait, unread, until one ends; connections that idle give way to them."),
-  handler: optionalSetting(string, "A module that wraps or replaces the request handling: `MODULE[:NAME]`, NAME `makeHandler` by default, called with the app's request listener and the server's context; returns a request listener."),
+  keepalive_timeout: setting(
+    positive(timespanOrSeconds),
+    "75 seconds",
+    "How long a connection may idle between requests. Keep it above your balancer's own idle timeout (ALB 60 s, nginx 75 s), or the balancer meets connections that are just being closed.",
+  ),
+  header_timeout: setting(
+    positive(timespanOrSeconds),
+    "30 seconds",
+    "How long a client may take to send the head of a request; then it gets a 408.",
+  ),
+  request_timeout: setting(
+    positive(timespanOrSeconds),
+    "120 seconds",
+    "How long a client may take to send a whole request, head and body; then it gets a 408. At least `header_timeout`.",
+  ),
+  client_max_size: setting(
+    positive(byteSize),
+    "1M",
+    "The largest request body, in bytes or as 512K, 10M; a larger one gets a 413. A Fastify app that is not made with `context.fastifyOptions` keeps its own `bodyLimit`.",
+  ),
+  max_concurrency: setting(
+    positive(integer),
+    "10000",
+    "Connections served at once. More wait, unread, until one ends; connections that idle give way to them.",
+  ),
+  handler: optionalSetting(
+    string,
+    "A module that wraps or replaces the request handling: `MODULE[:NAME]`, NAME `makeHandler` by default, called with the app's request listener and the server's context; returns a request listener.",
+  ),
   health: setting(boolean, "true", "Answer `GET /health` for the app, unless a Fastify, Express or Hono app has such a route itself."),
   access_log: setting(boolean, "true", "Log a line for each request: id, method, route, status, duration, client."),
-  trust_proxy: optionalSetting(tupleOf(proxyPattern), "The proxies whose `X-Forwarded-For` is believed: addresses, networks such as 10.0.0.0/8, `loopback`, `linklocal`, `uniquelocal`, or `unix` for clients of a unix socket."),
+  trust_proxy: optionalSetting(
+    tupleOf(proxyPattern),
+    "The proxies whose `X-Forwarded-For` is believed: addresses, networks such as 10.0.0.0/8, `loopback`, `linklocal`, `uniquelocal`, or `unix` for clients of a unix socket.",
+  ),
 };
 
 export interface HttpSettings {

@@ -71,7 +71,9 @@ export async function acknowledge(worker: EinhornWorker, { pid }: ProcessIdentit
 
 function unreachable(target: { path: string } | { fd: number }, error: Error): Error {
   const [name, value] = "path" in target ? ["EINHORN_SOCK_PATH", target.path] : ["EINHORN_SOCK_FD", target.fd];
-  return new Error(`could not acknowledge to the master at ${name}=${value}: ${error.message}; the master has probably gone`, { cause: error });
+  return new Error(`could not acknowledge to the master at ${name}=${value}: ${error.message}; the master has probably gone`, {
+    cause: error,
+  });
 }
 
 function whereToAcknowledge(env: Environment): EinhornWorker["acknowledgeTo"] {

@@ -51,7 +51,7 @@ export class ActiveRequests {
   }
 
   *[Symbol.iterator](): Iterator<ActiveRequest> {
-    for (let request = this.first; request !== undefined; ) {
+    for (let request = this.first; request !== undefined;) {
       const { next } = request;
       yield request;
       request = next;

@@ -4,14 +4,26 @@ import { Health, parseProbe } from "./health.ts";
 import { makeServerState } from "./state.ts";
 
 test("probes go by name, in any case, and by number", () => {
-  expect(["readiness", "Liveness", "3", "1", "x", "", "4"].map(parseProbe)).toEqual(["readiness", "liveness", "startup", "readiness", undefined, undefined, undefined]);
+  expect(["readiness", "Liveness", "3", "1", "x", "", "4"].map(parseProbe)).toEqual([
+    "readiness",
+    "liveness",
+    "startup",
+    "readiness",
+    undefined,
+    undefined,
+    undefined,
+  ]);
 });
 
 test("readiness fails in the shutdown, the others do not", async () => {
   const state = makeServerState();
   const health = new Health(state, () => undefined);
   state.enter("SHUTTING_DOWN");
-  expect([await health.answer("readiness"), await health.answer("liveness"), await health.answer("startup")]).toEqual(["shutting_down", "ok", "ok"]);
+  expect([await health.answer("readiness"), await health.answer("liveness"), await health.answer("startup")]).toEqual([
+    "shutting_down",
+    "ok",
+    "ok",
+  ]);
 });
 
 test("a check that says no, throws or does not answer makes it unhealthy, and is reported", async () => {

@@ -53,7 +53,17 @@ function rig(steps: readonly Step[], { drainTimeMs = 0, stopTimeoutMs = 10_000 }
   const state = makeServerState();
   let result: number | undefined;
   const emit = (event: LifecycleEvent): void => void said.push("step" in event ? `${event.type} ${event.step}` : event.type);
-  void runLifecycle({ steps, settings: { drainTimeMs, stopTimeoutMs }, state, clock, causes, emit, addresses: () => [], requests: () => [], exit: (code) => exits.push(code) }).then((code) => (result = code));
+  void runLifecycle({
+    steps,
+    settings: { drainTimeMs, stopTimeoutMs },
+    state,
+    clock,
+    causes,
+    emit,
+    addresses: () => [],
+    requests: () => [],
+    exit: (code) => exits.push(code),
+  }).then((code) => (result = code));
   return { clock, causes, said, exits, state, result: () => result };
 }
 
@@ -75,7 +85,12 @@ describe("start", () => {
   test("one that fails rolls back what had started, in reverse, and nothing else: exit code 3", async () => {
     const stopped: string[] = [];
     const stop = (name: string) => () => Promise.resolve(void stopped.push(name));
-    const { said, result } = rig([step("a", { stop: stop("a") }), step("b", { stop: stop("b") }), step("c", { start: () => Promise.reject(new Error("no")), stop: stop("c") }), step("d", { stop: stop("d") })]);
+    const { said, result } = rig([
+      step("a", { stop: stop("a") }),
+      step("b", { stop: stop("b") }),
+      step("c", { start: () => Promise.reject(new Error("no")), stop: stop("c") }),
+      step("d", { stop: stop("d") }),
+    ]);
     await settle();
     expect(stopped).toEqual(["b", "a"]);
     expect([said.at(-1), result()]).toEqual(["step-failed c", 3]);
@@ -108,7 +123,8 @@ describe("start", () => {
 describe("stop", () => {
   test("drains all, then stops in reverse: exit code 0", async () => {
     const order: string[] = [];
-    const both = (name: string): Step => step(name, { drain: () => void order.push(`drain ${name}`), stop: () => Promise.resolve(void order.push(`stop ${name}`)) });
+    const both = (name: string): Step =>
+      step(name, { drain: () => void order.push(`drain ${name}`), stop: () => Promise.resolve(void order.push(`stop ${name}`)) });
     const { causes, clock, state, result } = rig([both("a"), both("b")], { drainTimeMs: 5000 });
     await settle();
     causes.add(term);
@@ -136,7 +152,13 @@ describe("stop", () => {
 
   test("one deadline for all steps, and what overruns it by a second is left behind: exit code 1", async () => {
     let aborted = false;
-    const { causes, clock, said, result } = rig([step("a", { stop: () => never }), step("b", { stop: (deadline) => (deadline.addEventListener("abort", () => (aborted = true)), never) })], { stopTimeoutMs: 3000 });
+    const { causes, clock, said, result } = rig(
+      [
+        step("a", { stop: () => never }),
+        step("b", { stop: (deadline) => (deadline.addEventListener("abort", () => (aborted = true)), never) }),
+      ],
+      { stopTimeoutMs: 3000 },
+    );
     await settle();
     causes.add(term);
     await settle();

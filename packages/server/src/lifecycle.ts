@@ -52,7 +52,8 @@ export async function runLifecycle(lifecycle: Lifecycle): Promise<number> {
   const drainEnds = followLaterCauses(lifecycle);
   state.enter("SHUTTING_DOWN");
   if (start.outcome === "running" && cause !== undefined) await drain(lifecycle, start.started, cause, drainEnds.signal);
-  if (start.outcome === "running") emit({ type: "stopping", stopTimeoutMs: lifecycle.settings.stopTimeoutMs, requests: lifecycle.requests() });
+  if (start.outcome === "running")
+    emit({ type: "stopping", stopTimeoutMs: lifecycle.settings.stopTimeoutMs, requests: lifecycle.requests() });
   const lost = await stopSteps(lifecycle, start.started);
   const exitCode = exitCodeOf(start, cause, lost || drainEnds.failed());
   if (start.outcome !== "failed") emit({ type: "stopped", exitCode, ms: clock.now() - stopped });

@@ -48,7 +48,12 @@ export interface ServerContext {
 export type ServerConfig = Readonly<Record<string, string>>;
 
 /** Builds a server. Binds nothing yet: that is what `Server.start` is for. */
-export type ServerFactory<App = unknown> = (config: ServerConfig, listeners: readonly Listener[], app: App, context: ServerContext) => Server | Promise<Server>;
+export type ServerFactory<App = unknown> = (
+  config: ServerConfig,
+  listeners: readonly Listener[],
+  app: App,
+  context: ServerContext,
+) => Server | Promise<Server>;
 
 /** What a module with a server factory may export beside it. */
 export interface ServerModuleExtras {
@@ -59,4 +64,3 @@ export interface ServerModuleExtras {
   /** What `context.fastifyOptions` gives to the app. */
   readonly fastifyOptions?: (config: ServerConfig, log: Logger) => object;
 }
-

@@ -8,8 +8,15 @@ type CommonSettings = {
 
 /** The keys of `[server:…]` that every server factory has. */
 export const commonSettings: CommonSettings = {
-  factory: requiredSetting(string, "The server factory: a package or package subpath, or a path from this file's folder, and `:NAME` unless the name is `makeServer`."),
-  drain_time: setting(timespanOrSeconds, "0 seconds", "After the stop signal, how long to serve on while readiness already fails, so that balancers turn away."),
+  factory: requiredSetting(
+    string,
+    "The server factory: a package or package subpath, or a path from this file's folder, and `:NAME` unless the name is `makeServer`.",
+  ),
+  drain_time: setting(
+    timespanOrSeconds,
+    "0 seconds",
+    "After the stop signal, how long to serve on while readiness already fails, so that balancers turn away.",
+  ),
   stop_timeout: setting(timespanOrSeconds, "10 seconds", "After the drain, how long requests in progress may take before they are cut."),
 };
 

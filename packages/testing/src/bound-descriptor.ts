@@ -16,7 +16,8 @@ export interface BoundDescriptor extends Disposable {
  * master. Uses what node:cluster itself uses, `net._createServerHandle`.
  */
 export function bindDescriptor(port = 0): BoundDescriptor {
-  const create = (net as unknown as { _createServerHandle(host: string, port: number, family: 4): ServerHandle | number })._createServerHandle;
+  const create = (net as unknown as { _createServerHandle(host: string, port: number, family: 4): ServerHandle | number })
+    ._createServerHandle;
   const handle = create("127.0.0.1", port, 4);
   if (typeof handle === "number") throw new Error(`cannot bind 127.0.0.1:${port}: error ${handle}`);
   const name: { port?: number } = {};

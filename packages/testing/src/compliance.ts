@@ -1,7 +1,15 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { boundListeners, type Listener } from "@tsserve/listener";
-import { ActiveRequests, Health, makeServerState, type Server, type ServerConfig, type ServerContext, type ServerFactory } from "@tsserve/server";
+import {
+  ActiveRequests,
+  Health,
+  makeServerState,
+  type Server,
+  type ServerConfig,
+  type ServerContext,
+  type ServerFactory,
+} from "@tsserve/server";
 
 /** What a server factory must be told of to be tested: how its clients speak. */
 export interface ComplianceSubject {
@@ -138,7 +146,17 @@ async function build({ makeServer, makeApp, config = {} }: ComplianceSubject, po
 function silentContext(): ServerContext {
   const state = makeServerState();
   const silence = (): void => undefined;
-  const log = { fatal: silence, error: silence, warn: silence, info: silence, debug: silence, trace: silence, silent: silence, level: "silent", isLevelEnabled: () => false };
+  const log = {
+    fatal: silence,
+    error: silence,
+    warn: silence,
+    info: silence,
+    debug: silence,
+    trace: silence,
+    silent: silence,
+    level: "silent",
+    isLevelEnabled: () => false,
+  };
   const logger = { ...log, child: () => logger } as unknown as ServerContext["log"];
   return {
     log: logger,

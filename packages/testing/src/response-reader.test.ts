@@ -13,7 +13,10 @@ function readings(text: string): { complete: boolean; status: number; body: stri
 test.each([
   ["HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", { complete: true, status: 200, body: "hello", closes: false }],
   ["HTTP/1.1 503 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", { complete: true, status: 503, body: "", closes: true }],
-  ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n", { complete: true, status: 200, body: "hello!", closes: false }],
+  [
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n",
+    { complete: true, status: 200, body: "hello!", closes: false },
+  ],
   ["HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello", { complete: false, status: 200, body: "", closes: false }],
 ])("%j", (text, expected) => {
   for (const reading of readings(text)) expect(reading).toEqual(expected);

@@ -44,7 +44,14 @@ export interface TsserveProcess extends AsyncDisposable {
 const bin = join(dirname(createRequire(import.meta.url).resolve("tsserve/package.json")), "bin/tsserve.js");
 
 /** Spawns the built command. Disposing of it kills it, and its whole family, if it still runs. */
-export function spawnTsserve({ args, cwd, env = {}, descriptors = [], node = process.env["TSSERVE_TEST_NODE"] ?? process.execPath, nodeArgs = [] }: SpawnOptions): TsserveProcess {
+export function spawnTsserve({
+  args,
+  cwd,
+  env = {},
+  descriptors = [],
+  node = process.env["TSSERVE_TEST_NODE"] ?? process.execPath,
+  nodeArgs = [],
+}: SpawnOptions): TsserveProcess {
   const stdio: StdioOptions = ["ignore", "pipe", "pipe", ...descriptors];
   const child = spawn(node, [...nodeArgs, bin, ...args], { cwd, env: cleanEnvironment(env), stdio, detached: true });
   let stdout = "";
@@ -54,10 +61,13 @@ export function spawnTsserve({ args, cwd, env = {}, descriptors = [], node = pro
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   child.once("close", (code, signal) => (exit = { code, signal }));
   child.once("error", (error) => (stderr += `cannot spawn ${node}: ${error.message}`));
-  const evidence = (): string => `--- tsserve ${args.join(" ")} (pid ${child.pid}, ${exit === undefined ? "running" : `exit ${exit.code ?? exit.signal}`})\n--- stdout\n${stdout}\n--- stderr\n${stderr}`;
+  const evidence = (): string =>
+    `--- tsserve ${args.join(" ")} (pid ${child.pid}, ${exit === undefined ? "running" : `exit ${exit.code ?? exit.signal}`})\n--- stdout\n${stdout}\n--- stderr\n${stderr}`;
   const logs = (): LogLine[] => stdout.split("\n").flatMap(parseLine);
   const log = (pattern: RegExp): Promise<LogLine> =>
-    until(`a log line like ${pattern}`, () => logs().find(({ msg }) => pattern.test(msg)) ?? diedFirst(exit, evidence), { describe: evidence });
+    until(`a log line like ${pattern}`, () => logs().find(({ msg }) => pattern.test(msg)) ?? diedFirst(exit, evidence), {
+      describe: evidence,
+    });
   return {
     child,
     pid: child.pid ?? -1,
@@ -98,8 +108,8 @@ function cleanEnvironment(env: Readonly<Record<string, string | undefined>>): Re
   const foreign = /^(?:TSSERVE_|EINHORN_|LISTEN_|VITEST|NODE_ENV$|NODE_OPTIONS$|NODE_V8_COVERAGE$)/;
   const own = Object.entries(process.env).filter(([name]) => !foreign.test(name));
   const all = [...own, ...Object.entries(env)].filter((entry): entry is [string, string] => entry[1] !== undefined);
-  const removed = Object.keys(env).filter((name) => env[name] === undefined);
-  return Object.fromEntries(all.filter(([name]) => !removed.includes(name)));
+  const removed = new Set(Object.keys(env).filter((name) => env[name] === undefined));
+  return Object.fromEntries(all.filter(([name]) => !removed.has(name)));
 }
 
 /** The process leads a group of its own: its children go with it. */

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env sh
 ":" //; exec node -- "$0" "$@"
 // The line above is for the shell, which hands over to Node with `--`: else Node itself reads our
 // `--env-file`, and ends with a message of its own when there is no such file.

@@ -1,6 +1,15 @@
 import { ConfigurationError, type Problem } from "@tsserve/config";
 import { boundListeners, type Listener } from "@tsserve/listener";
-import { ActiveRequests, Health, SERVER_STATE, type AppContext, type Server, type ServerContext, type ServerFactory, type ServerModuleExtras } from "@tsserve/server";
+import {
+  ActiveRequests,
+  Health,
+  SERVER_STATE,
+  type AppContext,
+  type Server,
+  type ServerContext,
+  type ServerFactory,
+  type ServerModuleExtras,
+} from "@tsserve/server";
 import type { Logger } from "pino";
 import { makeAppContext, StopHooks } from "./app-context.ts";
 import { FactoryError, stackOf } from "./factory-error.ts";
@@ -32,7 +41,12 @@ export async function loadApplication(configuration: Configuration, log: Logger)
   const health = new Health(SERVER_STATE, (err, probe) => log.warn({ err, probe }, "a health check failed"));
   const stopHooks = new StopHooks();
   const appLog = log.child({ logger: "app" });
-  const context = makeAppContext({ log: appLog, health, stopHooks, fastifyOptions: () => extras.fastifyOptions?.(server.values, appLog) ?? { loggerInstance: appLog } });
+  const context = makeAppContext({
+    log: appLog,
+    health,
+    stopHooks,
+    fastifyOptions: () => extras.fastifyOptions?.(server.values, appLog) ?? { loggerInstance: appLog },
+  });
   const serverContext: ServerContext = {
     log: log.child({ logger: "tsserve" }),
     logger: (name) => log.child({ logger: name }),

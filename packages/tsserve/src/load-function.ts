@@ -26,7 +26,8 @@ export async function loadFunction(written: string, place: string, folder: strin
   if (wanted === undefined) throw new FactoryError(`${place}: expected MODULE:FUNCTION, found "${written}"`);
   const value = exported(module, wanted) ?? (name === undefined ? module["default"] : undefined);
   if (value === undefined) throw notExported(module, wanted, `${place}: ${specifier}`);
-  if (typeof value !== "function") throw new FactoryError(`${place}: "${wanted}" of ${specifier} is ${typeName(value)}, expected a function`);
+  if (typeof value !== "function")
+    throw new FactoryError(`${place}: "${wanted}" of ${specifier} is ${typeName(value)}, expected a function`);
   return { call: value as LoadedFunction["call"], module };
 }
 

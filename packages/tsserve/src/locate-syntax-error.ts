@@ -5,7 +5,8 @@ const timeoutMs = 5000;
  * it. So a second process does. `undefined` for other errors, and where the error tells by itself.
  */
 export function locateSyntaxError(error: unknown, url: string): string | undefined {
-  if (!(error instanceof SyntaxError) || !error.stack?.startsWith(`SyntaxError: ${error.message}\n    at compileSourceTextModule`)) return undefined;
+  if (!(error instanceof SyntaxError) || !error.stack?.startsWith(`SyntaxError: ${error.message}\n    at compileSourceTextModule`))
+    return undefined;
   const { spawnSync } = process.getBuiltinModule("node:child_process");
   const program = `import ${JSON.stringify(url)};`;
   const { stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8", timeout: timeoutMs });

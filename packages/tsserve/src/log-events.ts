@@ -8,7 +8,7 @@ export function logEvents(log: Logger): Emit {
       case "step-started":
         return log.debug({ step: event.step, ms: round(event.ms) }, "started");
       case "step-failed":
-        return;  // `serve` prints it: it must be readable even where logs are JSON.
+        return; // `serve` prints it: it must be readable even where logs are JSON.
       case "running":
         return log.info({ addresses: event.addresses, ms: round(event.ms) }, `listening on ${event.addresses.join(", ")}`);
       case "start-interrupted":
@@ -18,9 +18,13 @@ export function logEvents(log: Logger): Emit {
       case "drain-ended-early":
         return log.info(`${causeText(event.cause)}: ending the drain; once more ends the process at once`);
       case "stopping":
-        return log.info({ requests: event.requests.length }, `stopping: no new connections, at most ${event.stopTimeoutMs} ms for ${event.requests.length} requests in progress`);
+        return log.info(
+          { requests: event.requests.length },
+          `stopping: no new connections, at most ${event.stopTimeoutMs} ms for ${event.requests.length} requests in progress`,
+        );
       case "deadline":
-        for (const request of event.requests) log.warn({ ...request }, `cut at the stop deadline: ${request.method} ${request.route} after ${request.ageMs} ms`);
+        for (const request of event.requests)
+          log.warn({ ...request }, `cut at the stop deadline: ${request.method} ${request.route} after ${request.ageMs} ms`);
         return;
       case "cut":
         return log.warn({ step: event.step, cut: event.count }, `the stop deadline cut ${event.count} of what was in progress`);

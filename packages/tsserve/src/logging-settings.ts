@@ -4,7 +4,15 @@ import { UsageError, type OptionValues } from "./options.ts";
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
 export type LogFormat = "json" | "pretty";
 
-const level: Parser<LogLevel> = oneOf({ trace: "trace", debug: "debug", info: "info", warn: "warn", error: "error", fatal: "fatal", silent: "silent" });
+const level: Parser<LogLevel> = oneOf({
+  trace: "trace",
+  debug: "debug",
+  info: "info",
+  warn: "warn",
+  error: "error",
+  fatal: "fatal",
+  silent: "silent",
+});
 const format: Parser<LogFormat> = oneOf({ json: "json", pretty: "pretty" });
 
 type LoggingSpec = {
@@ -53,4 +61,3 @@ function option<T>(name: string, text: string | undefined, parser: Parser<T>): T
     throw new UsageError(`${name}: ${(error as Error).message}, found "${text}"`);
   }
 }
-

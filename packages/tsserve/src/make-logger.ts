@@ -18,7 +18,14 @@ export async function makeLogger(settings: LoggingSettings, host: Host): Promise
 async function prettyStream(): Promise<DestinationStream> {
   const { default: pretty } = await import("pino-pretty");
   const colorize = process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined;
-  return pretty({ colorize, sync: true, destination: 1, translateTime: "SYS:HH:MM:ss.l", ignore: "pid,hostname", messageFormat: "{if logger}{logger}: {end}{msg}" });
+  return pretty({
+    colorize,
+    sync: true,
+    destination: 1,
+    translateTime: "SYS:HH:MM:ss.l",
+    ignore: "pid,hostname",
+    messageFormat: "{if logger}{logger}: {end}{msg}",
+  });
 }
 
 /** The level of a logger's name, or of the longest name that it goes on from with a dot. */

@@ -10,13 +10,28 @@ export interface Option {
   readonly multiple?: boolean;
 }
 
-export type OptionName = "app-name" | "server-name" | "bind" | "reload" | "debug" | "log-level" | "log-format" | "env-file" | "probe" | "timeout";
+export type OptionName =
+  | "app-name"
+  | "server-name"
+  | "bind"
+  | "reload"
+  | "debug"
+  | "log-level"
+  | "log-format"
+  | "env-file"
+  | "probe"
+  | "timeout";
 
 /** All options there are; each command says which it takes. */
 export const options: Readonly<Record<OptionName, Option>> = {
   "app-name": { type: "string", value: "NAME", help: "which [app:NAME] section to use (default main)" },
   "server-name": { type: "string", value: "NAME", help: "which [server:NAME] section to use (default main)" },
-  bind: { type: "string", value: "ENDPOINT", help: "where to listen, may repeat (default localhost:9090); :9090, [::1]:9090, /run/app.sock", multiple: true },
+  bind: {
+    type: "string",
+    value: "ENDPOINT",
+    help: "where to listen, may repeat (default localhost:9090); :9090, [::1]:9090, /run/app.sock",
+    multiple: true,
+  },
   reload: { type: "boolean", help: "restart when the source or the INI file changes; for development only" },
   debug: { type: "boolean", help: "log level debug" },
   "log-level": { type: "string", value: "LEVEL", help: "trace, debug, info, warn, error, fatal or silent (default info)" },
@@ -49,7 +64,12 @@ export interface ParsedArguments {
  * @param ownPositionals after so many positional arguments, the rest is another program's, options and all
  * @throws {UsageError}
  */
-export function readArguments(args: readonly string[], known: readonly OptionName[], env: Environment, ownPositionals: number = Number.POSITIVE_INFINITY): ParsedArguments {
+export function readArguments(
+  args: readonly string[],
+  known: readonly OptionName[],
+  env: Environment,
+  ownPositionals: number = Number.POSITIVE_INFINITY,
+): ParsedArguments {
   const spec = Object.fromEntries(known.map((name) => [name, { type: options[name].type, multiple: true }]));
   const config = { ...spec, help: { type: "boolean", short: "h", multiple: true }, version: { type: "boolean", multiple: true } } as const;
   const { tokens } = parseArgs({ args: [...args], options: config, strict: false, allowPositionals: true, tokens: true });
@@ -64,8 +84,10 @@ export function readArguments(args: readonly string[], known: readonly OptionNam
     if (token.kind !== "option") continue;
     const option: { type: string } | undefined = Object.hasOwn(config, token.name) ? config[token.name as "help"] : undefined;
     if (option === undefined) throw unknownOption(token.rawName, known);
-    if (option.type === "string" && (token.value === undefined || token.value === "")) throw new UsageError(`${token.rawName} lacks its value`);
-    if (option.type === "boolean" && token.value !== undefined) throw new UsageError(`${token.rawName} takes no value, found "${token.value}"`);
+    if (option.type === "string" && (token.value === undefined || token.value === ""))
+      throw new UsageError(`${token.rawName} lacks its value`);
+    if (option.type === "boolean" && token.value !== undefined)
+      throw new UsageError(`${token.rawName} takes no value, found "${token.value}"`);
     given.set(token.name, [...(given.get(token.name) ?? []), token.value ?? "true"]);
   }
   const values = Object.fromEntries(known.map((name) => [name, given.get(name)?.at(-1) ?? fromEnvironment(name, env)]));
@@ -74,7 +96,10 @@ export function readArguments(args: readonly string[], known: readonly OptionNam
 }
 
 function unknownOption(rawName: string, known: readonly OptionName[]): UsageError {
-  const guess = didYouMean(rawName, [...known, "help", "version"].map((name) => `--${name}`));
+  const guess = didYouMean(
+    rawName,
+    [...known, "help", "version"].map((name) => `--${name}`),
+  );
   return new UsageError(`unknown option ${rawName}${guess}`);
 }
 

@@ -1,7 +1,17 @@
 import { readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { parseEnv } from "node:util";
-import { ConfigurationError, parseConfig, parseIni, resolveSection, unknownKeys, type IniDocument, type Problem, type ResolvedSection, type Spec } from "@tsserve/config";
+import {
+  ConfigurationError,
+  parseConfig,
+  parseIni,
+  resolveSection,
+  unknownKeys,
+  type IniDocument,
+  type Problem,
+  type ResolvedSection,
+  type Spec,
+} from "@tsserve/config";
 import { commonSettings, lifecycleSettings, type LifecycleSettings, type ServerModuleExtras } from "@tsserve/server";
 import { FactoryError } from "./factory-error.ts";
 import type { Host } from "./host.ts";
@@ -36,7 +46,9 @@ export async function readConfiguration(host: Host, positionals: readonly string
   const folder = dirname(resolve(host.cwd, file));
   const document = parseIni(readText(host, file, "the configuration file"), file);
   const problems: Problem[] = [];
-  const server = gather(problems, () => requireFactory(resolveSection(document, `server:${values["server-name"] ?? "main"}`, host.env), problems));
+  const server = gather(problems, () =>
+    requireFactory(resolveSection(document, `server:${values["server-name"] ?? "main"}`, host.env), problems),
+  );
   const app = gather(problems, () => requireFactory(resolveSection(document, `app:${values["app-name"] ?? "main"}`, host.env), problems));
   const lifecycle = server && gather(problems, () => lifecycleSettings(server.values), server);
   const logging = gather(problems, () => readLogging(document, host, values));
@@ -50,7 +62,11 @@ export async function readConfiguration(host: Host, positionals: readonly string
 }
 
 /** A module that can't be loaded is told after what is wrong with the file itself. */
-async function loadServerFactory(server: ResolvedSection, file: string, folder: string): Promise<LoadedFunction | FactoryError | undefined> {
+async function loadServerFactory(
+  server: ResolvedSection,
+  file: string,
+  folder: string,
+): Promise<LoadedFunction | FactoryError | undefined> {
   const written = server.values["factory"] ?? "";
   if (written === "" || server.problems.some(({ key }) => key === "factory")) return undefined;
   try {
@@ -63,7 +79,11 @@ async function loadServerFactory(server: ResolvedSection, file: string, folder: 
 
 /** The values of a section, but for those that `[DEFAULT]` has for other sections. */
 export function valuesFor({ values, isInherited }: ResolvedSection, spec: Spec): Readonly<Record<string, string>> {
-  const foreign = new Set(unknownKeys(values, spec).map(({ key }) => key).filter(isInherited));
+  const foreign = new Set(
+    unknownKeys(values, spec)
+      .map(({ key }) => key)
+      .filter(isInherited),
+  );
   return Object.fromEntries(Object.entries(values).filter(([key]) => !foreign.has(key)));
 }
 
@@ -90,7 +110,11 @@ export function placeOf(file: string, section: ResolvedSection, key: string): st
 }
 
 /** What `script` needs: it has no server. @throws {ConfigurationError} */
-export function readAppConfiguration(host: Host, file: string, values: OptionValues): Pick<Configuration, "file" | "folder" | "app" | "logging"> {
+export function readAppConfiguration(
+  host: Host,
+  file: string,
+  values: OptionValues,
+): Pick<Configuration, "file" | "folder" | "app" | "logging"> {
   loadEnvironmentFile(host, values);
   const document = parseIni(readText(host, file, "the configuration file"), file);
   const app = resolveSection(document, `app:${values["app-name"] ?? "main"}`, host.env);
@@ -164,7 +188,8 @@ function readText(host: Host, file: string, what: string): string {
     bytes = readFileSync(resolve(host.cwd, file));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const reason = { ENOENT: "there is no such file", EISDIR: "it is a folder", EACCES: "permission denied" }[code ?? ""] ?? (error as Error).message;
+    const reason =
+      { ENOENT: "there is no such file", EISDIR: "it is a folder", EACCES: "permission denied" }[code ?? ""] ?? (error as Error).message;
     throw new UsageError(`cannot read ${what} ${file}: ${reason}`);
   }
   try {

@@ -43,7 +43,8 @@ function resolvePackage(specifier: string, folder: string): string {
     const found = resolveForImport(specifier, require.resolve.paths(specifier) ?? []);
     if (found !== undefined) return found;
     const path = existsSync(resolve(folder, specifier)) ? `, did you mean "./${specifier}"?` : "";
-    const reason = (error as NodeJS.ErrnoException).code === "ERR_PACKAGE_PATH_NOT_EXPORTED" ? " (the package exports no such subpath)" : "";
+    const reason =
+      (error as NodeJS.ErrnoException).code === "ERR_PACKAGE_PATH_NOT_EXPORTED" ? " (the package exports no such subpath)" : "";
     throw new FactoryError(`module not found: "${specifier}" is not installed where ${folder} finds its packages${reason}${path}`);
   }
 }

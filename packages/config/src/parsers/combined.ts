@@ -49,7 +49,9 @@ export function defaultFromEnv<T>(inner: Parser<T>, name: string): Reader<T> {
       const raw = { [key]: source.env[name] };
       const problems: typeof source.problems = [];
       const fromEnv = readSpec({ ...source, raw, problems }, key, inner);
-      source.problems.push(...problems.map((problem) => ({ ...problem, message: `${problem.message} in the environment variable ${name}` })));
+      source.problems.push(
+        ...problems.map((problem) => ({ ...problem, message: `${problem.message} in the environment variable ${name}` })),
+      );
       return fromEnv as T | typeof absent;
     },
   };

@@ -15,7 +15,8 @@ const prefixes: Readonly<Record<string, number>> = { "0b": 2, "0o": 8, "0x": 16 
  * @throws {RangeError} for another base
  */
 export function integerBase(base: number): Parser<number> {
-  if (!Number.isInteger(base) || (base !== 0 && (base < 2 || base > 36))) throw new RangeError(`expected a base of 0 or 2 to 36, got ${base}`);
+  if (!Number.isInteger(base) || (base !== 0 && (base < 2 || base > 36)))
+    throw new RangeError(`expected a base of 0 or 2 to 36, got ${base}`);
   return (text) => {
     const [, sign, prefix, digits] = /^\s*([+-]?)(0[box])?([0-9a-z]+(?:_[0-9a-z]+)*)\s*$/i.exec(text) ?? [];
     const written = prefix === undefined ? undefined : prefixes[prefix.toLowerCase()];
@@ -23,7 +24,10 @@ export function integerBase(base: number): Parser<number> {
     const isPrefix = written !== undefined && (base === 0 || base === written);
     const radix = base === 0 ? (written ?? 10) : base;
     const body = `${isPrefix ? "" : (prefix ?? "")}${digits ?? ""}`.replaceAll("_", "");
-    return safe(digits === undefined ? Number.NaN : parseDigits(body, radix) * (sign === "-" ? -1 : 1), `expected an integer in base ${radix}`);
+    return safe(
+      digits === undefined ? Number.NaN : parseDigits(body, radix) * (sign === "-" ? -1 : 1),
+      `expected an integer in base ${radix}`,
+    );
   };
 }
 

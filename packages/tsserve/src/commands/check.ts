@@ -19,7 +19,11 @@ export function run(host: Host, positionals: readonly string[], values: OptionVa
 function resolvedSettings({ server, app, serverFactory, logging }: Configuration): string[] {
   const own = (serverFactory.module as ServerModuleExtras).settings as Readonly<Record<string, Spec>> | undefined;
   const serverSpec: Spec = { ...commonSettings, ...own };
-  const loggingValues = { level: logging.level, format: logging.format, ...(logging.redact.length === 0 ? {} : { redact: logging.redact.join(", ") }) };
+  const loggingValues = {
+    level: logging.level,
+    format: logging.format,
+    ...(logging.redact.length === 0 ? {} : { redact: logging.redact.join(", ") }),
+  };
   return [
     ...sectionLines(server.name, valuesFor(server, serverSpec), serverSpec),
     "",

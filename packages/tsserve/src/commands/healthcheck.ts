@@ -34,7 +34,8 @@ function read<T>(name: string, text: string, parser: Parser<T>): T {
 }
 
 async function askHttp(target: Endpoint, probe: Probe, timeoutMs: number): Promise<void> {
-  const where = "path" in target ? { socketPath: target.path } : { host: target.host === "" ? "localhost" : target.host, port: target.port };
+  const where =
+    "path" in target ? { socketPath: target.path } : { host: target.host === "" ? "localhost" : target.host, port: target.port };
   const { status, body } = await new Promise<{ status: number; body: string }>((resolve, reject) => {
     const asked = request({ ...where, path: `/health?type=${probe}`, agent: false, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
       let text = "";
@@ -43,7 +44,9 @@ async function askHttp(target: Endpoint, probe: Probe, timeoutMs: number): Promi
       response.on("end", () => resolve({ status: response.statusCode ?? 0, body: text }));
       response.on("error", reject);
     });
-    asked.on("error", (error) => reject(error.name === "AbortError" || error.name === "TimeoutError" ? new Error(`no answer within ${timeoutMs} ms`) : error));
+    asked.on("error", (error) =>
+      reject(error.name === "AbortError" || error.name === "TimeoutError" ? new Error(`no answer within ${timeoutMs} ms`) : error),
+    );
     asked.end();
   });
   if (status !== 200) throw new Error(`the ${probe} probe got ${status} ${body.trim()}`);

@@ -16,7 +16,9 @@ export async function run(host: Host, [file, target, ...args]: readonly string[]
     return exitCodes.stopped;
   } catch (error) {
     if (error instanceof Interruption && error.reason.kind === "signal") return interruptionExitCode(error);
-    host.printError(`${target} threw:\n${stackOf(error instanceof Interruption && error.reason.kind === "uncaught" ? error.reason.error : error)}`);
+    host.printError(
+      `${target} threw:\n${stackOf(error instanceof Interruption && error.reason.kind === "uncaught" ? error.reason.error : error)}`,
+    );
     return exitCodes.lost;
   }
 }

@@ -26,7 +26,8 @@ export async function run(host: Host, positionals: readonly string[], values: Op
   const application = await loadApplication(configuration, rootLog);
   const stacks = dumpStacksOnSignal(host, log, application.requests, configuration.logging.format);
   const listeners = worker === undefined || worker.descriptors.length === 0 ? await listenersFor(endpoints) : inherited(worker);
-  if (worker !== undefined && worker.descriptors.length > 0 && values.binds.length > 0) log.warn({ bind: values.binds }, "--bind is ignored: the master passed its sockets");
+  if (worker !== undefined && worker.descriptors.length > 0 && values.binds.length > 0)
+    log.warn({ bind: values.binds }, "--bind is ignored: the master passed its sockets");
   const running: Running = { listeners, app: undefined, server: undefined };
   const logEvent = logEvents(log);
   let configurationIsWrong = false;

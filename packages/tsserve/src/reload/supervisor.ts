@@ -25,7 +25,7 @@ export async function superviseReload(host: Host, [file]: readonly string[], val
   const unwatch = folders.map((each) => watchFiles(each, (path) => children.replace(`${path} changed`)));
   children.replace("starting");
   const cause = await host.causes.first;
-  for (const end of unwatch) end();
+  for (const each of unwatch) each();
   host.causes.onLater((later) => {
     if (later.kind === "signal") host.exit(signalExitCode(later.signal));
   });
@@ -57,7 +57,10 @@ class Children {
   replace(reason: string): void {
     this.#say(reason);
     this.#building?.kill("SIGKILL");
-    const child = fork(process.argv[1] ?? "", this.#host.args, { env: { ...this.#host.env, [childVariable]: "1" }, execArgv: process.execArgv });
+    const child = fork(process.argv[1] ?? "", this.#host.args, {
+      env: { ...this.#host.env, [childVariable]: "1" },
+      execArgv: process.execArgv,
+    });
     this.#building = child;
     child.on("message", (message: ReloadMessage) => {
       if (message.type === "built" && this.#building === child) void this.#promote(child);
@@ -77,7 +80,11 @@ class Children {
   #exited(child: ChildProcess, code: number | null): void {
     if (child === this.#building) {
       this.#building = undefined;
-      this.#say(this.#serving === undefined ? "the app does not start; waiting for a change" : "the new version does not start; the last good one serves on");
+      this.#say(
+        this.#serving === undefined
+          ? "the app does not start; waiting for a change"
+          : "the new version does not start; the last good one serves on",
+      );
     } else if (child === this.#serving) {
       this.#serving = undefined;
       this.#say(`the app ended with exit code ${code}; waiting for a change`);

@@ -64,6 +64,10 @@ function logWaiting(log: Logger, requests: readonly RequestDescription[]): void 
   for (const type of process.getActiveResourcesInfo()) resources[type] = (resources[type] ?? 0) + 1;
   const waits = requests.map(({ method, route, ageMs }) => `${method} ${route} for ${ageMs} ms`);
   const handles = Object.entries(resources).map(([type, count]) => `${count} ${type}`);
-  const stack = [`idle: no JavaScript is running`, ...waits.map((each) => `  request in progress: ${each}`), `  open handles: ${handles.join(", ") || "none"}`].join("\n");
+  const stack = [
+    `idle: no JavaScript is running`,
+    ...waits.map((each) => `  request in progress: ${each}`),
+    `  open handles: ${handles.join(", ") || "none"}`,
+  ].join("\n");
   log.warn({ requests, resources, stack }, `SIGUSR1: the event loop turns; ${requests.length} requests in progress`);
 }

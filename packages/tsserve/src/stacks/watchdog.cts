@@ -20,7 +20,9 @@ const answerWithinMs = 100;
 /** How long to wait for a stack: native code can't be interrupted, the pause comes when it returns. */
 const pauseWithinMs = 30_000;
 
-const { internalBinding } = require("internal/test/binding") as { internalBinding(name: "signal_wrap"): { Signal: new () => SignalHandle } };
+const { internalBinding } = require("internal/test/binding") as {
+  internalBinding(name: "signal_wrap"): { Signal: new () => SignalHandle };
+};
 const handle = new (internalBinding("signal_wrap").Signal)();
 handle.onsignal = () => {
   // The main thread may well have been the first of the two to hear of it.
@@ -66,9 +68,13 @@ function dump(): void {
     };
     if (top === undefined) finish(undefined);
     else {
-      session.post("Debugger.evaluateOnCallFrame", { callFrameId: top.callFrameId, expression, silent: true, returnByValue: true }, (error, result) => {
-        finish(error === null ? parse(result.result.value) : undefined);
-      });
+      session.post(
+        "Debugger.evaluateOnCallFrame",
+        { callFrameId: top.callFrameId, expression, silent: true, returnByValue: true },
+        (error, result) => {
+          finish(error === null ? parse(result.result.value) : undefined);
+        },
+      );
     }
   });
   session.post("Debugger.enable", () => session.post("Debugger.pause"));
@@ -128,8 +134,19 @@ function log(msg: string, stack: readonly string[], requests?: unknown): void {
   const text = stack.join("\n");
   const line =
     format === "json"
-      ? JSON.stringify({ level: "warn", time, pid, hostname, logger: "tsserve", ...(requests === undefined ? {} : { requests }), ...(stack.length === 0 ? {} : { stack: text }), msg })
-      : [`${time} WARN: tsserve: ${msg}`, text, requests === undefined ? "" : `    requests: ${JSON.stringify(requests)}`].filter((part) => part !== "").join("\n");
+      ? JSON.stringify({
+          level: "warn",
+          time,
+          pid,
+          hostname,
+          logger: "tsserve",
+          ...(requests === undefined ? {} : { requests }),
+          ...(stack.length === 0 ? {} : { stack: text }),
+          msg,
+        })
+      : [`${time} WARN: tsserve: ${msg}`, text, requests === undefined ? "" : `    requests: ${JSON.stringify(requests)}`]
+          .filter((part) => part !== "")
+          .join("\n");
   try {
     (require("node:fs") as typeof import("node:fs")).writeSync(1, `${line}\n`);
   } catch {

@@ -1,0 +1,55 @@
+// Imports point downwards, never sideways: each package may import only those below it, and names them
+// in its package.json.
+import { readdirSync, readFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
+import { join } from "node:path";
+
+/** Each package, and those that it may import. */
+const below: Readonly<Record<string, readonly string[]>> = {
+  "@tsserve/config": [],
+  "@tsserve/listener": ["@tsserve/config"],
+  "@tsserve/server": ["@tsserve/config", "@tsserve/listener"],
+  "@tsserve/http": ["@tsserve/config", "@tsserve/listener", "@tsserve/server"],
+  tsserve: ["@tsserve/config", "@tsserve/listener", "@tsserve/server", "@tsserve/http"],
+  "@tsserve/testing": ["@tsserve/config", "@tsserve/listener", "@tsserve/server", "tsserve"],
+};
+
+const problems: string[] = [];
+for (const folder of readdirSync("packages")) {
+  const manifest = JSON.parse(readFileSync(join("packages", folder, "package.json"), "utf8")) as {
+    name: string;
+    dependencies?: Record<string, string>;
+    peerDependencies?: Record<string, string>;
+  };
+  const allowed = below[manifest.name];
+  if (allowed === undefined) problems.push(`${manifest.name}: is not in the plan of scripts/check-boundaries.ts`);
+  const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
+  const imported = new Set<string>();
+  for (const file of sources(join("packages", folder, "src"))) {
+    for (const name of importsOf(readFileSync(file, "utf8"))) {
+      if (name.startsWith(".") || isBuiltin(name) || name.startsWith("internal/")) continue;
+      const packageName = name.split("/", name.startsWith("@") ? 2 : 1).join("/");
+      if (packageName === manifest.name) continue;
+      imported.add(packageName);
+      const isOurs = packageName in below;
+      if (isOurs && allowed?.includes(packageName) !== true) problems.push(`${file}: imports ${name}, which is not below ${manifest.name}`);
+      if (!declared.includes(packageName)) problems.push(`${file}: imports ${name}, which ${manifest.name} does not declare`);
+    }
+  }
+  for (const name of declared) if (!imported.has(name)) problems.push(`${manifest.name}: declares ${name}, but imports it nowhere`);
+}
+for (const problem of problems) console.error(problem);
+process.exitCode = problems.length === 0 ? 0 : 1;
+
+function sources(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => /\.[cm]?ts$/.test(name) && !name.includes(".test."))
+    .map((name) => join(folder, name));
+}
+
+/** The modules that a source imports, statically, dynamically or for their types. */
+function importsOf(text: string): string[] {
+  const withoutComments = text.replaceAll(/^\s*(?:\*|\/\/|\/\*).*$/gm, "");
+  const pattern = /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*|\.resolve\s*\(\s*)"([\w@./:-]+)"/g;
+  return [...withoutComments.matchAll(pattern)].map(([, name]) => name ?? "");
+}

@@ -1,0 +1,113 @@
+// Writes what the specs of the settings know into the pages for people: app.example.ini and
+// docs/configuration.md. With --check, writes nothing and fails where a page is out of date.
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { documentationOf, keysOf, type Spec } from "@tsserve/config";
+import { settings as httpSettings } from "@tsserve/http";
+import { commonSettings } from "@tsserve/server";
+import { loggingSpec } from "../packages/tsserve/src/logging-settings.ts";
+import { environmentName, options, type Option, type OptionName } from "../packages/tsserve/src/options.ts";
+
+interface Section {
+  readonly title: string;
+  readonly spec: Spec;
+}
+
+const sections: readonly Section[] = [
+  { title: "`[server:…]`, whatever the factory", spec: commonSettings },
+  { title: "`[server:…]` with `factory = tsserve/http`", spec: httpSettings },
+  { title: "`[logging]`", spec: loggingSpec },
+];
+
+/** Placeholders of settings that have no default. */
+const examples: Readonly<Record<string, string>> = {
+  handler: "./handler.js:makeHandler",
+  trust_proxy: "loopback, 10.0.0.0/8",
+  level: "info",
+  format: "json",
+  "levels.NAME": "debug",
+  redact: "password, user.token, *.secret",
+};
+
+interface Setting {
+  readonly key: string;
+  readonly meaning: string;
+  readonly defaultText: string | undefined;
+  readonly required: boolean;
+}
+
+export function settingsOf(spec: Spec): Setting[] {
+  return [...keysOf(spec)].map(({ name, spec: leaf }) => {
+    const documentation = documentationOf(leaf);
+    if (documentation === undefined) throw new Error(`the setting ${name} has no documentation`);
+    return { key: name === "levels" ? "levels.NAME" : name, ...documentation };
+  });
+}
+
+function configurationPage(): string {
+  const introduction = readFileSync(path("docs/configuration.head.md"), "utf8").trimEnd();
+  const tables = sections.map(({ title, spec }) => {
+    const rows = settingsOf(spec).map(
+      ({ key, meaning, defaultText, required }) =>
+        `| \`${key}\` | ${required ? "required" : defaultText === undefined ? "not set" : `\`${defaultText}\``} | ${meaning} |`,
+    );
+    return [`### ${title}`, "", "| key | default | meaning |", "| --- | --- | --- |", ...rows].join("\n");
+  });
+  const optionRows = (Object.entries(options) as [OptionName, Option][]).map(
+    ([name, { value, help }]) => `| \`--${name}${value === undefined ? "" : ` ${value}`}\` | \`${environmentName(name)}\` | ${help} |`,
+  );
+  const optionTable = ["### Options of the command line", "", "| option | variable | meaning |", "| --- | --- | --- |", ...optionRows].join(
+    "\n",
+  );
+  return [introduction, "## Every setting", ...tables, optionTable, ""].join("\n\n");
+}
+
+function exampleIni(): string {
+  const wrap = (text: string): string[] => {
+    const lines: string[] = [];
+    for (const word of text.split(" ")) {
+      const last = lines.at(-1);
+      if (last === undefined || last.length + word.length > 96) lines.push(word);
+      else lines[lines.length - 1] = `${last} ${word}`;
+    }
+    return lines.map((line) => `; ${line}`);
+  };
+  const entry = ({ key, meaning, defaultText }: Setting): string[] => {
+    const written = key === "factory" ? "factory = tsserve/http" : `;${key} = ${defaultText ?? examples[key] ?? ""}`;
+    return [...wrap(meaning), written, ""];
+  };
+  return [
+    "; Every setting there is, with its meaning and its default. Lines that begin with `;key` are not set.",
+    "; What the app's own section may hold is the app's own matter.",
+    "",
+    "[server:main]",
+    ...settingsOf(commonSettings).flatMap(entry),
+    ...settingsOf(httpSettings).flatMap(entry),
+    "[app:main]",
+    ...wrap("The app factory: a path from this file's folder, or a package or package subpath, and `:NAME` unless the name is `makeApp`."),
+    "factory = ./examples/hello/app.ts:makeApp",
+    "",
+    "; The rest is handed to the factory as it is written, with $NAME, ${NAME} and ${NAME:-default} expanded.",
+    "greeting = Hello, ${USER:-stranger}",
+    "",
+    "[logging]",
+    ...settingsOf(loggingSpec).flatMap(entry),
+  ].join("\n");
+}
+
+function path(name: string): string {
+  return fileURLToPath(new URL(`../${name}`, import.meta.url));
+}
+
+export const pages: Readonly<Record<string, () => string>> = { "docs/configuration.md": configurationPage, "app.example.ini": exampleIni };
+
+let outdated = 0;
+for (const [name, make] of Object.entries(pages)) {
+  const text = make();
+  if (!process.argv.includes("--check")) writeFileSync(path(name), text);
+  else if (readFileSync(path(name), "utf8") !== text) {
+    outdated += 1;
+    console.error(`${name} is out of date: npm run docs`);
+  }
+}
+process.exitCode = outdated === 0 ? 0 : 1;
