@@ -1,0 +1,122 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { exitCodes } from "@tsserve/server";
+import { makeTemporaryFolder, spawnTsserve } from "@tsserve/testing";
+import { describe, expect, test } from "vitest";
+import { run } from "./support/run.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const read = (name: string): string => readFileSync(join(root, name), "utf8");
+const markdown = readdirSync(root, { recursive: true, encoding: "utf8" }).filter(
+  (name) => name.endsWith(".md") && !/node_modules|dist\//.test(name),
+);
+
+/** The samples of a page that name their file in their first line, such as `// app.js`. */
+function samplesOf(page: string): Record<string, string> {
+  const blocks = [...read(page).matchAll(/```(?:js|ts|ini)\n(?:\/\/|;) (\S+)\n([^]*?)```/g)];
+  return Object.fromEntries(blocks.map(([, name = "", text = ""]) => [name, withPackages(text)]));
+}
+
+/** A temporary folder has no packages: they are named by where they are. */
+function withPackages(source: string): string {
+  return source.replace(
+    /from "(tsserve|fastify|@tsserve\/\w+)"/g,
+    (_, name: string) => `from ${JSON.stringify(import.meta.resolve(name))}`,
+  );
+}
+
+describe("samples", () => {
+  const pages = markdown.filter((page) => "app.ini" in samplesOf(page));
+
+  test("are found", () =>
+    expect(pages).toEqual(
+      expect.arrayContaining(["README.md", "docs/lifecycle.md", "docs/configuration.md", "packages/tsserve/README.md"]),
+    ));
+
+  test.each(pages)("of %s serve", async (page) => {
+    const folder = makeTemporaryFolder({ "package.json": '{"type":"module"}', ...samplesOf(page) });
+    try {
+      await using server = spawnTsserve({ args: ["app.ini", "--bind", "127.0.0.1:0"], cwd: folder.path, env: { USER: "joe" } });
+      const answer = await fetch(await server.listening());
+      expect(answer.status).toBe(200);
+      if (page === "README.md") expect(await answer.json()).toEqual({ greeting: "Hello, joe" });
+      server.kill();
+      await server.log(/readiness fails/);
+      server.kill(); // Ends the drain, which the samples have.
+      expect((await server.exited()).code).toBe(0);
+    } finally {
+      folder.remove();
+    }
+  });
+
+  test.each(markdown.filter((page) => "example.mjs" in samplesOf(page)))("of %s run", async (page) => {
+    const app = `export const makeApp = () => (request, response) => response.end("hello");\n`;
+    const files = {
+      ...samplesOf(page),
+      "app.ini": "[server:main]\nfactory = tsserve/http\n[app:main]\nfactory = ./app.mjs\n",
+      "app.mjs": app,
+    };
+    const folder = makeTemporaryFolder(files);
+    try {
+      const { stdout, stderr } = spawnSync(process.execPath, ["example.mjs"], { cwd: folder.path, encoding: "utf8", timeout: 20_000 });
+      const promised = [...(samplesOf(page)["example.mjs"] ?? "").matchAll(/console\.log\(.*\/\/ (.*)/g)].map(([, text]) => text);
+      expect(stderr).toBe("");
+      expect(stdout.trim().split("\n")).toEqual(promised);
+    } finally {
+      folder.remove();
+    }
+  });
+});
+
+describe("examples", () => {
+  const examples = readdirSync(join(root, "examples"));
+  test.each(examples)("%s serves, and its routes are told", async (name) => {
+    const cwd = join(root, "examples", name);
+    await using server = spawnTsserve({ args: ["app.ini", "--bind", "127.0.0.1:0"], cwd, env: { USER: "joe" } });
+    const base = await server.listening();
+    expect(await (await fetch(`${base}/hello/you`)).json()).toEqual({ greeting: "Hello, joe, you" });
+    expect((await run({}, ["routes", "app.ini"], { cwd })).stdout).toContain("/hello/:name");
+  });
+});
+
+test("app.example.ini serves the example, as npm start does", async () => {
+  const { scripts } = JSON.parse(read("package.json")) as { scripts: { start: string } };
+  expect(scripts.start).toBe("node packages/tsserve/bin/tsserve.js app.example.ini");
+  await using server = spawnTsserve({ args: ["app.example.ini", "--bind", "127.0.0.1:0"], cwd: root });
+  expect((await fetch(await server.listening())).status).toBe(200);
+});
+
+test("every setting of app.example.ini may be set to what stands there", async () => {
+  const uncommented = read("app.example.ini")
+    .replaceAll(/^;(\S+ = )/gm, "$1")
+    .replace(/^handler = .*$/m, "")
+    .replace("./examples/hello/app.ts", join(root, "examples/hello/app.ts"))
+    .replace("levels.NAME", "levels.app");
+  const { code, stderr } = await run({ "app.ini": uncommented }, ["check", "app.ini"]);
+  expect([stderr, code]).toEqual(["", 0]);
+});
+
+test("the pages that are made from the specs are up to date", () => {
+  const { status, stderr } = spawnSync(process.execPath, ["--import", "tsx", "scripts/generate-docs.ts", "--check"], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  expect([stderr.replace(/^npm warn.*$/gm, ""), status]).toEqual(["", 0]);
+});
+
+test("the exit codes and their page agree", () => {
+  const page = read("docs/errors.md");
+  for (const code of Object.values(exitCodes)) expect(page).toMatch(new RegExp(`^\\| ${code} *\\|`, "m"));
+});
+
+test.each(markdown)("the links of %s lead somewhere", (page) => {
+  for (const [, target = ""] of read(page).matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)) {
+    expect([target, existsSync(join(root, dirname(page), target))]).toEqual([target, true]);
+  }
+});
+
+test("the README opens with how to start and how to test", () => {
+  expect(read("README.md").split("\n").slice(0, 4).join("\n")).toMatch(/^# tsserve\n\n {4}npm ci && npm start .*\n {4}npm ci && npm test /);
+});
