@@ -1,4 +1,4 @@
-import Fastify from "fastify";
+import Fastify, { LogController } from "fastify";
 import pino from "pino";
 
 /** The same app for both sides: by hand with `start`, under tsserve with `makeApp`. */
@@ -12,6 +12,7 @@ export const makeApp = (_config, context) => build(context.fastifyOptions);
 
 /** How one starts a Fastify app by hand: without a logger at all, or with one that logs no requests. */
 export async function start(port, withLogger) {
-  const logged = { loggerInstance: pino(pino.destination({ fd: 1, sync: true })), disableRequestLogging: true };
+  const logController = new LogController({ disableRequestLogging: true });
+  const logged = { loggerInstance: pino(pino.destination({ fd: 1, sync: true })), logController };
   await build(withLogger ? logged : { logger: false }).listen({ host: "127.0.0.1", port });
 }

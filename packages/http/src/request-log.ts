@@ -32,8 +32,10 @@ class LazyRequestLog {
   }
 
   made(): Logger {
+    if (this.logger !== undefined) return this.logger;
     const { traceId, spanId } = this.message[requestKey]?.trace ?? traceOf(this.message.headers);
-    return (this.logger ??= this.parent.child({ ...this.bindings, trace_id: traceId, span_id: spanId }, this.options));
+    this.logger = this.parent.child({ ...this.bindings, trace_id: traceId, span_id: spanId }, this.options);
+    return this.logger;
   }
 
   child(bindings: Bindings, options?: ChildLoggerOptions): Logger {

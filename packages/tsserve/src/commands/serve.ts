@@ -9,6 +9,7 @@ import { makeLogger } from "../make-logger.ts";
 import { readBinds, type OptionValues } from "../options.ts";
 import { readConfiguration } from "../read-configuration.ts";
 import { isReloadChild, waitForTurn } from "../reload/child.ts";
+import { settleNextTick } from "../settle-next-tick.ts";
 import { dumpStacksOnSignal } from "../stacks/dump-stacks.ts";
 import { watchMaster } from "../watch-master.ts";
 
@@ -18,6 +19,7 @@ export async function run(host: Host, positionals: readonly string[], values: Op
     const { superviseReload } = await import("../reload/supervisor.ts");
     return superviseReload(host, positionals, values);
   }
+  await settleNextTick();
   const configuration = await readConfiguration(host, positionals, values);
   const worker = readEinhornWorker(host.env, host);
   const endpoints = readBinds(values.binds);

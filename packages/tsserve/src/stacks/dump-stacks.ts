@@ -1,4 +1,4 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import type { ActiveRequests, RequestDescription } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { Host } from "../host.ts";
@@ -46,7 +46,9 @@ export function dumpStacksOnSignal(host: Host, log: Logger, requests: ActiveRequ
 }
 
 function startWatchdog(workerData: WatchdogData, log: Logger): Worker {
-  const watchdog = new Worker(new URL("./watchdog.cjs", import.meta.url), {
+  // Not loaded before it is needed: every start would wait for it.
+  const threads = process.getBuiltinModule("node:worker_threads");
+  const watchdog = new threads.Worker(new URL("./watchdog.cjs", import.meta.url), {
     workerData,
     // Only Node's internal signal binding hears signals in a thread. It is asked for in this thread alone.
     execArgv: ["--expose-internals", "--no-warnings"],
