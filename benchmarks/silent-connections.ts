@@ -29,7 +29,7 @@ async function measure(name: string, args: (port: number) => string[], limit: nu
   await new Promise((resolve) => setTimeout(resolve, 1000));
   const after = residentMb(server.pid as number);
   const begun = performance.now();
-  const answered = await Promise.race([firstAnswer(port), new Promise<undefined>((resolve) => setTimeout(resolve, 5000))]);
+  const answered = await Promise.race([firstAnswer(port), new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 5000))]);
   const ms = answered === undefined ? "no answer in 5000" : Math.round(answered - begun);
   console.log(
     `${name}: ${count} connections, ${refused} refused; ${before.toFixed(1)} MB before, ${after.toFixed(1)} MB after (${(((after - before) * 1024) / count).toFixed(2)} kB each); another client: ${ms} ms; limit ${limit}`,

@@ -1,7 +1,8 @@
 import { existsSync, lstatSync } from "node:fs";
 import { createServer } from "node:net";
-import { bindDescriptor, openRaw, spawnTsserve, workerEnvironment } from "@tsserve/testing";
+import { bindDescriptor, openRaw, spawnTsserve, until, workerEnvironment } from "@tsserve/testing";
 import { describe, expect, test } from "vitest";
+import { freePort } from "./support/free-port.ts";
 import { serve, type Served } from "./support/serve.ts";
 
 const get = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -18,8 +19,7 @@ async function answers(where: string): Promise<boolean> {
 
 describe("where it listens", () => {
   test("localhost is both of its addresses", async () => {
-    await using probe = serve();
-    const port = Number(new URL(await probe.listening()).port) + 1;
+    const port = await freePort();
     await using server = serve({ bind: [`localhost:${port}`] });
     const all = await addresses(server);
     expect(all).toContain(`http://127.0.0.1:${port}`);
@@ -152,6 +152,7 @@ describe("an inherited socket", () => {
     ).listen(path);
     await using server = serve({ descriptors: [bound.fd], env: workerEnvironment({ EINHORN_SOCK_PATH: path }) });
     await server.listening();
+    await until("the ACK", () => lines.length > 0);
     expect(lines.join("")).toBe(`{"command":"worker:ack","pid":${server.pid}}\n`);
     expect(await answered).toBe(true);
     master.close();
@@ -159,10 +160,7 @@ describe("an inherited socket", () => {
 });
 
 test("two processes at the same time on one port: one serves, the other exits 3", async () => {
-  await using probe = serve();
-  const { port } = new URL(await probe.listening());
-  probe.kill();
-  await probe.exited();
+  const port = await freePort();
   await using first = serve({ bind: [`127.0.0.1:${port}`] });
   await using second = serve({ bind: [`127.0.0.1:${port}`] });
   const exit = await Promise.race([first.exited(), second.exited()]);
