@@ -1,7 +1,8 @@
 // How many requests per second does tsserve cost, against the same Fastify app started by hand?
 // Needs wrk and taskset (Debian: apt-get install wrk). Server on core 0, load on core 1, in turn.
 import { spawnSync } from "node:child_process";
-import { bin, cpuSeconds, firstAnswer, freePort, median, path, startPinned, stop } from "./servers.ts";
+import { cpuSeconds, firstAnswer, helloNames, type HelloServer, helloServers, median, startPinned, stop } from "./servers.ts";
+import { freePort } from "@tsserve/testing";
 
 const rounds = Number(process.argv[2] ?? 15);
 const seconds = 2;
@@ -30,24 +31,16 @@ function wrk(port: number, duration: number): { requests: number; rps: number } 
   return { requests: Number(/(\d+) requests in/.exec(stdout)?.[1]), rps: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]) };
 }
 
-const servers = {
-  "by hand": (port: number): string[] => [path("apps/hello-by-hand.js"), String(port)],
-  "by hand, with a logger": (port: number): string[] => [path("apps/hello-by-hand.js"), String(port), "logger"],
-  tsserve: (port: number): string[] => [bin, path("apps/hello.ini"), "--bind", `127.0.0.1:${port}`],
-};
-type Name = keyof typeof servers;
-const names = Object.keys(servers) as Name[];
-
-const figures: Record<Name, Figures>[] = [];
+const figures: Record<HelloServer, Figures>[] = [];
 for (let round = 0; round < rounds; round++) {
   // Each goes first in turn: what the machine does in between falls on all.
-  const order = names.map((_, index) => names[(index + round) % names.length] as Name);
-  const measured: [Name, Figures][] = [];
-  for (const name of order) measured.push([name, await measure(servers[name])]);
-  figures.push(Object.fromEntries(measured) as Record<Name, Figures>);
-  console.log(`round ${round + 1}: ${names.map((name) => `${name} ${Math.round(figures[round]?.[name].rps ?? 0)}`).join(", ")} req/s`);
+  const order = helloNames.map((_, index) => helloNames[(index + round) % helloNames.length] as HelloServer);
+  const measured: [HelloServer, Figures][] = [];
+  for (const name of order) measured.push([name, await measure(helloServers[name])]);
+  figures.push(Object.fromEntries(measured) as Record<HelloServer, Figures>);
+  console.log(`round ${round + 1}: ${helloNames.map((name) => `${name} ${Math.round(figures[round]?.[name].rps ?? 0)}`).join(", ")} req/s`);
 }
-for (const name of names.slice(0, 2)) {
+for (const name of helloNames.slice(0, 2)) {
   const ratio = median(figures.map((each) => each.tsserve.rps / each[name].rps));
   const cpu = median(figures.map((each) => each.tsserve.cpuMicros / each[name].cpuMicros));
   const best = Math.max(...figures.map(({ tsserve }) => tsserve.rps)) / Math.max(...figures.map((each) => each[name].rps));

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer, connect, type AddressInfo } from "node:net";
+import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 
 export const node = process.env["TSSERVE_TEST_NODE"] ?? process.execPath;
@@ -9,15 +9,14 @@ export const bin = fileURLToPath(new URL("../packages/tsserve/bin/tsserve.js", i
 
 export const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
+/** The same hello world app: by hand, by hand with a logger that logs no requests, and under tsserve. */
+export const helloServers = {
+  "by hand": (port: number): string[] => [path("apps/hello-by-hand.js"), String(port)],
+  "by hand, with a logger": (port: number): string[] => [path("apps/hello-by-hand.js"), String(port), "logger"],
+  tsserve: (port: number): string[] => [bin, path("apps/hello.ini"), "--bind", `127.0.0.1:${port}`],
+};
+export type HelloServer = keyof typeof helloServers;
+export const helloNames = Object.keys(helloServers) as HelloServer[];
 
 /** Starts a server on one core; silent, but for its errors. */
 export function startPinned(core: number, args: readonly string[]): ChildProcess {

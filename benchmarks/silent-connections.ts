@@ -1,6 +1,7 @@
 // What do connections cost that say nothing? Memory over the idle server, and whether others are still answered.
 import { connect, type Socket } from "node:net";
-import { bin, firstAnswer, freePort, path, residentMb, startPinned, stop } from "./servers.ts";
+import { freePort } from "@tsserve/testing";
+import { bin, firstAnswer, path, residentMb, startPinned, stop } from "./servers.ts";
 
 const count = Number(process.argv[2] ?? 10_000);
 

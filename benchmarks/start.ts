@@ -1,5 +1,6 @@
 // How long from exec to the first 200, and how much memory then, against the same Fastify app started by hand?
-import { bin, firstAnswer, freePort, median, path, residentMb, startPinned, stop } from "./servers.ts";
+import { firstAnswer, helloNames, type HelloServer, helloServers, median, residentMb, startPinned, stop } from "./servers.ts";
+import { freePort } from "@tsserve/testing";
 
 const rounds = Number(process.argv[2] ?? 20);
 
@@ -15,21 +16,14 @@ async function measure(args: (port: number) => string[]): Promise<{ ms: number; 
   return { ms, mb };
 }
 
-const servers = {
-  "by hand": (port: number): string[] => [path("apps/hello-by-hand.js"), String(port)],
-  "by hand, with a logger": (port: number): string[] => [path("apps/hello-by-hand.js"), String(port), "logger"],
-  tsserve: (port: number): string[] => [bin, path("apps/hello.ini"), "--bind", `127.0.0.1:${port}`],
-};
-type Name = keyof typeof servers;
-const names = Object.keys(servers) as Name[];
-const measured = new Map<Name, { ms: number; mb: number }[]>(names.map((name) => [name, []]));
+const measured = new Map<HelloServer, { ms: number; mb: number }[]>(helloNames.map((name) => [name, []]));
 for (let round = 0; round < rounds; round++) {
-  for (const name of names) measured.get(name)?.push(await measure(servers[name]));
+  for (const name of helloNames) measured.get(name)?.push(await measure(helloServers[name]));
 }
-const of = (name: Name, kind: "ms" | "mb"): number => median((measured.get(name) ?? []).map((each) => each[kind]));
-for (const name of names)
+const of = (name: HelloServer, kind: "ms" | "mb"): number => median((measured.get(name) ?? []).map((each) => each[kind]));
+for (const name of helloNames)
   console.log(`${name}: ${of(name, "ms").toFixed(0)} ms from exec to the first 200, ${of(name, "mb").toFixed(1)} MB resident`);
-for (const name of names.slice(0, 2)) {
+for (const name of helloNames.slice(0, 2)) {
   console.log(
     `tsserve / ${name}: ${(of("tsserve", "ms") / of(name, "ms")).toFixed(2)} of the time, ${(of("tsserve", "mb") - of(name, "mb")).toFixed(1)} MB more`,
   );

@@ -1,8 +1,7 @@
 import { existsSync, lstatSync } from "node:fs";
 import { createServer } from "node:net";
-import { bindDescriptor, openRaw, spawnTsserve, until, workerEnvironment } from "@tsserve/testing";
+import { bindDescriptor, freePort, openRaw, spawnTsserve, until, workerEnvironment } from "@tsserve/testing";
 import { describe, expect, test } from "vitest";
-import { freePort } from "./support/free-port.ts";
 import { serve, type Served } from "./support/serve.ts";
 
 const get = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";

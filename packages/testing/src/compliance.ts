@@ -10,6 +10,7 @@ import {
   type ServerContext,
   type ServerFactory,
 } from "@tsserve/server";
+import { freePort } from "./free-port.ts";
 
 /** What a server factory must be told of to be tested: how its clients speak. */
 export interface ComplianceSubject {
@@ -166,15 +167,6 @@ function silentContext(): ServerContext {
     requests: new ActiveRequests(),
     loadFunction: () => Promise.reject(new Error("the compliance suite loads no modules")),
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 async function expectRefused(port: number): Promise<void> {

@@ -4,6 +4,7 @@
  */
 export { bindDescriptor, workerEnvironment } from "./bound-descriptor.ts";
 export { complianceTests } from "./compliance.ts";
+export { freePort } from "./free-port.ts";
 export { load, lost } from "./load.ts";
 export { openRaw } from "./raw-connection.ts";
 export { spawnTsserve } from "./spawn-tsserve.ts";
