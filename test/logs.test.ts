@@ -119,3 +119,15 @@ test("the log of a request that is cut off by its client says so", async () => {
   raw[Symbol.dispose]();
   expect(await server.log(/^request aborted/)).not.toHaveProperty("status");
 });
+
+test("Fastify's own ways with logs work: ids from a header, children, the level of a route, errors", async () => {
+  await using server = serve({ app: "fastify-logs.js" });
+  const base = await server.listening();
+  expect(await (await fetch(base, { headers: { "x-request-id": "mine" } })).json()).toEqual({ level: "info", id: "mine" });
+  await fetch(`${base}/debug`);
+  expect((await fetch(`${base}/fail`)).status).toBe(500);
+  expect(await server.log(/^from the app/)).toMatchObject({ logger: "app" });
+  expect(await server.log(/^from a child/)).toMatchObject({ req_id: "mine", part: "db", trace_id: expect.any(String) });
+  expect(await server.log(/^one route at debug/)).toMatchObject({ level: "debug", req_id: expect.any(String) });
+  expect(JSON.stringify(await server.log(/^this route fails/))).toMatch(/fastify-logs\.js/);
+});

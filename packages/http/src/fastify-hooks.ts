@@ -27,7 +27,7 @@ export function fastifyRoutes(app: FastifyInstance): readonly Route[] {
 function noteRoutes(app: FastifyInstance): void {
   const routes: Route[] = [];
   routesOf.set(app, routes);
-  const log = logGivenTo(app.childLoggerFactory);
+  const log = logGivenTo(app);
   // Fastify's stand-in for no logger has no level.
   if (log !== undefined && app.log.level === undefined) app.log = log;
   app.addHook("onRoute", (route) => {

@@ -1,40 +1,38 @@
+import type { FastifyRequest } from "fastify";
 import type { Bindings, ChildLoggerOptions, Logger, LogFn } from "pino";
 import { requestKey, type TrackedMessage } from "./http-request.ts";
 import { traceOf } from "./trace.ts";
 
-const levels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
-
-type Level = (typeof levels)[number];
-
-/** The part of a logger that Fastify asks of `request.log`. */
-export interface RequestLog extends Record<Level | "silent", LogFn> {
-  level: string;
-  child(bindings: Bindings, options?: ChildLoggerOptions): Logger;
-}
+const levels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
 /**
- * A logger for one request that becomes a pino child, with the request's id and trace, only when
+ * The logger of one request. It becomes a pino child, with the request's id and trace, only when
  * something is logged: most requests log nothing, and a child costs as much as a tenth of a request.
  */
-class LazyRequestLog {
+export class RequestLog {
   // `private` rather than `#`: one of these is made for each request, and `#` fields cost more to make.
   private readonly parent: Logger;
-  private readonly bindings: Bindings;
-  private readonly options: ChildLoggerOptions;
-  private readonly message: TrackedMessage;
+  private readonly request: FastifyRequest;
   private logger: Logger | undefined = undefined;
 
-  constructor(parent: Logger, bindings: Bindings, options: ChildLoggerOptions, message: TrackedMessage) {
+  constructor(parent: Logger, request: FastifyRequest) {
     this.parent = parent;
-    this.bindings = bindings;
-    this.options = options;
-    this.message = message;
+    this.request = request;
   }
 
   made(): Logger {
     if (this.logger !== undefined) return this.logger;
-    const { traceId, spanId } = this.message[requestKey]?.trace ?? traceOf(this.message.headers);
-    this.logger = this.parent.child({ ...this.bindings, trace_id: traceId, span_id: spanId }, this.options);
+    const { id, raw, routeOptions } = this.request;
+    const { traceId, spanId } = (raw as TrackedMessage)[requestKey]?.trace ?? traceOf(raw.headers);
+    const { logLevel, logSerializers } = routeOptions as {
+      readonly logLevel?: string;
+      readonly logSerializers?: ChildLoggerOptions["serializers"];
+    };
+    const options: ChildLoggerOptions = {
+      ...(logLevel === undefined || logLevel === "" ? {} : { level: logLevel }),
+      ...(logSerializers === undefined || logSerializers === null ? {} : { serializers: logSerializers }),
+    };
+    this.logger = this.parent.child({ req_id: id, trace_id: traceId, span_id: spanId }, options);
     return this.logger;
   }
 
@@ -43,7 +41,7 @@ class LazyRequestLog {
   }
 
   get level(): string {
-    return this.logger?.level ?? this.options.level ?? this.parent.level;
+    return this.made().level;
   }
 
   set level(level: string) {
@@ -51,14 +49,10 @@ class LazyRequestLog {
   }
 }
 
-for (const level of [...levels, "silent"] as const) {
-  Object.defineProperty(LazyRequestLog.prototype, level, {
-    value: function log(this: LazyRequestLog, ...values: Parameters<LogFn>): void {
+for (const level of levels) {
+  Object.defineProperty(RequestLog.prototype, level, {
+    value: function log(this: RequestLog, ...values: Parameters<LogFn>): void {
       this.made()[level](...values);
     },
   });
-}
-
-export function makeRequestLog(parent: Logger, bindings: Bindings, options: ChildLoggerOptions, message: TrackedMessage): RequestLog {
-  return new LazyRequestLog(parent, bindings, options, message) as unknown as RequestLog;
 }
