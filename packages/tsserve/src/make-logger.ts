@@ -23,8 +23,10 @@ async function prettyStream(): Promise<DestinationStream> {
     sync: true,
     destination: 1,
     translateTime: "SYS:HH:MM:ss.l",
-    ignore: "pid,hostname",
-    messageFormat: "{if logger}{logger}: {end}{msg}",
+    ignore: "pid,hostname,logger,stack",
+    singleLine: true,
+    messageFormat: ({ logger, msg, stack }) =>
+      `${typeof logger === "string" ? `${logger}: ` : ""}${typeof msg === "string" ? msg : ""}${typeof stack === "string" ? `\n${stack}` : ""}`,
   });
 }
 
