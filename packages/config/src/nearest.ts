@@ -5,7 +5,8 @@
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   const limit = Math.max(1, Math.floor(name.length / 3));
   let best: string | undefined;
-  let bestDistance = limit + 1;
+  // A name that shares no letter with it is no guess.
+  let bestDistance = Math.min(limit + 1, name.length);
   for (const candidate of candidates) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {

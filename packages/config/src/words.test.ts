@@ -7,6 +7,7 @@ test.each([
   ["Drain_Time", "drain_time"],
   ["stoptimeout", "stop_timeout"],
   ["x", undefined],
+  ["w", undefined],
   ["completely_else", undefined],
 ])("nearest to %s is %s", (name, expected) => {
   expect(nearest(name, ["drain_time", "stop_timeout", "workers"])).toBe(expected);

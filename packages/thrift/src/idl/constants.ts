@@ -1,0 +1,125 @@
+import { IdlError } from "./idl-error.ts";
+import type { Constant, Type } from "./model.ts";
+import type { ConstSyntax, Place } from "./syntax.ts";
+
+type Lookup = (name: string, place: Place) => Constant;
+
+const integerBits: Readonly<Record<string, number>> = { i8: 8, i16: 16, i32: 32, i64: 64, enum: 32 };
+
+/**
+ * The value of a constant or a default, checked against its type.
+ *
+ * @param lookup the constant of a name
+ * @throws {IdlError} when it does not fit
+ */
+export function constantOf(syntax: ConstSyntax, type: Type, lookup: Lookup): Constant {
+  if (syntax.kind === "name") return named(syntax.name, syntax.place, type, lookup);
+  const wrong = (): IdlError => new IdlError(syntax.place, `expected ${describe(type)}, found ${found(syntax)}`);
+  switch (type.kind) {
+    case "bool":
+      if (syntax.kind === "integer" && (syntax.value === 0n || syntax.value === 1n)) return { kind: "bool", value: syntax.value === 1n };
+      throw wrong();
+    case "i8":
+    case "i16":
+    case "i32":
+    case "i64":
+    case "enum":
+      if (syntax.kind !== "integer") throw wrong();
+      return integer(syntax.value, syntax.place, type);
+    case "double":
+      if (syntax.kind === "integer" || syntax.kind === "double") return { kind: "number", value: Number(syntax.value) };
+      throw wrong();
+    case "string":
+    case "binary":
+    case "uuid":
+      if (syntax.kind !== "string" || (type.kind === "uuid" && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(syntax.value)))
+        throw wrong();
+      return { kind: "string", value: syntax.value };
+    case "list":
+    case "set":
+      if (syntax.kind !== "list") throw wrong();
+      return { kind: "list", items: syntax.items.map((item) => constantOf(item, type.element, lookup)) };
+    case "map":
+      if (syntax.kind !== "map") throw wrong();
+      return {
+        kind: "map",
+        entries: syntax.entries.map(([key, value]) => [constantOf(key, type.key, lookup), constantOf(value, type.value, lookup)]),
+      };
+    case "struct":
+      if (syntax.kind !== "map") throw wrong();
+      return struct(syntax.entries, type, lookup);
+    default:
+      return type satisfies never;
+  }
+}
+
+function struct(
+  entries: readonly (readonly [ConstSyntax, ConstSyntax])[],
+  type: Extract<Type, { kind: "struct" }>,
+  lookup: Lookup,
+): Constant {
+  const fields = new Map<string, Constant>();
+  for (const [key, value] of entries) {
+    const name = key.kind === "string" ? key.value : "";
+    const field = type.struct.fields.find((each) => each.name === name);
+    if (field === undefined) throw new IdlError(key.place, `expected a field of ${type.struct.name} in quotes, found ${found(key)}`);
+    fields.set(name, constantOf(value, field.type, lookup));
+  }
+  return { kind: "struct", struct: type.struct, fields };
+}
+
+function named(name: string, place: Place, type: Type, lookup: Lookup): Constant {
+  if (type.kind === "bool" && (name === "true" || name === "false")) return { kind: "bool", value: name === "true" };
+  // An enum's own members may be written without its name.
+  const member = type.kind === "enum" ? type.enum.values.get(name) : undefined;
+  if (member !== undefined) return { kind: "number", value: member };
+  const constant = lookup(name, place);
+  const refit = fit(constant, type);
+  if (refit === undefined) throw new IdlError(place, `expected ${describe(type)}, and ${name} is none`);
+  return refit;
+}
+
+/** A constant in the place of another type: an integer may serve as a wider one. */
+function fit(constant: Constant, type: Type): Constant | undefined {
+  if (type.kind in integerBits && (constant.kind === "number" || constant.kind === "i64")) {
+    const value = typeof constant.value === "bigint" || Number.isInteger(constant.value) ? BigInt(constant.value) : undefined;
+    if (value === undefined || BigInt.asIntN(integerBits[type.kind] ?? 0, value) !== value) return undefined;
+    return type.kind === "i64" ? { kind: "i64", value } : { kind: "number", value: Number(value) };
+  }
+  const kinds: Readonly<Record<Constant["kind"], readonly Type["kind"][]>> = {
+    bool: ["bool"],
+    number: ["double"],
+    i64: ["double"],
+    string: ["string", "binary", "uuid"],
+    list: ["list", "set"],
+    map: ["map"],
+    struct: ["struct"],
+  };
+  return kinds[constant.kind].includes(type.kind) ? constant : undefined;
+}
+
+function integer(value: bigint, place: Place, type: Type): Constant {
+  const bits = integerBits[type.kind] ?? 64;
+  if (BigInt.asIntN(bits, value) !== value) throw new IdlError(place, `${value} does not fit into ${describe(type)}`);
+  return type.kind === "i64" ? { kind: "i64", value } : { kind: "number", value: Number(value) };
+}
+
+function describe(type: Type): string {
+  if (type.kind === "enum") return `a value of ${type.enum.name}`;
+  if (type.kind === "struct") return `a ${type.struct.name} as { "field": value }`;
+  return `a value of type ${type.kind}`;
+}
+
+function found(syntax: ConstSyntax): string {
+  switch (syntax.kind) {
+    case "integer":
+    case "double":
+      return String(syntax.value);
+    case "string":
+      return JSON.stringify(syntax.value);
+    case "name":
+      return syntax.name;
+    default:
+      return `a ${syntax.kind}`;
+  }
+}

@@ -1,0 +1,12 @@
+import type { Place } from "./syntax.ts";
+
+/** Something is wrong with a .thrift file; the message begins with `file:line:column: `. */
+export class IdlError extends Error {
+  override readonly name = "IdlError";
+  readonly place: Place;
+
+  constructor(place: Place, message: string) {
+    super(`${place.file}:${place.line}:${place.column}: ${message}`);
+    this.place = place;
+  }
+}

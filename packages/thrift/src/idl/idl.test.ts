@@ -1,0 +1,264 @@
+import { posix } from "node:path";
+import { describe, expect, test } from "vitest";
+import { loadIdl } from "./load-idl.ts";
+import type { Idl } from "./model.ts";
+
+/** Loads `main.thrift` of a few files that are here only. */
+function load(files: Readonly<Record<string, string>> | string): Idl {
+  const all: Readonly<Record<string, string>> = typeof files === "string" ? { "main.thrift": files } : files;
+  return loadIdl("main.thrift", {
+    locate: (path, from) => posix.join(from === undefined ? "" : posix.dirname(from), path),
+    read: (file) => (Object.hasOwn(all, file) ? all[file] : undefined),
+  });
+}
+
+describe("what the IDL has", () => {
+  test("base types, containers, requiredness, ids with and without", () => {
+    const { structs } = load(`
+      struct All {
+        1: bool a; 2: byte b, 3: i8 c
+        4: required i16 d; 5: optional i32 e
+        -6: i64 f; 7: double g; 8: string h; 9: binary i; 10: uuid j
+        11: list<string> k; 12: set<i32> l; 13: map<string, list<map<i32, All>>> m
+        i32 without; i32 alsoWithout
+      }`);
+    const fields = structs.get("All")?.fields ?? [];
+    expect(fields.map(({ id, type: { kind } }) => `${id} ${kind}`)).toEqual([
+      "1 bool",
+      "2 i8",
+      "3 i8",
+      "4 i16",
+      "5 i32",
+      "-6 i64",
+      "7 double",
+      "8 string",
+      "9 binary",
+      "10 uuid",
+      "11 list",
+      "12 set",
+      "13 map",
+      "-1 i32",
+      "-2 i32",
+    ]);
+    expect(fields.slice(2, 5).map(({ requiredness }) => requiredness)).toEqual(["default", "required", "optional"]);
+    const map = fields[12]?.type;
+    const inner =
+      map?.kind === "map" && map.value.kind === "list" && map.value.element.kind === "map" ? map.value.element.value : undefined;
+    expect(inner?.kind === "struct" && inner.struct).toBe(structs.get("All"));
+  });
+
+  test("enums count on; typedefs vanish, in any order", () => {
+    const { enums, typedefs, structs } = load(
+      "typedef Ids Many\ntypedef list<Id> Ids\ntypedef i64 Id\nenum E { A, B = 0x10, C; D = -1 E }\nstruct S { 1: Many many, 2: E e }",
+    );
+    expect([...(enums.get("E")?.values ?? [])]).toEqual([
+      ["A", 0],
+      ["B", 16],
+      ["C", 17],
+      ["D", -1],
+      ["E", 0],
+    ]);
+    expect(typedefs.get("Many")).toEqual({ kind: "list", element: { kind: "i64" } });
+    expect(structs.get("S")?.fields[0]?.type).toEqual({ kind: "list", element: { kind: "i64" } });
+  });
+
+  test("unions are optional throughout; exceptions may be thrown", () => {
+    const { structs, services } = load(
+      'union U { 1: i32 a; 2: required string b }\nexception X { 1: string message }\nservice S { i32 f(1: i32 a, 2: string b = "x") throws (1: X x), oneway void g() }',
+    );
+    expect(structs.get("U")?.fields.every(({ requiredness }) => requiredness === "optional")).toBe(true);
+    const method = services.get("S")?.methods.get("f");
+    expect([method?.result, method?.throws[0]?.type, method?.args.fields[1]?.defaultValue]).toEqual([
+      { kind: "i32" },
+      { kind: "struct", struct: structs.get("X") },
+      { kind: "string", value: "x" },
+    ]);
+    expect(services.get("S")?.methods.get("g")).toMatchObject({ oneway: true, result: undefined });
+  });
+
+  test("constants and defaults of every type, also of structs that come later", () => {
+    const { constants, structs } = load(`
+      struct First { 1: Later later = {"n": 7, "e": "x"}, 2: E e = E.B, 3: E f = A, 4: Small s = LIMIT }
+      struct Later { 1: i32 n, 2: string e }
+      typedef i16 Small
+      enum E { A = 1, B = 2 }
+      const i16 LIMIT = 300
+      const i64 BIG = -9223372036854775808
+      const double D = 3
+      const bool T = true; const bool F = 0
+      const map<string, list<E>> M = {"a": [E.A, B], 'b': []}
+      const set<double> N = [1.5, .5, 2e3, -1.]
+      const Later L = {"n": BIGGER}
+      const i32 BIGGER = 0xFF
+      const string TEXT = 'it\\'s "fine"\\n'
+      const uuid U = "00112233-4455-6677-8899-aabbccddeeff"`);
+    const value = (name: string): unknown => constants.get(name)?.value;
+    expect(structs.get("First")?.fields.map(({ defaultValue }) => defaultValue)).toEqual([
+      {
+        kind: "struct",
+        struct: structs.get("Later"),
+        fields: new Map<string, unknown>([
+          ["n", { kind: "number", value: 7 }],
+          ["e", { kind: "string", value: "x" }],
+        ]),
+      },
+      { kind: "number", value: 2 },
+      { kind: "number", value: 1 },
+      { kind: "number", value: 300 },
+    ]);
+    expect(value("BIG")).toEqual({ kind: "i64", value: -(2n ** 63n) });
+    expect([value("D"), value("T"), value("F")]).toEqual([
+      { kind: "number", value: 3 },
+      { kind: "bool", value: true },
+      { kind: "bool", value: false },
+    ]);
+    expect(value("M")).toMatchObject({
+      entries: [
+        [{ value: "a" }, { items: [{ value: 1 }, { value: 2 }] }],
+        [{ value: "b" }, { items: [] }],
+      ],
+    });
+    expect(value("N")).toMatchObject({ items: [1.5, 0.5, 2000, -1].map((each) => ({ value: each })) });
+    expect(value("L")).toMatchObject({ fields: new Map([["n", { kind: "number", value: 255 }]]) });
+    expect(value("TEXT")).toEqual({ kind: "string", value: 'it\'s "fine"\n' });
+  });
+
+  test("includes, of types, constants and services; each file once", () => {
+    const idl = load({
+      "main.thrift":
+        'include "a/shared.thrift"\ninclude "b.thrift"\nservice S extends shared.Base { b.B f(1: shared.Id id = shared.ONE, 2: shared.E e = shared.E.X) }',
+      "a/shared.thrift": 'include "../b.thrift"\ntypedef i64 Id\nconst Id ONE = 1\nenum E { X = 4 }\nservice Base { b.B ping() }',
+      "b.thrift": "struct B {}",
+    });
+    const methods = idl.services.get("S")?.methods;
+    expect([...(methods?.keys() ?? [])]).toEqual(["ping", "f"]);
+    expect(methods?.get("ping")?.result).toEqual(methods?.get("f")?.result);
+    expect(methods?.get("f")?.args.fields.map(({ defaultValue }) => defaultValue)).toEqual([
+      { kind: "i64", value: 1n },
+      { kind: "number", value: 4 },
+    ]);
+  });
+
+  test("comments, docs, namespaces, annotations and what other generators want", () => {
+    const idl = load(`/* no doc */ # hash
+      namespace py.twisted my.service
+      namespace * all
+      cpp_include "x.h"
+      /** The doc
+        * of it. */
+      struct S { // line
+        /** A field. */ 1: i32 (a.b = "c") n = 1 (min = "0", flag),
+      } (final)
+      service T { void f() (deprecated = "yes"); }`);
+    expect(Object.fromEntries(idl.namespaces)).toEqual({ "py.twisted": "my.service", "*": "all" });
+    expect([idl.structs.get("S")?.doc, idl.structs.get("S")?.fields[0]?.doc]).toEqual(["The doc\nof it.", "A field."]);
+  });
+});
+
+describe("errors name file, line and column", () => {
+  test.each([
+    ["struct S {\n  1: strnig a\n}", 'main.thrift:2:6: the type "strnig" is not known'],
+    ["struct Name {}\nstruct S { 1: Nmae a }", 'main.thrift:2:15: the type "Nmae" is not known, did you mean "Name"?'],
+    [
+      "strct S {}",
+      'main.thrift:1:1: expected one of include, cpp_include, namespace, const, typedef, enum, struct, union, exception, service, found "strct", did you mean "struct"?',
+    ],
+    ["struct S { 1: i32 a, 1: i32 b }", 'main.thrift:1:22: the id 1 of "b" is already that of "a"'],
+    ["struct S { 1: i32 a, 2: i32 a }", 'main.thrift:1:22: there are two fields "a"'],
+    ["struct S {}\nenum S {}", 'main.thrift:2:1: "S" is already defined in line 1'],
+    ["struct S { 99999: i32 a }", "main.thrift:1:12: expected a field id of -32768 to 32767, found 99999"],
+    ["struct S {", "main.thrift:1:11: expected a type, found the end of the file"],
+    ["/* open", "main.thrift:1:1: this comment is never closed"],
+    ['const string S = "open', "main.thrift:1:18: this text is never closed"],
+    ["const i8 A = 128", "main.thrift:1:14: 128 does not fit into a value of type i8"],
+    ['const i32 A = "1"', 'main.thrift:1:15: expected a value of type i32, found "1"'],
+    ["const i32 A = B", 'main.thrift:1:15: the constant "B" is not known'],
+    ["const i32 A = B\nconst i32 B = A", 'main.thrift:1:1: "A" refers to itself'],
+    ["const i32 A = 70000\nconst i16 B = A", "main.thrift:2:15: expected a value of type i16, and A is none"],
+    ["typedef A B\ntypedef B A", 'main.thrift:2:9: "B" refers to itself'],
+    ["service S extends S {}", 'main.thrift:1:1: "S" refers to itself'],
+    ["service S extends T {}", 'main.thrift:1:1: the service "T" is not known'],
+    ["service S { void f(); i32 f() }", 'main.thrift:1:23: the service S has two methods "f"'],
+    ["service S { oneway i32 f() }", "main.thrift:1:13: the oneway method f must be void: nobody waits for its answer"],
+    ["struct X {}\nservice S { void f() throws (1: X x) }", 'main.thrift:2:30: f may throw exceptions only, and "x" is none'],
+    ["struct S { 1: void a }", "main.thrift:1:15: only a method's result may be void"],
+    ["struct S { 1: list<i32 a }", 'main.thrift:1:24: expected ">", found "a"'],
+    ["enum E { A, A }", 'main.thrift:1:13: the enum E has two "A"'],
+    ["struct S { 1: i32 a ? }", 'main.thrift:1:21: unexpected character "?"'],
+    [`struct S { 1: ${"list<".repeat(10_000)}i32 a }`, expect.stringMatching(/types nest deeper than 64$/)],
+    ['include "none.thrift"', 'main.thrift:1:1: "none.thrift" is not found (looked for none.thrift)'],
+    ['include "main.thrift"', 'main.thrift:1:1: "main.thrift" includes itself, by way of main.thrift → main.thrift'],
+  ])("%j", (text, message) => {
+    let said = "";
+    try {
+      load(text);
+    } catch (error) {
+      said = (error as Error).message;
+    }
+    expect(said).toEqual(message);
+  });
+
+  test("a file that is not there", () => {
+    expect(() => load({})).toThrow("main.thrift:1:1: there is no such file");
+  });
+});
+
+test("names that are properties of every object are names like others", () => {
+  const { structs, services } = load("struct constructor { 1: i32 __proto__ }\nservice hasOwnProperty { constructor toString() }");
+  expect(structs.get("constructor")?.fields[0]?.name).toBe("__proto__");
+  expect([...(services.get("hasOwnProperty")?.methods.keys() ?? [])]).toEqual(["toString"]);
+});
+
+test("no text makes it hang or fail in any other way", () => {
+  const pieces = [
+    "struct",
+    "S",
+    "{",
+    "}",
+    "1",
+    ":",
+    "i32",
+    "a",
+    ",",
+    "=",
+    '"x"',
+    "list",
+    "<",
+    ">",
+    "service",
+    "(",
+    ")",
+    "throws",
+    "enum",
+    "const",
+    "/*",
+    "//",
+    "\n",
+    "-1",
+    "1.5",
+    "[",
+    "]",
+    "map",
+    "extends",
+    ".",
+  ];
+  // A small generator of numbers, seeded: the same texts each time.
+  let seed = 42;
+  const random = (below: number): number => {
+    seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+    return seed % below;
+  };
+  for (let round = 0; round < 3000; round++) {
+    const text = Array.from({ length: random(30) }, () => pieces[random(pieces.length)]).join(random(2) === 0 ? " " : "");
+    try {
+      load(text);
+    } catch (error) {
+      expect((error as Error).name).toBe("IdlError");
+    }
+  }
+});
+
+test("the error's place is a value too", () => {
+  const failed = (): Idl => load("nonsense");
+  expect(failed).toThrow(expect.objectContaining({ name: "IdlError", place: { file: "main.thrift", line: 1, column: 1 } }));
+});
