@@ -1,0 +1,181 @@
+import { bigEndianMask } from "../protocol/floats.ts";
+import type { Type } from "../idl/model.ts";
+import { i64Value, isThere, reserve, viaReader, viaWriter, wrong, type EmitContext, type EmittedField, type Emitter } from "./emit.ts";
+import { checkObject, emptyContainer, readElements, writeContainer, type Container, type ElementEmitter } from "./emit-containers.ts";
+import { describeType, wireTypeOf } from "./values.ts";
+
+/** The code of the binary protocol. */
+export function binaryEmitter(context: EmitContext): Emitter {
+  const elements: ElementEmitter = {
+    context,
+    read: (type, variable) => readValue(elements, type, variable),
+    write: (type, value, path) => writeValue(elements, type, value, path),
+    leastOf,
+    roomOf: (type) => fixedBytes(type),
+  };
+  return {
+    readFields: (fields) => readFields(elements, fields),
+    writeFields: (fields) => writeFields(elements, fields),
+  };
+}
+
+/** The fields are expected in the order of their ids, as most writers write them; any other order takes another round. */
+function readFields(elements: ElementEmitter, fields: readonly EmittedField[]): string {
+  const reads = fields.map(({ id, type, variable }) => {
+    const [high, low] = [(id >> 8) & 0xff, id & 0xff];
+    return `if (b[p] === ${wireTypeOf(type)} && b[p + 1] === ${high} && b[p + 2] === ${low}) { p += 3; ${elements.read(type, variable)} }`;
+  });
+  return `
+    for (;;) {
+      const s = p;
+      ${reads.join("\n")}
+      if (b[p] === 0) { p += 1; break; }
+      if (p !== s) continue;
+      if (p + 3 > e) throw underrun("a struct");
+      r.position = p + 3; r.skip(b[p]); p = r.position;
+    }
+    if (p > e) throw underrun("a struct");
+    r.position = p;`;
+}
+
+const i32At = (at: string): string => `b[${at}] << 24 | b[${at} + 1] << 16 | b[${at} + 2] << 8 | b[${at} + 3]`;
+
+function readValue(elements: ElementEmitter, type: Type, variable: string): string {
+  const { context } = elements;
+  switch (type.kind) {
+    case "bool":
+      return `${variable} = b[p++] !== 0;`;
+    case "i8":
+      return `${variable} = b[p++] << 24 >> 24;`;
+    case "i16":
+      return `${variable} = b[p] << 24 >> 16 | b[p + 1]; p += 2;`;
+    case "i32":
+    case "enum":
+      return `${variable} = ${i32At("p")}; p += 4;`;
+    case "i64": {
+      const [high, low] = [context.fresh("h"), context.fresh("l")];
+      return `const ${high} = ${i32At("p")}, ${low} = ${i32At("p + 4")}; p += 8; ${variable} = ${i64Value(context.i64, high, low)};`;
+    }
+    case "double":
+      return `${eachByte((index) => `doubleBytes[${index ^ bigEndianMask}] = b[p + ${index}];`)} p += 8; ${variable} = doubleValue[0];`;
+    case "string":
+      return viaReader(`${variable} = r.readString()`);
+    case "binary":
+      return viaReader(`${variable} = r.readBinary()`);
+    case "uuid":
+      return viaReader(`${variable} = r.readUuid()`);
+    case "struct":
+      return viaReader(`${variable} = ${context.structFunction(type, "read")}(r)`);
+    default:
+      return readContainer(elements, type, variable);
+  }
+}
+
+function readContainer(elements: ElementEmitter, type: Container, variable: string): string {
+  const size = elements.context.fresh("n");
+  const headBytes = type.kind === "map" ? 6 : 5;
+  const expected = type.kind === "map" ? [wireTypeOf(type.key), wireTypeOf(type.value)] : [wireTypeOf(type.element)];
+  const types = expected.map((_, index) => `b[p + ${index}]`);
+  const fits = types.map((each, index) => `${each} === ${expected[index]}`).join(" && ");
+  return `
+    if (p + ${headBytes} > e) throw underrun("a ${type.kind}");
+    const ${size} = ${i32At(`p + ${headBytes - 4}`)};
+    ${variable} = ${emptyContainer(type)};
+    if (${size} !== 0) {
+      if (!(${fits})) throw elementTypes(${JSON.stringify(type.kind)}, ${types.join(", ")});
+      p += ${headBytes};
+      ${readElements(elements, type, variable, size)}
+    } else p += ${headBytes};`;
+}
+
+function writeFields(elements: ElementEmitter, fields: readonly EmittedField[]): string {
+  const written: string[] = [];
+  let run: string[] = [];
+  let room = 0;
+  const endRun = (): void => {
+    written.push(reserve(room), ...run);
+    run = [];
+    room = 0;
+  };
+  for (const { id, type, variable, path } of fields) {
+    const head = `b[p] = ${wireTypeOf(type)}; b[p + 1] = ${(id >> 8) & 0xff}; b[p + 2] = ${id & 0xff}; p += 3;`;
+    const fixed = fixedBytes(type);
+    run.push(`if (${isThere(variable)}) { ${head} ${elements.write(type, variable, path)} }`);
+    room += 3 + (fixed ?? 0);
+    // What has no fixed length makes room for itself, and the room behind it is gone.
+    if (fixed === undefined) endRun();
+  }
+  room += 1;
+  run.push("b[p++] = 0;");
+  endRun();
+  return `${written.join("\n")}\nw.position = p;`;
+}
+
+function writeValue(elements: ElementEmitter, type: Type, value: string, path: string): string {
+  const complain = wrong(path, describeType(type), value);
+  switch (type.kind) {
+    case "bool":
+      return `b[p++] = ${value} === true ? 1 : ${value} === false ? 0 : ${complain};`;
+    case "i8":
+      return `if (${value} << 24 >> 24 !== ${value}) ${complain}; b[p++] = ${value};`;
+    case "i16":
+      return `if (${value} << 16 >> 16 !== ${value}) ${complain}; b[p] = ${value} >> 8; b[p + 1] = ${value}; p += 2;`;
+    case "i32":
+    case "enum":
+      return `if ((${value} | 0) !== ${value}) ${complain}; ${writeI32(value)}`;
+    case "i64":
+      return `splitI64(${value}, ${JSON.stringify(path)}); { const h = split.high, l = split.low; ${writeI32("h")} ${writeI32("l")} }`;
+    case "double":
+      return `if (typeof ${value} !== "number") ${complain}; doubleValue[0] = ${value}; ${eachByte((index) => `b[p + ${index}] = doubleBytes[${index ^ bigEndianMask}];`)} p += 8;`;
+    case "string":
+      return `if (typeof ${value} !== "string") ${complain}; ${viaWriter(`w.writeString(${value})`)}`;
+    case "binary":
+      return `if (typeof ${value} !== "string" && !(${value} instanceof Uint8Array)) ${complain}; ${viaWriter(`w.writeBinary(${value})`)}`;
+    case "uuid":
+      return viaWriter(`w.writeUuid(${value})`);
+    case "struct":
+      return `${checkObject(value, path, type)} ${viaWriter(`${elements.context.structFunction(type, "write")}(w, ${value})`)}`;
+    default:
+      return writeContainer(elements, type, value, path, (size) => `${reserve(6)} ${containerHead(type)} ${writeI32(size)}`);
+  }
+}
+
+function containerHead(type: Container): string {
+  return type.kind === "map"
+    ? `b[p] = ${wireTypeOf(type.key)}; b[p + 1] = ${wireTypeOf(type.value)}; p += 2;`
+    : `b[p] = ${wireTypeOf(type.element)}; p += 1;`;
+}
+
+function writeI32(value: string): string {
+  return `b[p] = ${value} >> 24; b[p + 1] = ${value} >> 16; b[p + 2] = ${value} >> 8; b[p + 3] = ${value}; p += 4;`;
+}
+
+function eachByte(statement: (index: number) => string): string {
+  return Array.from({ length: 8 }, (_, index) => statement(index)).join(" ");
+}
+
+function fixedBytes(type: Type): number | undefined {
+  switch (type.kind) {
+    case "bool":
+    case "i8":
+      return 1;
+    case "i16":
+      return 2;
+    case "i32":
+    case "enum":
+      return 4;
+    case "i64":
+    case "double":
+      return 8;
+    default:
+      return undefined;
+  }
+}
+
+function leastOf(type: Type): number {
+  if (type.kind === "uuid") return 16;
+  if (type.kind === "string" || type.kind === "binary") return 4;
+  if (type.kind === "map") return 6;
+  if (type.kind === "list" || type.kind === "set") return 5;
+  return fixedBytes(type) ?? 1;
+}
