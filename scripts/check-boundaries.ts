@@ -10,8 +10,8 @@ const below: Readonly<Record<string, readonly string[]>> = {
   "@tsserve/listener": ["@tsserve/config"],
   "@tsserve/server": ["@tsserve/config", "@tsserve/listener"],
   "@tsserve/http": ["@tsserve/config", "@tsserve/listener", "@tsserve/server"],
-  "@tsserve/thrift": ["@tsserve/config"],
-  tsserve: ["@tsserve/config", "@tsserve/listener", "@tsserve/server", "@tsserve/http"],
+  "@tsserve/thrift": ["@tsserve/config", "@tsserve/listener", "@tsserve/server"],
+  tsserve: ["@tsserve/config", "@tsserve/listener", "@tsserve/server", "@tsserve/http", "@tsserve/thrift"],
   "@tsserve/testing": ["@tsserve/config", "@tsserve/listener", "@tsserve/server", "tsserve"],
 };
 

@@ -1,8 +1,7 @@
 import type { Server as HttpServer } from "node:http";
 import type { Server as NetServer, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
-import type { Clock } from "@tsserve/server";
-import { Admission } from "./admission.ts";
+import { Admission, type Clock } from "@tsserve/server";
 import { Connection, connectionKey, type TrackedSocket } from "./connection.ts";
 import { destroyWhenRead } from "./destroy-when-read.ts";
 import { tellGoingAway } from "./websocket-close.ts";

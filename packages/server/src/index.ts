@@ -5,6 +5,7 @@
  * consumer of.
  */
 export { ActiveRequest, ActiveRequests } from "./active-requests.ts";
+export { Admission } from "./admission.ts";
 export { Causes } from "./causes.ts";
 export { systemClock, wait } from "./clock.ts";
 export { exitCodes, signalExitCode } from "./exit-codes.ts";
@@ -13,6 +14,7 @@ export { runLifecycle } from "./lifecycle.ts";
 export { commonSettings, lifecycleSettings } from "./settings.ts";
 export { makeServerState, SERVER_STATE } from "./state.ts";
 
+export type { AdmittedConnection } from "./admission.ts";
 export type { RequestDescription } from "./active-requests.ts";
 export type { AppConfig, AppContext, AppFactory, PoolFigures } from "./app.ts";
 export type { Clock } from "./clock.ts";

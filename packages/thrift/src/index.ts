@@ -1,11 +1,27 @@
 /**
- * The Thrift IDL: `parseIdl` reads the text of one file, `loadIdl` a file with all that it includes, every
- * name resolved and every constant checked. Errors name file, line and column.
+ * Thrift for tsserve: the server factory `tsserve/thrift`, which serves every client on one port, and
+ * `loadService`, which makes a service of its IDL without generated code.
+ *
+ *     const service = loadService("./echo.thrift", "Echo");
+ *     export const makeApp = () => ({ service, handler: { echo: (text) => text } });
  */
+export { ApplicationError, applicationErrors } from "./application-error.ts";
 export { IdlError } from "./idl/idl-error.ts";
 export { loadIdl } from "./idl/load-idl.ts";
 export { parseIdl } from "./idl/parse-idl.ts";
+export { makeServer } from "./server/make-server.ts";
+export { currentRequest } from "./server/request-context.ts";
+export { settings, thriftSettings as parseSettings } from "./server/settings.ts";
+export { loadService } from "./service/load-service.ts";
+export { ProtocolError } from "./wire/protocol-error.ts";
 
+export type { I64Mode } from "./codec/codec.ts";
+export type { ExceptionClass } from "./codec/exception-class.ts";
 export type { IdlSource } from "./idl/load-idl.ts";
 export type { Constant, Enum, Field, Idl, Method, Service, Struct, Type } from "./idl/model.ts";
 export type { FileSyntax, Place, Requiredness } from "./idl/syntax.ts";
+export type { GeneratedModule, MultiplexedApp, ProcessorClass, ServiceApp, ThriftApp } from "./server/open-app.ts";
+export type { ThriftSettings } from "./server/settings.ts";
+export type { ThriftContext } from "./server/thrift-request.ts";
+export type { Trace } from "./server/trace.ts";
+export type { LoadedService, LoadServiceOptions } from "./service/load-service.ts";

@@ -5,6 +5,9 @@ import { pathToFileURL } from "node:url";
 import { didYouMean } from "@tsserve/config";
 import { FactoryError } from "./factory-error.ts";
 
+/** Server factories of this very installation, whatever the INI file's folder has. */
+const builtIn: readonly string[] = ["tsserve/http", "tsserve/thrift"];
+
 /**
  * The URL of a module as an INI file names it: a path from the file's folder (`./app.js`), or a
  * package or package subpath that is installed there (`my-app/server`).
@@ -14,7 +17,7 @@ import { FactoryError } from "./factory-error.ts";
  */
 export function resolveModule(specifier: string, folder: string): string {
   if (/^\.{0,2}\//.test(specifier)) return resolvePath(specifier, folder);
-  if (specifier === "tsserve/http") return new URL("./http.js", import.meta.url).href;
+  if (builtIn.includes(specifier)) return new URL(`./${specifier.slice("tsserve/".length)}.js`, import.meta.url).href;
   return resolvePackage(specifier, folder);
 }
 

@@ -9,6 +9,16 @@ export type Sniffed =
   /** THeader: the protocol is in its header. */
   | { readonly form: "header"; readonly frameBytes: number };
 
+/** What came is another protocol, well known by its first bytes. */
+export class ForeignProtocolError extends ProtocolError {
+  readonly protocol: "HTTP" | "a TLS handshake";
+
+  constructor(protocol: "HTTP" | "a TLS handshake") {
+    super(`expected Thrift, found ${protocol}`);
+    this.protocol = protocol;
+  }
+}
+
 /** A frame has at least a message's head. */
 const shortestFrame = 4;
 
@@ -30,7 +40,7 @@ export function sniff(bytes: Buffer, start: number, end: number, limits: WireLim
   if (end - start < 4) return undefined;
   const frameBytes = bytes.readUInt32BE(start);
   const foreign = foreignProtocol(bytes, start, end);
-  if (foreign !== undefined) throw new ProtocolError(`expected Thrift, found ${foreign}`);
+  if (foreign !== undefined) throw new ForeignProtocolError(foreign);
   if (frameBytes > limits.maxFrameBytes)
     throw new ProtocolError(`the frame of ${frameBytes} bytes is longer than max_frame_size (${limits.maxFrameBytes})`);
   if (frameBytes < shortestFrame) throw new ProtocolError(`a frame of ${frameBytes} bytes holds no message`);
@@ -48,7 +58,7 @@ function messageProtocol(first: number, second: number): ProtocolName | undefine
 }
 
 /** As a frame's length, text is more than a gigabyte, and a TLS handshake more than the longest frame there may be. */
-function foreignProtocol(bytes: Buffer, start: number, end: number): string | undefined {
+function foreignProtocol(bytes: Buffer, start: number, end: number): ForeignProtocolError["protocol"] | undefined {
   if (/^(?:GET |POST|HEAD|PUT |OPTI|DELE|PATC|CONN|TRAC|PRI )$/.test(bytes.toString("latin1", start, start + 4))) return "HTTP";
   return bytes[start] === 0x16 && bytes[start + 1] === 0x03 && end - start >= 3 && (bytes[start + 2] as number) <= 4
     ? "a TLS handshake"

@@ -1,6 +1,14 @@
 import type { Server, Socket } from "node:net";
-import type { Clock } from "@tsserve/server";
-import type { Connection } from "./connection.ts";
+import type { Clock } from "./clock.ts";
+
+/** What `Admission` asks of a connection that is being served. */
+export interface AdmittedConnection {
+  readonly socket: Socket;
+  /** Whether nothing is in progress on it. */
+  readonly isIdle: boolean;
+  /** Since when, on the clock. */
+  readonly idleSince: number;
+}
 
 /** A connection must have idled for this long before it gives way: sooner, its next request may be on its way. */
 const giveWayMs = 250;
@@ -19,13 +27,13 @@ export class Admission {
   /** The servers whose sockets are to arrive paused while there is no room. */
   acceptors: readonly Server[] = [];
   readonly #queue: Waiting[] = [];
-  readonly #served: ReadonlySet<Connection>;
+  readonly #served: ReadonlySet<AdmittedConnection>;
   readonly #clock: Clock;
   readonly #onFull: (waiting: number) => void;
   #limit: number;
   #retrying = false;
 
-  constructor(limit: number, served: ReadonlySet<Connection>, clock: Clock, onFull: (waiting: number) => void) {
+  constructor(limit: number, served: ReadonlySet<AdmittedConnection>, clock: Clock, onFull: (waiting: number) => void) {
     this.#limit = limit;
     this.#served = served;
     this.#clock = clock;

@@ -1,0 +1,21 @@
+import type { Reader, Writer } from "../codec/codec.ts";
+import type { ThriftRequest } from "./thrift-request.ts";
+
+/** A method with the handler that answers it, however its arguments are read and its results written. */
+export interface BoundMethod {
+  readonly name: string;
+  /** Whether the IDL says so; `undefined` where that is not known until it is called. */
+  readonly oneway: boolean | undefined;
+  /** Whether it is a health probe that the server answers for the app. */
+  readonly isProbe?: boolean;
+  /**
+   * Reads the arguments, calls the handler, and gives what it gives: a value or a promise of one.
+   *
+   * @throws {ProtocolError} while `reader.depth` is not zero, when the arguments are broken
+   */
+  call(reader: Reader, writer: Writer, request: ThriftRequest): unknown;
+  /** Writes the whole message of the result. @throws when the value does not fit its type */
+  writeResult(writer: Writer, request: ThriftRequest, value: unknown): void;
+  /** Writes the whole message of a declared exception; false for any other error, whatever was written then. */
+  writeError(writer: Writer, request: ThriftRequest, error: unknown): boolean;
+}

@@ -1,0 +1,140 @@
+import { ActiveRequest, type RequestDescription } from "@tsserve/server";
+import type { Logger } from "pino";
+import type { Headers } from "../wire/header-frame.ts";
+import type { ProtocolName } from "../wire/types.ts";
+import type { BoundMethod } from "./bound-method.ts";
+import type { Connection } from "./connection.ts";
+import { findHeader, traceOf, type Trace } from "./trace.ts";
+
+/** How a message was wrapped: the answer is wrapped in the same way. */
+export type MessageForm = "unframed" | "framed" | "header";
+
+/** What a handler may know of the request that it answers. */
+export interface ThriftContext {
+  readonly method: string;
+  /** By name, as the client wrote it; values are bytes, here as latin1. Only THeader clients send any. */
+  readonly headers: Headers;
+  /** A header, whatever the case of its name. */
+  header(name: string): string | undefined;
+  /** Headers of the answer, for THeader clients. */
+  readonly responseHeaders: Map<string, string>;
+  readonly trace: Trace;
+  /** The bytes of the `Edge-Request` header. */
+  readonly edgeRequest: Buffer | undefined;
+  /** How long the caller still waits, in milliseconds, by its `Deadline-Budget` header; `undefined` when it does not say. */
+  readonly remainingMs: number | undefined;
+  /** Aborts when the caller does not wait any more, or has gone. */
+  readonly signal: AbortSignal;
+  /** The client's address, `undefined` on a unix socket. */
+  readonly client: string | undefined;
+  /** Logs with the trace's ids. */
+  readonly log: Logger;
+}
+
+const noHeaders: Headers = new Map();
+
+/** A request while it lasts, and the context that its handler gets. Everything that is not always needed is made when asked for. */
+export class ThriftRequest extends ActiveRequest implements ThriftContext {
+  readonly connection: Connection;
+  readonly bound: BoundMethod;
+  readonly form: MessageForm;
+  readonly protocol: ProtocolName;
+  readonly sequenceId: number;
+  readonly startedAt: number;
+  /** Whether the client gets an answer: not to a one-way call. */
+  isAnswered: boolean;
+  headers: Headers = noHeaders;
+  /** Of the THeader frame. */
+  headerSequenceId = 0;
+  headerFlags = 0;
+  /** Its place among the requests of the connection that get an answer. */
+  order = 0;
+  /** Whether it is over: answered, dropped or cut. */
+  isOver = false;
+  /** What Apache-generated code wants to be called with the result. */
+  generatedCallback: ((error: unknown, value?: unknown) => void) | undefined = undefined;
+  /** When the caller stops waiting, on the clock of `performance.now`. */
+  deadlineAt: number | undefined = undefined;
+  deadlineTimer: NodeJS.Timeout | undefined = undefined;
+  private aborting: AbortController | undefined = undefined;
+  private knownTrace: Trace | undefined = undefined;
+  private knownResponseHeaders: Map<string, string> | undefined = undefined;
+  private knownLog: Logger | undefined = undefined;
+
+  constructor(
+    connection: Connection,
+    bound: BoundMethod,
+    form: MessageForm,
+    protocol: ProtocolName,
+    sequenceId: number,
+    oneway: boolean,
+    startedAt: number,
+  ) {
+    super();
+    this.connection = connection;
+    this.bound = bound;
+    this.form = form;
+    this.protocol = protocol;
+    this.sequenceId = sequenceId;
+    this.isAnswered = !oneway;
+    this.startedAt = startedAt;
+  }
+
+  get method(): string {
+    return this.bound.name;
+  }
+
+  header(name: string): string | undefined {
+    return findHeader(this.headers, name);
+  }
+
+  get responseHeaders(): Map<string, string> {
+    return (this.knownResponseHeaders ??= new Map());
+  }
+
+  /** Those that were set, without making any. */
+  get setResponseHeaders(): Headers | undefined {
+    return this.knownResponseHeaders;
+  }
+
+  get trace(): Trace {
+    return (this.knownTrace ??= traceOf((name) => this.header(name)));
+  }
+
+  get edgeRequest(): Buffer | undefined {
+    const value = this.header("Edge-Request");
+    return value === undefined ? undefined : Buffer.from(value, "latin1");
+  }
+
+  get remainingMs(): number | undefined {
+    return this.deadlineAt === undefined ? undefined : Math.max(0, this.deadlineAt - performance.now());
+  }
+
+  get signal(): AbortSignal {
+    this.aborting ??= new AbortController();
+    if (this.isOver && !this.aborting.signal.aborted) this.aborting.abort();
+    return this.aborting.signal;
+  }
+
+  /** Tells the handler that nobody waits for it any more. */
+  abort(reason: Error): void {
+    this.aborting ??= new AbortController();
+    this.aborting.abort(reason);
+  }
+
+  get client(): string | undefined {
+    return this.connection.socket.remoteAddress;
+  }
+
+  get log(): Logger {
+    if (this.knownLog === undefined) {
+      const { traceId, spanId } = this.trace;
+      this.knownLog = this.connection.log.child({ trace_id: traceId, span_id: spanId });
+    }
+    return this.knownLog;
+  }
+
+  override describe(): RequestDescription {
+    return { method: "thrift", route: this.method, ageMs: Math.round(performance.now() - this.startedAt), client: this.client };
+  }
+}
