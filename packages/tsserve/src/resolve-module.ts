@@ -6,7 +6,7 @@ import { didYouMean } from "@tsserve/config";
 import { FactoryError } from "./factory-error.ts";
 
 /** Server factories of this very installation, whatever the INI file's folder has. */
-const builtIn: readonly string[] = ["tsserve/http", "tsserve/thrift"];
+const builtIn: ReadonlySet<string> = new Set(["tsserve/http", "tsserve/thrift"]);
 
 /**
  * The URL of a module as an INI file names it: a path from the file's folder (`./app.js`), or a
@@ -17,7 +17,7 @@ const builtIn: readonly string[] = ["tsserve/http", "tsserve/thrift"];
  */
 export function resolveModule(specifier: string, folder: string): string {
   if (/^\.{0,2}\//.test(specifier)) return resolvePath(specifier, folder);
-  if (builtIn.includes(specifier)) return new URL(`./${specifier.slice("tsserve/".length)}.js`, import.meta.url).href;
+  if (builtIn.has(specifier)) return new URL(`./${specifier.slice("tsserve/".length)}.js`, import.meta.url).href;
   return resolvePackage(specifier, folder);
 }
 
