@@ -2,6 +2,7 @@ import type { Server, Socket } from "node:net";
 import { Admission, type Clock } from "@tsserve/server";
 import { Connection } from "./connection.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import { SharedReads } from "./shared-reads.ts";
 
 /** How long a connection that went idle a moment ago is kept after the listener has closed: its next request may be on its way. */
 const lingerMs = 250;
@@ -31,6 +32,7 @@ export class Connections {
   readonly #limits: ConnectionLimits;
   readonly #dispatcher: Dispatcher;
   readonly #clock: Clock;
+  readonly #reads = new SharedReads();
   #stopping: { readonly since: number; readonly idle: () => void } | undefined;
   #cancelSweep: (() => void) | undefined;
 
@@ -53,12 +55,13 @@ export class Connections {
     this.#sweepLater(sweepIntervalMs);
   }
 
-  #serve(socket: TrackedSocket): void {
+  #serve(accepted: Socket): void {
+    const { socket, isShared }: { readonly socket: TrackedSocket; readonly isShared: boolean } = this.#reads.takeOver(accepted, onBytes);
     const connection = new Connection(socket, this.#dispatcher, this.#clock.now());
     socket[connectionKey] = connection;
     this.#open.add(connection);
     // Functions of all sockets rather than closures for each.
-    socket.on("data", onData);
+    if (!isShared) socket.on("data", onData);
     socket.on("end", onEnd);
     socket.on("drain", onDrain);
     socket.on("error", onError);
@@ -145,6 +148,10 @@ export function lingerOf(clock: Clock): (socket: Socket) => void {
     const cancel = clock.after(closeTimeoutMs, () => socket.destroy());
     socket.once("close", cancel);
   };
+}
+
+function onBytes(this: TrackedSocket, bytes: Buffer, count: number): void {
+  this[connectionKey]?.receive(bytes, 0, count, true);
 }
 
 function onData(this: TrackedSocket, bytes: Buffer): void {
