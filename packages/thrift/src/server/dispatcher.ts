@@ -11,6 +11,7 @@ import { messageTypes } from "../protocol/reading.ts";
 import { headerPartBytes, readHeaderFrame, UnknownTransformError, writeHeaderPart, type HeaderFrame } from "../wire/header-frame.ts";
 import type { WireLimits } from "../wire/limits.ts";
 import { ProtocolError } from "../wire/protocol-error.ts";
+import { sniff } from "../wire/sniff.ts";
 import type { ProtocolName } from "../wire/types.ts";
 import type { BoundMethod } from "./bound-method.ts";
 import type { Connection } from "./connection.ts";
@@ -74,13 +75,16 @@ export class Dispatcher {
   headerFrame(connection: Connection, bytes: Buffer, start: number, end: number): void {
     let frame: HeaderFrame;
     try {
-      frame = readHeaderFrame(bytes.subarray(start, end), this.limits);
+      frame = readHeaderFrame(bytes, start, end, this.limits);
     } catch (error) {
       if (error instanceof UnknownTransformError) this.refuseTransform(connection, error, bytes, start);
       throw error;
     }
-    const { payload, protocol } = frame;
-    this.message(connection, "header", protocol, payload, 0, payload.length, frame);
+    const { payload, payloadStart, payloadEnd, protocol } = frame;
+    const sniffed = sniff(payload, payloadStart, payloadEnd, this.limits);
+    if (sniffed?.form !== "unframed" || sniffed.protocol !== protocol)
+      throw new ProtocolError(`the payload of the THeader frame is no message of the ${protocol} protocol`);
+    this.message(connection, "header", protocol, payload, payloadStart, payloadEnd, frame);
   }
 
   /** A whole message. @throws {ProtocolError} when its head can't be read */
@@ -100,10 +104,10 @@ export class Dispatcher {
     const oneway = type === messageTypes.oneway || bound?.oneway === true;
     const request = new ThriftRequest(connection, bound ?? unknownMethod(name), form, protocol, sequenceId, oneway, performance.now());
     if (frame !== undefined) {
-      request.headers = frame.headers;
+      request.headerBlocks = frame.headers;
       request.headerSequenceId = frame.sequenceId;
       request.headerFlags = frame.flags;
-      if (frame.headers.size > 0) this.applyDeadline(request);
+      if (frame.headers.count > 0) this.applyDeadline(request, frame.headers.find("deadline-budget"));
     }
     connection.activeRequests += 1;
     this.requests.add(request);
@@ -238,8 +242,7 @@ export class Dispatcher {
   }
 
   /** `Deadline-Budget`: how long the caller still waits, in milliseconds as text, fractions allowed; 0 and bad text mean no limit. */
-  private applyDeadline(request: ThriftRequest): void {
-    const written = request.header("Deadline-Budget");
+  private applyDeadline(request: ThriftRequest, written: string | undefined): void {
     if (written === undefined || !/^-?\d+(\.\d+)?$/.test(written)) return;
     const budgetMs = Number(written);
     if (budgetMs === 0 || budgetMs > longestTimerMs) return;

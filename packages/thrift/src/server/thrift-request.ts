@@ -1,6 +1,6 @@
 import { ActiveRequest, type RequestDescription } from "@tsserve/server";
 import type { Logger } from "pino";
-import type { Headers } from "../wire/header-frame.ts";
+import type { HeaderBlocks, Headers } from "../wire/header-blocks.ts";
 import type { ProtocolName } from "../wire/types.ts";
 import type { BoundMethod } from "./bound-method.ts";
 import type { Connection } from "./connection.ts";
@@ -43,7 +43,8 @@ export class ThriftRequest extends ActiveRequest implements ThriftContext {
   readonly startedAt: number;
   /** Whether the client gets an answer: not to a one-way call. */
   isAnswered: boolean;
-  headers: Headers = noHeaders;
+  /** The headers of a THeader frame, read when they are asked for. */
+  headerBlocks: HeaderBlocks | undefined = undefined;
   /** Of the THeader frame. */
   headerSequenceId = 0;
   headerFlags = 0;
@@ -82,6 +83,10 @@ export class ThriftRequest extends ActiveRequest implements ThriftContext {
 
   get method(): string {
     return this.bound.name;
+  }
+
+  get headers(): Headers {
+    return this.headerBlocks?.all ?? noHeaders;
   }
 
   header(name: string): string | undefined {

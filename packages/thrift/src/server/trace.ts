@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Headers } from "../wire/header-frame.ts";
+import type { Headers } from "../wire/header-blocks.ts";
 
 /** The trace that a request belongs to. */
 export interface Trace {

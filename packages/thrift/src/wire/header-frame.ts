@@ -2,19 +2,19 @@ import { inflateSync } from "node:zlib";
 import type { WireLimits } from "./limits.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import type { ProtocolName } from "./types.ts";
+import { HeaderBlocks, type Headers } from "./header-blocks.ts";
 import { varintLength, VarintCursor, writeVarint } from "./varint.ts";
-
-/** Header names and values are byte strings, here as latin1. */
-export type Headers = ReadonlyMap<string, string>;
 
 /** What a THeader frame holds. Source: doc/specs/HeaderFormat.md of Apache Thrift. */
 export interface HeaderFrame {
   readonly protocol: ProtocolName;
   readonly flags: number;
   readonly sequenceId: number;
-  readonly headers: Headers;
-  /** The message: a part of the frame's bytes, or what it inflated to. */
+  readonly headers: HeaderBlocks;
+  /** Where the message is: a part of the frame's bytes, or what it inflated to. */
   readonly payload: Buffer;
+  readonly payloadStart: number;
+  readonly payloadEnd: number;
 }
 
 /** The frame can't be read because of a transform that is not known: the client is told (TApplicationException, type 8). */
@@ -29,6 +29,8 @@ export class UnknownTransformError extends ProtocolError {
 
 export const headerMagic = 0x0fff;
 const zlibTransform = 1;
+/** One is usual; each may inflate to the longest frame. */
+const mostTransforms = 4;
 const keyValueInfo = 1;
 const protocolIds: Readonly<Record<ProtocolName, number>> = { binary: 0, compact: 2 };
 const protocolNames: Readonly<Record<number, ProtocolName>> = { 0: "binary", 2: "compact" };
@@ -41,45 +43,31 @@ const fixedBytes = 10;
  * @throws {UnknownTransformError}
  * @throws {ProtocolError} when it is broken or passes a limit
  */
-export function readHeaderFrame(frame: Buffer, limits: WireLimits): HeaderFrame {
-  if (frame.length < fixedBytes) throw new ProtocolError(`a THeader frame of ${frame.length} bytes is too short`);
-  const headerBytes = frame.readUInt16BE(8) * 4;
+export function readHeaderFrame(bytes: Buffer, start: number, end: number, limits: WireLimits): HeaderFrame {
+  if (end - start < fixedBytes) throw new ProtocolError(`a THeader frame of ${end - start} bytes is too short`);
+  const headerBytes = (((bytes[start + 8] as number) << 8) | (bytes[start + 9] as number)) * 4;
   if (headerBytes > limits.maxHeaderBytes)
     throw new ProtocolError(`the header of ${headerBytes} bytes is longer than the limit (${limits.maxHeaderBytes})`);
-  const payloadStart = fixedBytes + headerBytes;
-  if (payloadStart > frame.length) throw new ProtocolError(`the header of ${headerBytes} bytes goes on past the frame's end`);
-  const cursor = new VarintCursor(frame, fixedBytes, payloadStart);
-  const protocolId = cursor.next();
-  const protocol = protocolNames[protocolId];
-  if (protocol === undefined) throw new ProtocolError(`the protocol ${protocolId} is not known; binary (0) and compact (2) are`);
-  const transforms = Array.from({ length: countOf(cursor, cursor.remaining) }, () => cursor.next());
-  const headers = readHeaders(cursor, limits);
-  const payload = transforms.reduceRight((bytes, transform) => undo(transform, bytes, limits), frame.subarray(payloadStart));
-  return { protocol, flags: frame.readUInt16BE(2), sequenceId: frame.readInt32BE(4), headers, payload };
-}
-
-const noHeaders: Headers = new Map();
-
-/** Several blocks may follow one another, later ones win. What is no block of headers ends them: padding, or a kind nobody knows. */
-function readHeaders(cursor: VarintCursor, limits: WireLimits): Headers {
-  let headers: Map<string, string> | undefined;
-  while (cursor.remaining > 0 && cursor.next() === keyValueInfo) {
-    headers ??= new Map();
-    const count = countOf(cursor, limits.maxHeaders);
-    for (let i = 0; i < count; i++) {
-      const name = cursor.string();
-      headers.set(name, cursor.string());
-    }
-    if (headers.size > limits.maxHeaders) throw new ProtocolError(`there are more than ${limits.maxHeaders} headers`);
+  const headerStart = start + fixedBytes;
+  const payloadStart = headerStart + headerBytes;
+  if (payloadStart > end) throw new ProtocolError(`the header of ${headerBytes} bytes goes on past the frame's end`);
+  const protocol = headerBytes === 0 ? undefined : protocolNames[bytes[headerStart] as number];
+  if (protocol === undefined)
+    throw new ProtocolError(`the protocol ${bytes[headerStart] ?? "that is missing"} is not known; binary (0) and compact (2) are`);
+  const flags = ((bytes[start + 2] as number) << 8) | (bytes[start + 3] as number);
+  const sequenceId = bytes.readInt32BE(start + 4);
+  // The usual: no transforms.
+  if (bytes[headerStart + 1] === 0) {
+    const headers = new HeaderBlocks(bytes.toString("latin1", headerStart + 2, payloadStart), limits);
+    return { protocol, flags, sequenceId, headers, payload: bytes, payloadStart, payloadEnd: end };
   }
-  return headers ?? noHeaders;
-}
-
-/** A count is checked before anything is made of it. */
-function countOf(cursor: VarintCursor, most: number): number {
+  const cursor = new VarintCursor(bytes, headerStart + 1, payloadStart);
   const count = cursor.next();
-  if (count > Math.min(most, cursor.remaining)) throw new ProtocolError(`a count of ${count} is more than the header may hold`);
-  return count;
+  if (count > mostTransforms) throw new ProtocolError(`there are ${count} transforms, at most ${mostTransforms} are undone`);
+  const transforms = Array.from({ length: count }, () => cursor.next());
+  const headers = new HeaderBlocks(bytes.toString("latin1", cursor.position, payloadStart), limits);
+  const payload = transforms.reduceRight((packed, transform) => undo(transform, packed, limits), bytes.subarray(payloadStart, end));
+  return { protocol, flags, sequenceId, headers, payload, payloadStart: 0, payloadEnd: payload.length };
 }
 
 function undo(transform: number, bytes: Buffer, limits: WireLimits): Buffer {
