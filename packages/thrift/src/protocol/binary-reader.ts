@@ -144,27 +144,24 @@ export class BinaryReader {
   }
 
   readI32(): number {
-    this.need(4, "an i32");
     const { bytes, position } = this;
+    if (position + 4 > this.end) throw new UnderrunError("an i32");
     this.position = position + 4;
-    return (
-      ((bytes[position] as number) << 24) |
-      ((bytes[position + 1] as number) << 16) |
-      ((bytes[position + 2] as number) << 8) |
-      (bytes[position + 3] as number)
-    );
+    return i32At(bytes, position);
   }
 
   readI64(): WireInt64 {
-    this.need(8, "an i64");
-    const high = this.readI32();
-    return new WireInt64(high, this.readI32());
+    const { bytes, position } = this;
+    if (position + 8 > this.end) throw new UnderrunError("an i64");
+    this.position = position + 8;
+    return new WireInt64(i32At(bytes, position), i32At(bytes, position + 4));
   }
 
   readBigint(): bigint {
     this.need(8, "an i64");
-    const high = this.readI32();
-    return bigintOf(high, this.readI32());
+    const { bytes, position } = this;
+    this.position = position + 8;
+    return bigintOf(i32At(bytes, position), i32At(bytes, position + 4));
   }
 
   readDouble(): number {
@@ -265,6 +262,10 @@ export class BinaryReader {
   incrementRecursionDepth(): void {}
 
   decrementRecursionDepth(): void {}
+}
+
+function i32At(bytes: Buffer, at: number): number {
+  return ((bytes[at] as number) << 24) | ((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number);
 }
 
 function leastOf(type: number): number {

@@ -48,10 +48,12 @@ export class BinaryWriter {
   writeStructEnd(): void {}
 
   writeFieldBegin(_name: string, type: number, id: number): void {
-    const bytes = this.reserve(3);
-    bytes[this.position++] = type;
-    bytes[this.position++] = id >> 8;
-    bytes[this.position++] = id;
+    const { position } = this;
+    const bytes = position + 3 > this.bytes.length ? this.reserve(3) : this.bytes;
+    bytes[position] = type;
+    bytes[position + 1] = id >> 8;
+    bytes[position + 2] = id;
+    this.position = position + 3;
   }
 
   writeFieldEnd(): void {}
@@ -83,7 +85,10 @@ export class BinaryWriter {
   writeSetEnd(): void {}
 
   writeBool(value: unknown): void {
-    this.reserve(1)[this.position++] = value ? 1 : 0;
+    const { position } = this;
+    const bytes = position + 1 > this.bytes.length ? this.reserve(1) : this.bytes;
+    bytes[position] = value ? 1 : 0;
+    this.position = position + 1;
   }
 
   writeByte(value: number): void {
@@ -101,8 +106,8 @@ export class BinaryWriter {
   }
 
   writeI32(value: number): void {
-    const bytes = this.reserve(4);
     const { position } = this;
+    const bytes = position + 4 > this.bytes.length ? this.reserve(4) : this.bytes;
     bytes[position] = value >> 24;
     bytes[position + 1] = value >> 16;
     bytes[position + 2] = value >> 8;
@@ -113,13 +118,22 @@ export class BinaryWriter {
   writeI64(value: unknown): void {
     splitI64(value);
     const { high, low } = split;
-    this.writeI32(high);
-    this.writeI32(low);
+    const { position } = this;
+    const bytes = position + 8 > this.bytes.length ? this.reserve(8) : this.bytes;
+    bytes[position] = high >> 24;
+    bytes[position + 1] = high >> 16;
+    bytes[position + 2] = high >> 8;
+    bytes[position + 3] = high;
+    bytes[position + 4] = low >> 24;
+    bytes[position + 5] = low >> 16;
+    bytes[position + 6] = low >> 8;
+    bytes[position + 7] = low;
+    this.position = position + 8;
   }
 
   writeDouble(value: number): void {
-    const bytes = this.reserve(8);
     const { position } = this;
+    const bytes = position + 8 > this.bytes.length ? this.reserve(8) : this.bytes;
     doubleValue[0] = value;
     for (let index = 0; index < 8; index++) bytes[position + index] = doubleBytes[index ^ bigEndianMask] as number;
     this.position = position + 8;
@@ -128,10 +142,14 @@ export class BinaryWriter {
   /** @throws {TypeError} for anything but text and bytes */
   writeString(value: unknown): void {
     if (typeof value !== "string") return this.writeBinary(value);
-    const bytes = this.reserve(4 + mostTextBytes(value.length));
     const { position } = this;
+    const most = 4 + mostTextBytes(value.length);
+    const bytes = position + most > this.bytes.length ? this.reserve(most) : this.bytes;
     const length = writeText(bytes, position + 4, value);
-    this.writeI32(length);
+    bytes[position] = length >> 24;
+    bytes[position + 1] = length >> 16;
+    bytes[position + 2] = length >> 8;
+    bytes[position + 3] = length;
     this.position = position + 4 + length;
   }
 
