@@ -6,15 +6,22 @@
  *     export const makeApp = () => ({ service, handler: { echo: (text) => text } });
  */
 export { ApplicationError, applicationErrors } from "./application-error.ts";
+export { makeClient } from "./client/make-client.ts";
+export { TransportError } from "./client/transport-error.ts";
 export { IdlError } from "./idl/idl-error.ts";
 export { loadIdl } from "./idl/load-idl.ts";
 export { parseIdl } from "./idl/parse-idl.ts";
 export { makeServer } from "./server/make-server.ts";
 export { currentRequest } from "./server/request-context.ts";
 export { settings, thriftSettings as parseSettings } from "./server/settings.ts";
-export { loadService } from "./service/load-service.ts";
+export { baseplateService } from "./service/baseplate-service.ts";
+export { idlFiles, loadService } from "./service/load-service.ts";
+export { writeTypes } from "./types/write-types.ts";
 export { ProtocolError } from "./wire/protocol-error.ts";
 
+export type { AnyMethods, CallOptions, ThriftClient } from "./client/make-client.ts";
+export type { ClientForm, ClientOptions } from "./client/options.ts";
+export type { TransportErrorCode } from "./client/transport-error.ts";
 export type { I64Mode } from "./codec/codec.ts";
 export type { ExceptionClass } from "./codec/exception-class.ts";
 export type { IdlSource } from "./idl/load-idl.ts";

@@ -16,7 +16,7 @@ export interface CommandModule {
   run(host: Host, positionals: readonly string[], values: OptionValues): Promise<number>;
 }
 
-export type CommandName = "serve" | "check" | "routes" | "script" | "shell" | "healthcheck";
+export type CommandName = "serve" | "check" | "routes" | "script" | "shell" | "healthcheck" | "thrift-types";
 
 const loading = ["app-name", "server-name", "env-file", "log-level", "log-format", "debug"] as const;
 
@@ -53,10 +53,16 @@ export const commands: Readonly<Record<CommandName, Command>> = {
     load: () => import("./commands/shell.ts"),
   },
   healthcheck: {
-    usage: "tsserve healthcheck http ENDPOINT [options]",
+    usage: "tsserve healthcheck http|thrift ENDPOINT [options]",
     summary: "ask a running server how it is; exit 0 when it is well",
     options: ["probe", "timeout"],
     load: () => import("./commands/healthcheck.ts"),
+  },
+  "thrift-types": {
+    usage: "tsserve thrift-types FILE.thrift [options]",
+    summary: "write the TypeScript types of a .thrift file to stdout",
+    options: ["i64"],
+    load: () => import("./commands/thrift-types.ts"),
   },
 };
 

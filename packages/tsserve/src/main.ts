@@ -27,7 +27,7 @@ export async function main(host: Host): Promise<number> {
 function commandOf(args: readonly string[]): [CommandName, readonly string[]] {
   const [first, ...rest] = args;
   if (first !== undefined && isCommand(first)) return [first, rest];
-  if (first !== undefined && /^[a-z]+$/.test(first) && rest.length > 0 && !rest[0]?.startsWith("-")) {
+  if (first !== undefined && /^[a-z-]+$/.test(first) && rest.length > 0 && !rest[0]?.startsWith("-")) {
     throw new UsageError(`unknown command "${first}"${didYouMean(first, Object.keys(commands))}`);
   }
   return ["serve", args];

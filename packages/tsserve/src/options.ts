@@ -20,7 +20,8 @@ export type OptionName =
   | "log-format"
   | "env-file"
   | "probe"
-  | "timeout";
+  | "timeout"
+  | "i64";
 
 /** All options there are; each command says which it takes. */
 export const options: Readonly<Record<OptionName, Option>> = {
@@ -39,6 +40,7 @@ export const options: Readonly<Record<OptionName, Option>> = {
   "env-file": { type: "string", value: "FILE", help: "variables for $NAME in the INI file, and for the app; the real environment wins" },
   probe: { type: "string", value: "PROBE", help: "readiness, liveness or startup (default readiness)" },
   timeout: { type: "string", value: "TIMESPAN", help: "how long to wait for the answer (default 1 second)" },
+  i64: { type: "string", value: "TYPE", help: "what an i64 is: bigint or number, as loadService was told (default bigint)" },
 };
 
 /** What a user asked for on the command line or in the environment; the command line wins. */

@@ -4,10 +4,14 @@ import type { Logger } from "pino";
 import { ProtocolError } from "../wire/protocol-error.ts";
 import { ForeignProtocolError } from "../wire/sniff.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import { MessageReader } from "./message-reader.ts";
+import type { Reader } from "../codec/codec.ts";
+import { MessageReader, type MessageSink } from "../transport/message-reader.ts";
+import { Outbox } from "../transport/outbox.ts";
+import type { WireLimits } from "../wire/limits.ts";
+import type { ProtocolName } from "../wire/types.ts";
 
 /** One accepted connection: reads the messages of a client, and sends the answers in the order of the requests. */
-export class Connection implements AdmittedConnection {
+export class Connection implements AdmittedConnection, MessageSink {
   readonly socket: Socket;
   readonly log: Logger;
   /** When the last answer left, the last byte came, or the connection was accepted. */
@@ -24,23 +28,17 @@ export class Connection implements AdmittedConnection {
   private held: Map<number, Buffer> | undefined = undefined;
   private readonly dispatcher: Dispatcher;
   private readonly reader: MessageReader;
+  private readonly outbox: Outbox;
   private isReceiving = false;
-  private flushIsScheduled = false;
   private isPaused = false;
   private endsWhenIdle = false;
-  /** The part of the slab that waits to be sent. */
-  private bytes: Buffer | undefined = undefined;
-  private start = 0;
-  private end = 0;
-  /** Parts that wait before it. */
-  private earlier: Buffer[] | undefined = undefined;
-
   constructor(socket: Socket, dispatcher: Dispatcher, now: number) {
     this.socket = socket;
     this.dispatcher = dispatcher;
     this.log = dispatcher.log;
     this.idleSince = now;
-    this.reader = new MessageReader(dispatcher, this);
+    this.reader = new MessageReader(this);
+    this.outbox = new Outbox(socket, dispatcher.slab);
   }
 
   get isIdle(): boolean {
@@ -55,6 +53,22 @@ export class Connection implements AdmittedConnection {
   /** Whether the next message may be read: neither too many requests are in progress, nor too many answers unread. */
   get mayRead(): boolean {
     return this.activeRequests < this.dispatcher.maxPipelined && !this.socket.writableNeedDrain;
+  }
+
+  get limits(): WireLimits {
+    return this.dispatcher.limits;
+  }
+
+  get readers(): Readonly<Record<ProtocolName, Reader>> {
+    return this.dispatcher.readers;
+  }
+
+  message(form: "unframed" | "framed", protocol: ProtocolName, bytes: Buffer, start: number, end: number): void {
+    this.dispatcher.message(this, form, protocol, bytes, start, end, undefined);
+  }
+
+  headerFrame(bytes: Buffer, start: number, end: number): void {
+    this.dispatcher.headerFrame(this, bytes, start, end);
   }
 
   /** @param isShared whether the memory of `bytes` is used again when this returns */
@@ -82,10 +96,7 @@ export class Connection implements AdmittedConnection {
 
   /** All that came has been looked at: sends what is ready in one piece, reads on or waits. */
   private afterTurn(): void {
-    if (this.bytes !== undefined) {
-      if (this.activeRequests === 0) this.flush();
-      else this.scheduleFlush();
-    }
+    this.sendQueued();
     if (this.reader.isPartial && !this.mayRead) this.pause();
     else if (this.endsWhenIdle) this.endIfIdle();
   }
@@ -107,26 +118,16 @@ export class Connection implements AdmittedConnection {
 
   /** Sends a part of the slab: the answer that is due, unless `isOrdered` is false. */
   send(bytes: Buffer, start: number, end: number, isOrdered: boolean): void {
-    if (this.bytes === bytes && this.end === start) this.end = end;
-    else this.begin(bytes, start, end);
-    if (isOrdered) {
-      this.nextAnswer += 1;
-      if (this.held !== undefined) this.sendHeld(this.held);
-    }
-  }
-
-  private begin(bytes: Buffer, start: number, end: number): void {
-    if (this.bytes !== undefined) (this.earlier ??= []).push(this.bytes.subarray(this.start, this.end));
-    this.bytes = bytes;
-    this.start = start;
-    this.end = end;
-    this.dispatcher.slab.queued(bytes);
+    this.outbox.add(bytes, start, end);
+    if (!isOrdered) return;
+    this.nextAnswer += 1;
+    if (this.held !== undefined) this.sendHeld(this.held);
   }
 
   private sendHeld(held: Map<number, Buffer>): void {
     for (let answer = held.get(this.nextAnswer); answer !== undefined; answer = held.get(this.nextAnswer)) {
       held.delete(this.nextAnswer);
-      this.begin(answer, 0, answer.length);
+      this.outbox.add(answer, 0, answer.length);
       this.nextAnswer += 1;
     }
     if (held.size === 0) this.held = undefined;
@@ -136,40 +137,18 @@ export class Connection implements AdmittedConnection {
   requestEnded(): void {
     this.activeRequests -= 1;
     if (this.isReceiving) return;
-    if (this.activeRequests === 0) this.flush();
-    else this.scheduleFlush();
+    this.idleSince = performance.now();
+    this.sendQueued();
     if (this.isPaused) this.resume();
     else if (this.endsWhenIdle) this.endIfIdle();
   }
 
-  private scheduleFlush(): void {
-    if (this.flushIsScheduled) return;
-    this.flushIsScheduled = true;
-    process.nextTick(flushScheduled, this);
-  }
-
-  flush(): void {
-    this.flushIsScheduled = false;
-    const { bytes, earlier, socket } = this;
-    if (bytes === undefined) return;
-    this.bytes = undefined;
-    this.earlier = undefined;
-    this.idleSince = performance.now();
-    if (socket.destroyed || this.hasEnded) return this.released(bytes, earlier, false);
-    const last = bytes.subarray(this.start, this.end);
-    // What the kernel does not take now is kept by the socket: it must not be in memory that is used again.
-    const isCopy = earlier !== undefined || socket.writableLength > 0;
-    socket.write(isCopy ? Buffer.concat([...(earlier ?? []), last]) : last);
-    this.released(bytes, earlier, !isCopy && socket.writableLength > 0);
-    if (socket.writableNeedDrain) this.pause();
-  }
-
-  /** Tells the slab how many of its parts are free again. */
-  private released(bytes: Buffer, earlier: readonly Buffer[] | undefined, isHeld: boolean): void {
-    const { slab } = this.dispatcher;
-    let parts = bytes === slab.bytes ? 1 : 0;
-    if (earlier !== undefined) for (const part of earlier) if (part.buffer === slab.bytes.buffer) parts += 1;
-    if (parts > 0) slab.handedOn(parts, isHeld && bytes === slab.bytes);
+  /** At once when nothing is in progress any more, else with what is ready by the end of this turn. */
+  private sendQueued(): void {
+    if (this.outbox.isEmpty) return;
+    if (this.activeRequests > 0) this.outbox.schedule();
+    else this.outbox.flush();
+    if (this.socket.writableNeedDrain) this.pause();
   }
 
   private pause(): void {
@@ -201,7 +180,7 @@ export class Connection implements AdmittedConnection {
 
   private endIfIdle(): void {
     if (this.activeRequests > 0 || this.isReceiving || this.hasEnded || this.reader.isPartial) return;
-    this.flush();
+    this.outbox.flush();
     this.endNow();
   }
 
@@ -222,7 +201,3 @@ const emptyBytes = Buffer.alloc(0);
 /** For the person who opens the port in a browser. */
 const httpAnswer =
   "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 25\r\n\r\nThis port speaks Thrift.\n";
-
-function flushScheduled(connection: Connection): void {
-  connection.flush();
-}

@@ -9,6 +9,7 @@ import { CompactReader } from "../protocol/compact-reader.ts";
 import { CompactWriter } from "../protocol/compact-writer.ts";
 import { messageTypes } from "../protocol/reading.ts";
 import { headerPartBytes, readHeaderFrame, UnknownTransformError, writeHeaderPart, type HeaderFrame } from "../wire/header-frame.ts";
+import { OutputSlab } from "../transport/output-slab.ts";
 import type { WireLimits } from "../wire/limits.ts";
 import { ProtocolError } from "../wire/protocol-error.ts";
 import { sniff } from "../wire/sniff.ts";
@@ -16,7 +17,6 @@ import type { ProtocolName } from "../wire/types.ts";
 import type { BoundMethod } from "./bound-method.ts";
 import type { Connection } from "./connection.ts";
 import { failedWith, succeeded, type Outcome } from "./outcome.ts";
-import { ReplySlab } from "./reply-slab.ts";
 import { requestStorage } from "./request-context.ts";
 import { ThriftRequest, type MessageForm } from "./thrift-request.ts";
 import { writeException } from "./write-exception.ts";
@@ -43,7 +43,7 @@ export class Dispatcher {
   readonly limits: WireLimits;
   readonly maxPipelined: number;
   readonly log: Logger;
-  readonly slab: ReplySlab = new ReplySlab();
+  readonly slab: OutputSlab = new OutputSlab();
   readonly readers: Readonly<Record<ProtocolName, Reader>>;
   readonly lingers: (socket: Socket) => void;
   /** Whether THeader clients are told to go elsewhere. */

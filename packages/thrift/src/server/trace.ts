@@ -13,9 +13,9 @@ export interface Trace {
 }
 
 /**
- * The trace of a request: W3C's `traceparent` (w3.org/TR/trace-context, version 00), else baseplate's `Trace` and
- * `Span`, with `Parent`, `Sampled` and `Flags` (a flag that is no integer of 64 bits discards the trace), else a
- * new one. The span of the caller is the parent of this request's, which is new.
+ * The trace of a request: W3C's `traceparent` (w3.org/TR/trace-context, version 00), else baseplate's `Trace`, with
+ * `Parent` (else `Span`), `Sampled` and `Flags` (a flag that is no integer of 64 bits discards the trace), else a
+ * new one. The span of this request is always new, as in baseplate.
  */
 export function traceOf(header: (name: string) => string | undefined): Trace {
   const w3c = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})/.exec(header("traceparent") ?? "");
@@ -23,9 +23,9 @@ export function traceOf(header: (name: string) => string | undefined): Trace {
     const [, traceId = "", parentId, flags = "00"] = w3c;
     return { traceId, spanId: newId(8), parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1, flags: undefined };
   }
-  const [trace, span, flags] = [header("Trace"), header("Span"), header("Flags")];
+  const [trace, parent, flags] = [header("Trace"), header("Parent") ?? header("Span"), header("Flags")];
   if (isId(trace) && isFlags(flags)) {
-    return { traceId: trace, spanId: newId(8), parentId: isId(span) ? span : undefined, sampled: header("Sampled") === "1", flags };
+    return { traceId: trace, spanId: newId(8), parentId: isId(parent) ? parent : undefined, sampled: header("Sampled") === "1", flags };
   }
   return { traceId: newId(16), spanId: newId(8), parentId: undefined, sampled: undefined, flags: undefined };
 }

@@ -1,6 +1,6 @@
 import { request } from "node:http";
 import { endpoint, formatEndpoint, timespanOrSeconds, type Endpoint, type Parser } from "@tsserve/config";
-import { exitCodes, parseProbe, type Probe } from "@tsserve/server";
+import { exitCodes, parseProbe, probeNumbers, type Probe } from "@tsserve/server";
 import type { Host } from "../host.ts";
 import { UsageError, type OptionValues } from "../options.ts";
 
@@ -10,13 +10,15 @@ const longestAnswer = 1000;
 
 /** Asks a running server how it is: prints `OK!`, or the reason why not. */
 export async function run(host: Host, [kind, where, ...rest]: readonly string[], values: OptionValues): Promise<number> {
-  if (kind !== "http" || where === undefined || rest.length > 0) throw new UsageError("expected tsserve healthcheck http ENDPOINT");
+  const ask = kind === "http" ? askHttp : kind === "thrift" ? askThrift : undefined;
+  if (ask === undefined || where === undefined || rest.length > 0)
+    throw new UsageError("expected tsserve healthcheck http|thrift ENDPOINT");
   const target = read("ENDPOINT", where, endpoint);
   const probe = parseProbe(values.probe ?? "readiness");
   if (probe === undefined) throw new UsageError(`--probe: expected readiness, liveness or startup, found "${values.probe}"`);
   const timeoutMs = values.timeout === undefined ? defaultTimeoutMs : read("--timeout", values.timeout, timespanOrSeconds);
   try {
-    await askHttp(target, probe, timeoutMs);
+    await ask(target, probe, timeoutMs);
     host.print("OK!");
     return exitCodes.stopped;
   } catch (error) {
@@ -50,4 +52,16 @@ async function askHttp(target: Endpoint, probe: Probe, timeoutMs: number): Promi
     asked.end();
   });
   if (status !== 200) throw new Error(`the ${probe} probe got ${status} ${body.trim()}`);
+}
+
+async function askThrift(endpoint: Endpoint, probe: Probe, timeoutMs: number): Promise<void> {
+  // Only this probe needs it.
+  const { baseplateService, makeClient } = await import("@tsserve/thrift");
+  const client = makeClient(baseplateService(), { endpoint, timeoutMs, size: 1 });
+  try {
+    const isHealthy: unknown = await client.call("is_healthy", [{ probe: probeNumbers[probe] }]);
+    if (isHealthy !== true) throw new Error(`the ${probe} probe got ${String(isHealthy)}`);
+  } finally {
+    client.close();
+  }
 }

@@ -2,16 +2,27 @@ import { wireTypes, type ProtocolName } from "../wire/types.ts";
 import { MessageScanner } from "../wire/message-scanner.ts";
 import { sniff } from "../wire/sniff.ts";
 import { UnderrunError } from "../protocol/reading.ts";
-import type { Connection } from "./connection.ts";
-import type { Dispatcher } from "./dispatcher.ts";
+import type { Reader } from "../codec/codec.ts";
+import type { WireLimits } from "../wire/limits.ts";
+
+/** What takes the messages of a connection. */
+export interface MessageSink {
+  readonly limits: WireLimits;
+  readonly readers: Readonly<Record<ProtocolName, Reader>>;
+  /** Whether the next message may be read now. */
+  readonly mayRead: boolean;
+  /** A whole message. @throws {ProtocolError} */
+  message(form: "unframed" | "framed", protocol: ProtocolName, bytes: Buffer, start: number, end: number): void;
+  /** A whole THeader frame, without its length prefix. @throws {ProtocolError} */
+  headerFrame(bytes: Buffer, start: number, end: number): void;
+}
 
 const leastPartialBytes = 4096;
 
 /** Cuts what comes on a connection into messages, whatever their form and however many pieces they come in. */
 export class MessageReader {
   partialSince = 0;
-  private readonly dispatcher: Dispatcher;
-  private readonly connection: Connection;
+  private readonly sink: MessageSink;
   /** The beginning of a message, with room for more of it; grows with what comes, not with what is announced. */
   private partial: Buffer | undefined = undefined;
   private partialBytes = 0;
@@ -22,9 +33,8 @@ export class MessageReader {
   private scannedBytes = 0;
   private hasGivenUp = false;
 
-  constructor(dispatcher: Dispatcher, connection: Connection) {
-    this.dispatcher = dispatcher;
-    this.connection = connection;
+  constructor(sink: MessageSink) {
+    this.sink = sink;
   }
 
   get isPartial(): boolean {
@@ -84,7 +94,7 @@ export class MessageReader {
     let position = start;
     while (position < end) {
       if (this.hasGivenUp) return end;
-      if (!this.connection.mayRead) return position;
+      if (!this.sink.mayRead) return position;
       const next = (bytes[position] as number) < 0x80 ? this.readFrame(bytes, position, end) : this.readUnframed(bytes, position, end);
       if (next === position) return position;
       position = next;
@@ -93,9 +103,9 @@ export class MessageReader {
   }
 
   private readFrame(bytes: Buffer, start: number, end: number): number {
-    const { dispatcher } = this;
+    const { sink } = this;
     if (end - start < 6) {
-      sniff(bytes, start, end, dispatcher.limits);
+      sniff(bytes, start, end, sink.limits);
       return start;
     }
     const frameBytes =
@@ -108,31 +118,31 @@ export class MessageReader {
     const protocol: ProtocolName | undefined =
       first === 0x80 && second === 0x01 ? "binary" : first === 0x82 && (second & 0x1f) === 1 ? "compact" : undefined;
     // Says what is wrong with it.
-    if (frameBytes < 4 || frameBytes > dispatcher.limits.maxFrameBytes || (protocol === undefined && !isHeader))
-      sniff(bytes, start, end, dispatcher.limits);
+    if (frameBytes < 4 || frameBytes > sink.limits.maxFrameBytes || (protocol === undefined && !isHeader))
+      sniff(bytes, start, end, sink.limits);
     const frameEnd = start + 4 + frameBytes;
     if (frameEnd > end) {
       this.neededBytes = 4 + frameBytes;
       return start;
     }
-    if (isHeader) dispatcher.headerFrame(this.connection, bytes, start + 4, frameEnd);
-    else dispatcher.message(this.connection, "framed", protocol as ProtocolName, bytes, start + 4, frameEnd, undefined);
+    if (isHeader) sink.headerFrame(bytes, start + 4, frameEnd);
+    else sink.message("framed", protocol as ProtocolName, bytes, start + 4, frameEnd);
     return frameEnd;
   }
 
   private readUnframed(bytes: Buffer, start: number, end: number): number {
-    const sniffed = sniff(bytes, start, end, this.dispatcher.limits);
+    const sniffed = sniff(bytes, start, end, this.sink.limits);
     if (sniffed?.form !== "unframed") return start;
     const messageEnd = this.endOfUnframed(bytes, start, end, sniffed.protocol);
     if (messageEnd === -1) return start;
-    this.dispatcher.message(this.connection, "unframed", sniffed.protocol, bytes, start, messageEnd, undefined);
+    this.sink.message("unframed", sniffed.protocol, bytes, start, messageEnd);
     return messageEnd;
   }
 
   /** A message that is whole is skipped at once; one that is not is scanned as it comes, each byte once. */
   private endOfUnframed(bytes: Buffer, start: number, end: number, protocol: ProtocolName): number {
     if (this.scanner === undefined) {
-      const reader = this.dispatcher.readers[protocol];
+      const reader = this.sink.readers[protocol];
       reader.reset(bytes, start, end);
       try {
         reader.readHead();
@@ -141,7 +151,7 @@ export class MessageReader {
       } catch (error) {
         if (!(error instanceof UnderrunError)) throw error;
       }
-      this.scanner = new MessageScanner(protocol, this.dispatcher.limits);
+      this.scanner = new MessageScanner(protocol, this.sink.limits);
       this.scannedBytes = 0;
     }
     const found = this.scanner.push(bytes.subarray(start, end), this.scannedBytes);

@@ -1,25 +1,25 @@
 const slabBytes = 256 * 1024;
-/** A reply is begun with at least so much room, so that it seldom has to be moved. */
+/** A message is begun with at least so much room, so that it seldom has to be moved. */
 const leastRoom = 32 * 1024;
 
 /**
- * The memory that all connections of a server write their replies into, one after the other. What was written
- * stays until its connection has handed it to the kernel; when all has, the memory is used again from its
- * beginning: no reply allocates any.
+ * The memory that all connections of a server, or of a client, write their messages into, one after the other.
+ * What was written stays until its connection has handed it to the kernel; when all has, the memory is used again
+ * from its beginning: no message allocates any.
  */
-export class ReplySlab {
+export class OutputSlab {
   bytes: Buffer = Buffer.allocUnsafeSlow(slabBytes);
   position = 0;
   /** How many parts of `bytes` wait to be handed on. */
   private waiting = 0;
 
-  /** Where the next reply begins. */
+  /** Where the next message begins. */
   begin(): number {
     if (this.bytes.length - this.position < leastRoom) this.replace();
     return this.position;
   }
 
-  /** Takes the buffer back that a reply was written into: a larger one, when the reply has outgrown this. */
+  /** Takes the buffer back that a message was written into: a larger one, when the message has outgrown this. */
   end(bytes: Buffer, position: number): void {
     if (bytes !== this.bytes) {
       this.bytes = bytes;
