@@ -40,7 +40,7 @@ function readFields(elements: ElementEmitter, fields: readonly EmittedField[]): 
       if (h < 16 && h !== 0) { ${viaReader("l = r.readI16() - 1")} h = 16 | h; }
       const s = p;
       ${reads.join("\n")}
-      if (h === 0) break;
+      if ((h & 15) === 0) break;
       if (p !== s) continue;
       if (p > e) throw underrun("a struct");
       l += h >> 4;
@@ -67,7 +67,9 @@ function readValue(elements: ElementEmitter, type: Type, variable: string): stri
     case "i32":
     case "enum": {
       const raw = context.fresh("z");
-      return `${readVarint(raw)} ${variable} = (${raw} >>> 1) ^ -(${raw} & 1);`;
+      const value = `(${raw} >>> 1) ^ -(${raw} & 1)`;
+      // A longer varint in the place of an i16 keeps its low bits, as in Apache's readers.
+      return `${readVarint(raw)} ${variable} = ${type.kind === "i16" ? `(${value}) << 16 >> 16` : value};`;
     }
     case "i64":
       return `${viaReader("r.readLong()")} ${variable} = ${i64Value(context.i64, "r.high", "r.low")};`;
@@ -120,6 +122,7 @@ function fits(type: Type, found: string): string {
 }
 
 function writeFields(elements: ElementEmitter, fields: readonly EmittedField[]): string {
+  const hasNegative = fields.some(({ id }) => id < 0);
   const written: string[] = ["let l = 0;"];
   let run: string[] = [];
   let room = 0;
@@ -135,7 +138,7 @@ function writeFields(elements: ElementEmitter, fields: readonly EmittedField[]):
       type.kind === "bool"
         ? `(${variable} === true ? ${compactTypes.true} : ${variable} === false ? ${compactTypes.false} : ${complain})`
         : String(compactTypeOf(type));
-    run.push(`if (${isThere(variable)}) { ${fieldHead(id, typeId)} l = ${id}; ${value} }`);
+    run.push(`if (${isThere(variable)}) { ${fieldHead(id, typeId, hasNegative)} l = ${id}; ${value} }`);
     const fixed = type.kind === "bool" ? 0 : roomOf(type);
     room += 4 + (fixed ?? 0);
     if (fixed === undefined) endRun();
@@ -146,12 +149,12 @@ function writeFields(elements: ElementEmitter, fields: readonly EmittedField[]):
   return `${written.join("\n")}\nw.position = p;`;
 }
 
-/** Up to 15 the distance from the last field always fits, whichever that was. */
-function fieldHead(id: number, type: string): string {
+/** The short form where the distance from the last field fits, as it always does from 1 to 15 unless an id was negative. */
+function fieldHead(id: number, type: string, afterNegative: boolean): string {
   const long = `b[p++] = ${type}; { ${writeVarint(String(((id << 1) ^ (id >> 31)) >>> 0))} }`;
-  if (id <= 0) return long;
   const short = `b[p++] = (${id} - l) << 4 | ${type};`;
-  return id <= 15 ? short : `if (${id} - l <= 15) { ${short} } else { ${long} }`;
+  if (id <= 0) return `if (${id} - l > 0 && ${id} - l <= 15) { ${short} } else { ${long} }`;
+  return id <= 15 && !afterNegative ? short : `if (${id} - l <= 15) { ${short} } else { ${long} }`;
 }
 
 function writeVarint(value: string): string {

@@ -25,7 +25,8 @@ const compactTypeOf: readonly number[] = Object.assign(
   },
 );
 
-const noField = -1;
+/** Not an id: those have 16 bits. */
+const noField = 0x1_0000;
 
 /**
  * Writes the compact protocol into a buffer that grows (doc/specs/thrift-compact-protocol.md). Has the methods

@@ -113,8 +113,9 @@ class TypeWriter {
 
   #service({ name, methods, doc }: Service): string {
     const all = [...methods.values()];
-    const handler = all.map((method) => this.#method(method, (result) => `${result} | Promise<${result}>`));
-    const context = all.map((method) => this.#method(method, (result) => `${result} | Promise<${result}>`, "context: ThriftContext"));
+    const given = (result: string): string => `${result} | Promise<${result}>`;
+    const handler = all.map((method) => this.#method(method, given, [], isAnsweredForApps(method)));
+    const context = all.map((method) => this.#method(method, given, ["context: ThriftContext"], isAnsweredForApps(method)));
     const client = all.map((method) => this.#method(method, (result) => `Promise<${result}>`));
     return [
       `${comment(doc)}export interface ${name}Handler {\n${handler.join("")}}\n`,
@@ -123,11 +124,21 @@ class TypeWriter {
     ].join("\n");
   }
 
-  #method({ name, args, result, doc }: Method, wrap: (result: string) => string, first?: string): string {
+  #method(
+    { name, args, result, doc }: Method,
+    wrap: (result: string) => string,
+    first: readonly string[] = [],
+    isOptional: boolean = false,
+  ): string {
     const parameters = args.fields.map((field) => `${identifier(field.name)}: ${this.#type(field.type)}`);
     const given = result === undefined ? "void" : this.#type(result);
-    return `${comment(doc, "  ")}  ${key(name)}(${[...(first === undefined ? [] : [first]), ...parameters].join(", ")}): ${wrap(given)};\n`;
+    return `${comment(doc, "  ")}  ${key(name)}${isOptional ? "?" : ""}(${[...first, ...parameters].join(", ")}): ${wrap(given)};\n`;
   }
+}
+
+/** The server answers for a handler that does not. */
+function isAnsweredForApps({ name }: Method): boolean {
+  return name === "is_healthy";
 }
 
 function comment(doc: string | undefined, indent = ""): string {
