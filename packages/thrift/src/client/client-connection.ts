@@ -46,6 +46,7 @@ export class ClientConnection implements MessageSink {
   private readonly calls = new Map<number, Call>();
   private readonly onFree: (connection: ClientConnection) => void;
   private lastSequenceId = 0;
+  private hasForgotten = false;
 
   /** Connects. @throws {TransportError} when nobody answers in time */
   static open(settings: ClientSettings, memory: ClientMemory, onFree: (connection: ClientConnection) => void): Promise<ClientConnection> {
@@ -131,6 +132,7 @@ export class ClientConnection implements MessageSink {
     for (const [sequenceId, each] of this.calls) {
       if (each !== call) continue;
       this.calls.delete(sequenceId);
+      this.hasForgotten = true;
       if (this.settings.maxPipelined === 1) this.close();
     }
   }
@@ -195,7 +197,9 @@ export class ClientConnection implements MessageSink {
     this.isUsable = false;
     const waiting = [...this.calls.values()];
     this.calls.clear();
-    this.socket.destroy();
+    // A plain end would say that the answers are still wanted.
+    if (waiting.length > 0 || this.hasForgotten) this.socket.resetAndDestroy();
+    else this.socket.destroy();
     for (const call of waiting) call.reject(reason);
     this.onFree(this);
   }

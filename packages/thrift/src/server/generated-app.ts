@@ -70,6 +70,8 @@ class GeneratedMethod implements BoundMethod {
   }
 
   writeError(writer: Writer, request: ThriftRequest, error: unknown): boolean {
+    // To generated code, a callback without an error is one with a result.
+    if (error === undefined || error === null) return false;
     writer.messageType = messageTypes.exception;
     request.generatedCallback?.(error);
     return writer.messageType === messageTypes.reply;

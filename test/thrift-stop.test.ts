@@ -1,0 +1,171 @@
+import { complianceTests, openRaw, until } from "@tsserve/testing";
+import { makeServer, TransportError } from "tsserve/thrift";
+import { describe, expect, test } from "vitest";
+import { addLater, bench, benchClient, callType, framed, message, serveThrift } from "./support/thrift.ts";
+import { run } from "./support/run.ts";
+
+describe("tsserve/thrift", () => {
+  let begun = 0;
+  const subject: Parameters<typeof complianceTests>[0] = {
+    makeServer,
+    makeApp: () => {
+      let release: () => void = () => undefined;
+      const released = new Promise<void>((resolve) => (release = resolve));
+      const wait = (): Promise<void> => ((begun += 1), released);
+      const handler = {
+        ping: () => undefined,
+        echo: wait,
+        fail: () => wait().then(() => "done"),
+        add_later: () => 1,
+        note: () => undefined,
+      };
+      return { app: { service: bench, handler }, release: () => release() };
+    },
+    quickRequest: async (port) => {
+      using client = benchClient(`127.0.0.1:${port}`);
+      await client.call("ping", []);
+    },
+    slowRequest: async (port) => {
+      const before = begun;
+      const client = benchClient(`127.0.0.1:${port}`, { timeoutMs: 30_000 });
+      const answer = client.call("fail", [0]).then(() => client.close());
+      answer.catch(() => undefined);
+      await until("the slow request to begin", () => begun > before);
+      return { answer };
+    },
+  };
+  for (const { name, run: runTest } of complianceTests(subject)) test(name, runTest);
+});
+
+test("a stop answers what has come, closes idle connections at once, and ends with 0", async () => {
+  await using server = serveThrift();
+  const endpoint = await server.endpoint();
+  using idle = await openRaw(`http://${endpoint}`);
+  idle.send(framed(message("binary", "ping")));
+  await idle.receives(/ping/);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  using client = benchClient(endpoint);
+  const slow = client.call("add_later", [1, 2, 700]);
+  await until("the request to arrive", () => client.figures().inUse === 1);
+  await client.call("add_later", [1, 2, 0]);
+  const stopped = performance.now();
+  server.kill("SIGTERM");
+  await idle.closed();
+  expect(idle.error).toBe(undefined);
+  expect(performance.now() - stopped).toBeLessThan(500);
+  await expect(slow).resolves.toBe(3);
+  expect(await server.exited()).toMatchObject({ code: 0 });
+});
+
+test("pipelined requests that have come are all answered by a stop", async () => {
+  await using server = serveThrift();
+  using raw = await openRaw(`http://${await server.endpoint()}`);
+  raw.send(
+    Buffer.concat(
+      Array.from({ length: 20 }, (_, index) => framed(message("binary", "add_later", addLater(index, 1, 300), { sequenceId: index + 1 }))),
+    ),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  server.kill("SIGTERM");
+  const answers = await raw.closed();
+  expect(answers.match(/add_later/g)).toHaveLength(20);
+  expect(await server.exited()).toMatchObject({ code: 0 });
+});
+
+test("during the drain it serves on, says that it is not ready, and tells THeader clients to leave", async () => {
+  await using server = serveThrift({ server: { drain_time: "2 seconds" } });
+  const endpoint = await server.endpoint();
+  using client = benchClient(endpoint, { size: 1 });
+  await expect(client.call("is_healthy", [])).resolves.toBe(true);
+  expect(client.figures()).toMatchObject({ size: 1 });
+  server.kill("SIGTERM");
+  await server.log(/readiness fails/);
+  await expect(client.call("is_healthy", [])).resolves.toBe(false);
+  // The answer told it to leave: the connection is not kept.
+  await until("the connection to be given up", () => client.figures().size === 0);
+  await expect(client.call("add_later", [1, 2, 0])).resolves.toBe(3);
+  const ready = await run({}, ["healthcheck", "thrift", endpoint]);
+  expect(ready).toMatchObject({ code: 1, stderr: `${endpoint}: the readiness probe got false\n` });
+  expect(await run({}, ["healthcheck", "thrift", endpoint, "--probe", "liveness"])).toMatchObject({ code: 0, stdout: "OK!\n" });
+  expect(await server.exited()).toMatchObject({ code: 0 });
+});
+
+test("clients that leave when they are told lose nothing, stop after stop", async () => {
+  let failed = 0;
+  let answered = 0;
+  for (let round = 0; round < 3; round++) {
+    await using server = serveThrift({ server: { drain_time: "500 milliseconds" } });
+    const endpoint = await server.endpoint();
+    using client = benchClient(endpoint, { size: 8 });
+    let isOver = false;
+    const callers = Array.from({ length: 8 }, async () => {
+      while (!isOver) {
+        try {
+          expect(await client.call("add_later", [answered, 1, 0])).toBeGreaterThan(0);
+          answered += 1;
+        } catch (error) {
+          // Nobody listens any more: a balancer would have sent it elsewhere.
+          isOver = error instanceof TransportError && error.code === "NOT_OPEN";
+          if (!isOver) failed += 1;
+        }
+      }
+    });
+    await until("load", () => answered > 500 * (round + 1));
+    server.kill("SIGTERM");
+    await Promise.all(callers);
+    expect(await server.exited()).toMatchObject({ code: 0 });
+  }
+  expect({ failed, answered }).toEqual({ failed: 0, answered: expect.any(Number) as number });
+});
+
+test("half-sent messages and silent connections do not hold a stop", async () => {
+  await using server = serveThrift();
+  const endpoint = await server.endpoint();
+  using silent = await openRaw(`http://${endpoint}`);
+  using half = await openRaw(`http://${endpoint}`);
+  half.send(framed(message("binary", "ping")).subarray(0, 9));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const begun = performance.now();
+  server.kill("SIGTERM");
+  expect(await server.exited()).toMatchObject({ code: 0 });
+  expect(performance.now() - begun).toBeLessThan(5000);
+  await silent.closed();
+  await half.closed();
+});
+
+test("what is still in progress at the deadline is cut, counted and logged with its method", async () => {
+  await using server = serveThrift({ server: { stop_timeout: "300 milliseconds" } });
+  using client = benchClient(await server.endpoint());
+  const slow = client.call("add_later", [1, 2, 20_000]);
+  slow.catch(() => undefined);
+  await until("the request to arrive", () => client.figures().inUse === 1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  server.kill("SIGTERM");
+  expect(await server.exited()).toMatchObject({ code: 1 });
+  await expect(slow).rejects.toThrow(TransportError);
+  expect(server.stdout()).toContain('"route":"add_later"');
+});
+
+test("connections beyond max_concurrency wait, and idle ones give way to them", async () => {
+  await using server = serveThrift({ server: { max_concurrency: "2" } });
+  const endpoint = await server.endpoint();
+  using first = await openRaw(`http://${endpoint}`);
+  using busy = benchClient(endpoint);
+  const slow = busy.call("add_later", [1, 2, 1500]);
+  await until("the request to arrive", () => busy.figures().inUse === 1);
+  using third = benchClient(endpoint);
+  await expect(third.call("add_later", [2, 2, 0])).resolves.toBe(4);
+  await first.closed();
+  await expect(slow).resolves.toBe(3);
+});
+
+test("a connection that idles for longer than idle_timeout is closed, one that does not send its message as well", async () => {
+  await using server = serveThrift({ server: { idle_timeout: "1 second", receive_timeout: "1 second" } });
+  const endpoint = await server.endpoint();
+  using idle = await openRaw(`http://${endpoint}`);
+  using half = await openRaw(`http://${endpoint}`);
+  half.send(framed(message("compact", "ping", undefined, { type: callType })).subarray(0, 7));
+  await idle.closed();
+  await half.closed();
+  expect(server.logs().some(({ reason }) => reason === "a message did not come within receive_timeout (1000 ms)")).toBe(true);
+});
