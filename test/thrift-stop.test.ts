@@ -104,10 +104,10 @@ test("clients that leave when they are told lose nothing, stop after stop", asyn
   let serving = await start();
   const failures: unknown[] = [];
   let answered = 0;
-  let isOver = false;
+  const over = new AbortController();
   const clients = [1, 8].map((maxPipelined) => benchClient(`127.0.0.1:${bound.port}`, { size: 8, maxPipelined }));
   const callers = Array.from({ length: 16 }, async (_, index) => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const call = clients[index % 2]?.call("add_later", [index, 1, index % 3]);
       await call?.then(
         (sum) => (sum === index + 1 ? (answered += 1) : failures.push(sum)),
@@ -123,7 +123,7 @@ test("clients that leave when they are told lose nothing, stop after stop", asyn
     old.kill();
     expect((await old.exited()).code).toBe(0);
   }
-  isOver = true;
+  over.abort();
   await Promise.all(callers);
   for (const client of clients) client.close();
   await serving[Symbol.asyncDispose]();

@@ -14,7 +14,7 @@ export const payload = {
   big: 2n ** 53n + 1n,
   title: "The quick brown fox jumps over the lazy dog",
   flag: true,
-  ratio: 3.141592653589793,
+  ratio: 2.5066282746310002,
   small: -1234,
   tiny: 77,
   blob: Buffer.from(Array.from({ length: 64 }, (_, index) => index)),

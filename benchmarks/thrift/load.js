@@ -1,6 +1,7 @@
 // Sends one request again and again on so many connections, so many of them outstanding on each, and counts the
 // answers by their length: node load.js PORT CONNECTIONS DEPTH SECONDS HEX [RATE]
 // With RATE (requests per second in all), latencies are measured from when a request was due.
+import { once } from "node:events";
 import { connect } from "node:net";
 
 const [port, connections, depth, seconds, hex, rate] = process.argv.slice(2);
@@ -19,7 +20,7 @@ async function lengthOfAnswer() {
   let length = 0;
   socket.on("data", (chunk) => (length += chunk.length));
   socket.write(request);
-  while (length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  await once(socket, "data");
   await new Promise((resolve) => setTimeout(resolve, 200));
   socket.destroy();
   return length;

@@ -48,7 +48,8 @@ export class Pool {
   close(): void {
     this.#isClosed = true;
     for (const waiting of this.#waiting.splice(0)) waiting.reject(closed());
-    for (const connection of [...this.#connections]) connection.close();
+    // Each leaves the list as it closes.
+    for (const connection of this.#connections.slice()) connection.close();
   }
 
   /** One that is open and has room, those that are too old left out. */

@@ -12,7 +12,7 @@ import { loadService, makeService, type LoadedService } from "../service/load-se
 import { defaultLimits, type WireLimits } from "../wire/limits.ts";
 import { wireTypes, type ProtocolName } from "../wire/types.ts";
 import type { MethodCodec, Reader, Writer } from "./codec.ts";
-import { randomIdl, randomOf, randomValue } from "./random-idl.ts";
+import { randomIdl, randomOf, randomValue } from "../../../../test/support/random-idl.ts";
 
 const protocols = ["binary", "compact"] as const;
 

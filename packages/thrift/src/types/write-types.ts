@@ -1,6 +1,9 @@
 import type { I64Mode } from "../codec/codec.ts";
 import type { Field, Idl, Method, Service, Struct, Type } from "../idl/model.ts";
 
+/** What apps import from. */
+const appPackage = "tsserve/thrift";
+
 /**
  * The TypeScript types of a .thrift file: an interface for each struct, a class for each exception, and for each
  * service what its handler and its client look like. What the file includes is written along, once.
@@ -31,8 +34,8 @@ class TypeWriter {
     const services = [...this.#idl.services.values()].map((service) => this.#service(service));
     for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) this.#parts.push(this.#struct(next));
     const head = `// Written by \`tsserve thrift-types\` from ${this.#idl.file.split("/").at(-1)}: change that file, not this one.\n`;
-    const context = services.length > 0 ? 'import type { ThriftContext } from "tsserve/thrift";\n' : "";
-    return `${[head + context, ...this.#enums.values(), ...this.#parts, ...services].filter((part) => part !== "").join("\n")}`;
+    const context = services.length > 0 ? `import type { ThriftContext } from "${appPackage}";\n` : "";
+    return [head + context, ...this.#enums.values(), ...this.#parts, ...services].join("\n");
   }
 
   #type(type: Type): string {

@@ -54,10 +54,10 @@ async function askHttp(target: Endpoint, probe: Probe, timeoutMs: number): Promi
   if (status !== 200) throw new Error(`the ${probe} probe got ${status} ${body.trim()}`);
 }
 
-async function askThrift(endpoint: Endpoint, probe: Probe, timeoutMs: number): Promise<void> {
+async function askThrift(target: Endpoint, probe: Probe, timeoutMs: number): Promise<void> {
   // Only this probe needs it.
   const { baseplateService, makeClient } = await import("@tsserve/thrift");
-  const client = makeClient(baseplateService(), { endpoint, timeoutMs, size: 1 });
+  const client = makeClient(baseplateService(), { endpoint: target, timeoutMs, size: 1 });
   try {
     const isHealthy: unknown = await client.call("is_healthy", [{ probe: probeNumbers[probe] }]);
     if (isHealthy !== true) throw new Error(`the ${probe} probe got ${String(isHealthy)}`);
