@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { documentationOf, keysOf, type Spec } from "@tsserve/config";
 import { settings as httpSettings } from "@tsserve/http";
 import { commonSettings } from "@tsserve/server";
+import { settings as thriftSettings } from "@tsserve/thrift";
 import { loggingSpec } from "../packages/tsserve/src/logging-settings.ts";
 import { environmentName, options, type Option, type OptionName } from "../packages/tsserve/src/options.ts";
 
@@ -16,6 +17,7 @@ interface Section {
 const sections: readonly Section[] = [
   { title: "`[server:…]`, whatever the factory", spec: commonSettings },
   { title: "`[server:…]` with `factory = tsserve/http`", spec: httpSettings },
+  { title: "`[server:…]` with `factory = tsserve/thrift`", spec: thriftSettings },
   { title: "`[logging]`", spec: loggingSpec },
 ];
 
@@ -89,6 +91,14 @@ function exampleIni(): string {
     "",
     "; The rest is handed to the factory as it is written, with $NAME, ${NAME} and ${NAME:-default} expanded.",
     "greeting = Hello, ${USER:-stranger}",
+    "",
+    "; A second server and app, of another kind: tsserve app.example.ini --server-name thrift --app-name thrift",
+    "[server:thrift]",
+    "factory = tsserve/thrift",
+    "",
+    ...settingsOf(thriftSettings).flatMap(entry),
+    "[app:thrift]",
+    "factory = ./examples/thrift-echo/app.ts:makeApp",
     "",
     "[logging]",
     ...settingsOf(loggingSpec).flatMap(entry),

@@ -15,20 +15,26 @@ const markdown = readdirSync(root, { recursive: true, encoding: "utf8" }).filter
 
 /** The samples of a page that name their file in their first line, such as `// app.js`. */
 function samplesOf(page: string): Record<string, string> {
-  const blocks = [...read(page).matchAll(/```(?:js|ts|ini)\n(?:\/\/|;) (\S+)\n([^]*?)```/g)];
+  const blocks = [...read(page).matchAll(/```(?:js|ts|ini|thrift)\n(?:\/\/|;) (\S+)\n([^]*?)```/g)];
   return Object.fromEntries(blocks.map(([, name = "", text = ""]) => [name, withPackages(text)]));
 }
 
 /** A temporary folder has no packages: they are named by where they are. */
 function withPackages(source: string): string {
   return source.replace(
-    /from "(tsserve|fastify|@tsserve\/\w+)"/g,
+    /from "(tsserve(?:\/\w+)?|fastify|@tsserve\/\w+)"/g,
     (_, name: string) => `from ${JSON.stringify(import.meta.resolve(name))}`,
   );
 }
 
+/** What a sample says that it prints. */
+function promisedBy(sample: string): (string | undefined)[] {
+  return [...sample.matchAll(/console\.log\(.*\/\/ (.*)/g)].map(([, text]) => text);
+}
+
 describe("samples", () => {
-  const pages = markdown.filter((page) => "app.ini" in samplesOf(page));
+  const isThrift = (page: string): boolean => samplesOf(page)["app.ini"]?.includes("tsserve/thrift") === true;
+  const pages = markdown.filter((page) => "app.ini" in samplesOf(page) && !isThrift(page));
 
   test("are found", () =>
     expect(pages).toEqual(
@@ -51,6 +57,36 @@ describe("samples", () => {
     }
   });
 
+  test("of docs/thrift.md serve, and its client calls them", async () => {
+    expect(markdown.filter(isThrift)).toEqual(["docs/thrift.md"]);
+    const samples = samplesOf("docs/thrift.md");
+    const folder = makeTemporaryFolder({ "package.json": '{"type":"module"}', ...samples });
+    try {
+      await using server = spawnTsserve({ args: ["app.ini", "--bind", "127.0.0.1:0"], cwd: folder.path });
+      const endpoint = (await server.listening()).replace("thrift://", "");
+      const { stdout, stderr } = spawnSync(process.execPath, ["client.mjs", endpoint], {
+        cwd: folder.path,
+        encoding: "utf8",
+        timeout: 20_000,
+      });
+      expect(stderr).toBe("");
+      expect(stdout.trim().split("\n")).toEqual(promisedBy(samples["client.mjs"] ?? ""));
+      const { stdout: routes } = await run({}, ["routes", "app.ini"], { cwd: folder.path });
+      expect(read("docs/thrift.md")).toContain(`$ npx tsserve routes app.ini\n${routes}`);
+    } finally {
+      folder.remove();
+    }
+  });
+
+  test("of docs/from-apache-thrift.md is served as it stands there", async () => {
+    const sample = samplesOf("docs/from-apache-thrift.md")["app.cjs"] ?? "";
+    const text = sample
+      .replace("./gen-nodejs/Echo", join(root, "test/fixtures/thrift/gen-nodejs/Bench.js"))
+      .replace("{ echo:", "{ ping() {}, fail() {}, add_later() {}, note() {}, echo:");
+    const ini = "[server:main]\nfactory = tsserve/thrift\n[app:main]\nfactory = ./app.cjs\n";
+    expect((await run({ "app.cjs": text, "app.ini": ini }, ["routes", "app.ini"])).stdout).toContain("thrift  echo");
+  });
+
   test.each(markdown.filter((page) => "example.mjs" in samplesOf(page)))("of %s run", async (page) => {
     const app = `export const makeApp = () => (request, response) => response.end("hello");\n`;
     const files = {
@@ -61,7 +97,7 @@ describe("samples", () => {
     const folder = makeTemporaryFolder(files);
     try {
       const { stdout, stderr } = spawnSync(process.execPath, ["example.mjs"], { cwd: folder.path, encoding: "utf8", timeout: 20_000 });
-      const promised = [...(samplesOf(page)["example.mjs"] ?? "").matchAll(/console\.log\(.*\/\/ (.*)/g)].map(([, text]) => text);
+      const promised = promisedBy(samplesOf(page)["example.mjs"] ?? "");
       expect(stderr).toBe("");
       expect(stdout.trim().split("\n")).toEqual(promised);
     } finally {
@@ -71,7 +107,24 @@ describe("samples", () => {
 });
 
 describe("examples", () => {
-  const examples = readdirSync(join(root, "examples"));
+  const examples = readdirSync(join(root, "examples")).filter((name) => name !== "thrift-echo");
+
+  test("thrift-echo serves, its client calls it, and its types are those of its IDL", async () => {
+    const cwd = join(root, "examples/thrift-echo");
+    await using server = spawnTsserve({ args: ["app.ini", "--bind", "127.0.0.1:0"], cwd });
+    const endpoint = (await server.listening()).replace("thrift://", "");
+    const { stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", "client.ts", endpoint], {
+      cwd,
+      encoding: "utf8",
+      env: { ...process.env, USER: "joe" },
+      timeout: 20_000,
+    });
+    expect([stdout, stderr.replace(/^npm warn.*$/gm, "")]).toEqual(["HELLO, JOE\n", ""]);
+    const { stdout: types } = await run({}, ["thrift-types", "echo.thrift"], { cwd });
+    expect(types).toBe(read("examples/thrift-echo/echo.types.ts"));
+    expect((await run({}, ["routes", "app.ini"], { cwd })).stdout).toMatch(/^thrift {2}echo\nthrift {2}greet\n/);
+  });
+
   test.each(examples)("%s serves, and its routes are told", async (name) => {
     const cwd = join(root, "examples", name);
     await using server = spawnTsserve({ args: ["app.ini", "--bind", "127.0.0.1:0"], cwd, env: { USER: "joe" } });
@@ -92,10 +145,12 @@ test("every setting of app.example.ini may be set to what stands there", async (
   const uncommented = read("app.example.ini")
     .replaceAll(/^;(\S+ = )/gm, "$1")
     .replace(/^handler = .*$/m, "")
-    .replace("./examples/hello/app.ts", join(root, "examples/hello/app.ts"))
+    .replaceAll("./examples/", join(root, "examples/"))
     .replace("levels.NAME", "levels.app");
-  const { code, stderr } = await run({ "app.ini": uncommented }, ["check", "app.ini"]);
-  expect([stderr, code]).toEqual(["", 0]);
+  for (const name of ["main", "thrift"]) {
+    const { code, stderr } = await run({ "app.ini": uncommented }, ["check", "app.ini", "--server-name", name, "--app-name", name]);
+    expect([stderr, code]).toEqual(["", 0]);
+  }
 });
 
 test("the pages that are made from the specs are up to date", () => {

@@ -31,4 +31,4 @@ export type { GeneratedModule, MultiplexedApp, ProcessorClass, ServiceApp, Thrif
 export type { ThriftSettings } from "./server/settings.ts";
 export type { ThriftContext } from "./server/thrift-request.ts";
 export type { Trace } from "./server/trace.ts";
-export type { LoadedService, LoadServiceOptions } from "./service/load-service.ts";
+export type { AnyDefinitions, LoadedService, LoadServiceOptions, ThriftService } from "./service/load-service.ts";

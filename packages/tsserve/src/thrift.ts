@@ -15,6 +15,7 @@ export type {
   CallOptions,
   ClientForm,
   ClientOptions,
+  AnyDefinitions,
   LoadedService,
   LoadServiceOptions,
   MultiplexedApp,
@@ -22,6 +23,7 @@ export type {
   ThriftApp,
   ThriftClient,
   ThriftContext,
+  ThriftService,
   ThriftSettings,
   Trace,
 } from "@tsserve/thrift";

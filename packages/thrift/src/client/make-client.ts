@@ -2,7 +2,7 @@ import { didYouMean } from "@tsserve/config";
 import type { PoolFigures } from "@tsserve/server";
 import type { MethodCodec } from "../codec/codec.ts";
 import { currentRequest } from "../server/request-context.ts";
-import type { LoadedService } from "../service/load-service.ts";
+import type { ThriftService } from "../service/load-service.ts";
 import type { Call } from "./call.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import { clientMetrics } from "./client-metrics.ts";
@@ -37,7 +37,7 @@ export interface ThriftClient<Methods = AnyMethods> {
 }
 
 /** Makes a client of a service that was loaded from its IDL. Connects when it is first called. @throws {TypeError} for an option that can't be */
-export function makeClient<Methods = AnyMethods>(service: LoadedService, options: ClientOptions): ThriftClient<Methods> {
+export function makeClient<Methods = AnyMethods>(service: ThriftService, options: ClientOptions): ThriftClient<Methods> {
   const settings = clientSettings(options);
   const pool = new Pool(settings);
   const metrics = settings.metrics && clientMetrics(settings.metrics);

@@ -1,7 +1,7 @@
 import type { Callable, MethodCodec, Reader, Writer } from "../codec/codec.ts";
 import type { Method } from "../idl/model.ts";
 import { messageTypes } from "../protocol/reading.ts";
-import type { LoadedService } from "../service/load-service.ts";
+import type { ThriftService } from "../service/load-service.ts";
 import type { BoundMethod } from "./bound-method.ts";
 import { plainStyle } from "./invoke-handler.ts";
 import type { ThriftRequest } from "./thrift-request.ts";
@@ -10,7 +10,7 @@ import type { ThriftRequest } from "./thrift-request.ts";
 export type Handler = Readonly<Record<string, unknown>>;
 
 /** The methods of a service that was loaded from its IDL; those that the handler lacks are not among them. */
-export function loadedMethods({ definition, codecs }: LoadedService, handler: object, passContext: boolean): BoundMethod[] {
+export function loadedMethods({ definition, codecs }: ThriftService, handler: object, passContext: boolean): BoundMethod[] {
   return [...definition.methods.values()].flatMap((method) => {
     const own = (handler as Handler)[method.name];
     if (typeof own !== "function") return [];

@@ -1,5 +1,5 @@
 import type { Health } from "@tsserve/server";
-import type { LoadedService } from "../service/load-service.ts";
+import type { ThriftService } from "../service/load-service.ts";
 import type { BoundMethod } from "./bound-method.ts";
 import { generatedMethods, methodNames, type GeneratedProcessor } from "./generated-app.ts";
 import { healthMethod, healthMethodName } from "./health-method.ts";
@@ -8,7 +8,7 @@ import { loadedMethods } from "./loaded-app.ts";
 /** A service of a .thrift file, or what the Apache compiler generated of one, with the object that answers. */
 export interface ServiceApp {
   /** What `loadService` gives, a generated module (`require("./gen-nodejs/Echo")`), or its `Processor`. */
-  readonly service: LoadedService | GeneratedModule | ProcessorClass;
+  readonly service: ThriftService | GeneratedModule | ProcessorClass;
   /** An object with a function for each method: it gives a value or a promise, or takes Apache's callback as its last parameter. */
   readonly handler: object;
   /** Whether the methods take the request's context as their first parameter. Default false: `currentRequest()` gives it too. */
@@ -79,7 +79,7 @@ function isMultiplexed(app: unknown): app is MultiplexedApp {
   return typeof app.services === "object" && app.services !== null;
 }
 
-function isLoaded(service: unknown): service is LoadedService {
+function isLoaded(service: unknown): service is ThriftService {
   return typeof service === "object" && service !== null && "codecs" in service && "definition" in service;
 }
 

@@ -57,9 +57,12 @@ export function failedWith(error: unknown): Outcome {
 }
 
 function nameOf(error: unknown): string {
-  if (error instanceof ApplicationError) return error.name;
   if (typeof error !== "object" || error === null) return typeof error;
-  // Exceptions that Apache's compiler made have their name as a property.
   const { name } = error as { name?: unknown };
-  return typeof name === "string" && name !== "" ? name : (error.constructor?.name ?? "Error");
+  // A declared exception may have a field `name`, which is a value rather than a class; those that Apache's compiler
+  // made have no other name.
+  const own = Object.getOwnPropertyDescriptor(error, "name");
+  const className = error.constructor.name;
+  const isField = own?.enumerable === true && !(error instanceof ApplicationError) && className !== "" && className !== "Error";
+  return typeof name === "string" && name !== "" && !isField ? name : className || "Error";
 }

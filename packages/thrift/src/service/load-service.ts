@@ -17,18 +17,27 @@ export interface LoadServiceOptions {
   readonly i64?: I64Mode;
 }
 
-/** A service of a .thrift file, ready to be served or called. */
-export interface LoadedService {
+/** A service that can be served or called. */
+export interface ThriftService {
   readonly name: string;
   readonly definition: Service;
   /** The methods' codecs, by protocol and name. */
   readonly codecs: Readonly<Record<ProtocolName, ReadonlyMap<string, MethodCodec>>>;
+}
+
+/** What a file defines beside its services; `tsserve thrift-types` writes the exact type of it. */
+export interface AnyDefinitions {
   /** The classes of the exceptions that the file and what it includes define, by name: `throw new service.exceptions.NotFound({ … })`. */
   readonly exceptions: Readonly<Record<string, ExceptionClass>>;
   /** The enums' values: `service.enums.Colour.RED`. */
   readonly enums: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  readonly constants: Readonly<Record<string, unknown>>;
 }
+
+/** A service of a .thrift file, with what the file defines. */
+export type LoadedService<Definitions extends object = AnyDefinitions> = ThriftService &
+  Definitions & {
+    readonly constants: Readonly<Record<string, unknown>>;
+  };
 
 /** Reads the files of the disk, includes from the folder of what includes them. */
 export const idlFiles: IdlSource = {
@@ -51,12 +60,16 @@ export const idlFiles: IdlSource = {
  * @throws {IdlError} with file, line and column
  * @throws {TypeError} when the file has no such service
  */
-export function loadService(path: string | URL, name: string, options: LoadServiceOptions = {}): LoadedService {
+export function loadService<Definitions extends object = AnyDefinitions>(
+  path: string | URL,
+  name: string,
+  options: LoadServiceOptions = {},
+): LoadedService<Definitions> {
   const file = path instanceof URL ? fileURLToPath(path) : resolve(callerFolder(loadService) ?? process.cwd(), path);
   const idl = loadIdl(file, idlFiles);
   const definition = idl.services.get(name);
   if (definition === undefined) throw new TypeError(`${file} has no service "${name}"${didYouMean(name, [...idl.services.keys()])}`);
-  return makeService(idl, definition, options);
+  return makeService(idl, definition, options) as ThriftService as LoadedService<Definitions>;
 }
 
 /** Makes the codecs of a service; walks the IDL at each message where code can't be made of text. */

@@ -35,7 +35,22 @@ class TypeWriter {
     for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) this.#parts.push(this.#struct(next));
     const head = `// Written by \`tsserve thrift-types\` from ${this.#idl.file.split("/").at(-1)}: change that file, not this one.\n`;
     const context = services.length > 0 ? `import type { ThriftContext } from "${appPackage}";\n` : "";
-    return [head + context, ...this.#enums.values(), ...this.#parts, ...services].join("\n");
+    return [head + context, ...this.#enums.values(), ...this.#parts, this.#definitions(), ...services].join("\n");
+  }
+
+  /** What a loaded service has beside its methods. */
+  #definitions(): string {
+    const exceptions = [...this.#structs].filter(([{ kind }]) => kind === "exception");
+    const classes = exceptions.map(([{ name }, type]) => `    readonly ${key(name)}: new (fields?: ${type}Fields) => ${type};\n`);
+    const enums = [...this.#idl.enums.keys()].map((name) => `    readonly ${key(name)}: ${name}Values;\n`);
+    const file = this.#idl.file.split("/").at(-1);
+    return [
+      `/** \`loadService<Definitions>("./${file}", …)\` */`,
+      "export interface Definitions {",
+      `  readonly exceptions: {\n${classes.join("")}  };`,
+      `  readonly enums: {\n${enums.join("")}  };`,
+      "}\n",
+    ].join("\n");
   }
 
   #type(type: Type): string {
