@@ -3,9 +3,9 @@
 // node --import tsx benchmarks/thrift-echo.ts [ROUNDS] [CONNECTIONSxDEPTH …]
 import { fork, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { connect } from "node:net";
 import { freePort, makeTemporaryFolder } from "@tsserve/testing";
 import { bin, cpuSeconds, median, path, startPinned, stop } from "./servers.ts";
+import { accepts } from "./thrift/accepts.ts";
 import { echoRequest, type RequestForm } from "./thrift/echo-request.ts";
 
 const rounds = Number(process.argv[2] ?? 5);
@@ -62,19 +62,6 @@ async function measure({ form, start }: Subject, shape: string): Promise<Figures
   const cpuMicros = ((cpuSeconds(server.pid as number) - before) * 1e6) / answers;
   await stop(server);
   return { rps, cpuMicros };
-}
-
-async function accepts(port: number): Promise<void> {
-  const end = performance.now() + 20_000;
-  while (performance.now() < end) {
-    const accepted = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, "127.0.0.1", () => resolve(true)).on("error", () => resolve(false));
-      setTimeout(() => socket.destroy(), 5);
-    });
-    if (accepted) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error(`nobody listens on port ${port}`);
 }
 
 const names = Object.keys(subjects).filter((name) => only.length === 0 || only.includes(name));

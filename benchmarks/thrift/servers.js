@@ -18,4 +18,7 @@ function apache(protocol) {
   return thrift.createServer(Bench, handler, { transport: thrift.TFramedTransport, protocol: thrift[protocol] });
 }
 
-servers[name]().listen(Number(port), "127.0.0.1");
+// Apache's ends the process when a client resets its connection, unless somebody listens for it.
+servers[name]()
+  .on("error", () => {})
+  .listen(Number(port), "127.0.0.1");
