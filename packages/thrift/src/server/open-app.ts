@@ -28,8 +28,13 @@ export interface MultiplexedApp {
 
 export type ThriftApp = ServiceApp | MultiplexedApp | GeneratedProcessor;
 
-const expected =
-  "expected a Processor that the Apache compiler generated, { service, handler } or { services: { NAME: … } }; service is what loadService gives, or a generated module";
+const serves =
+  "tsserve/thrift serves a Processor that the Apache compiler generated, { service, handler } or { services: { NAME: … } }; service is what loadService gives, or a generated module";
+
+/** What the app factory gave is wrong: the message begins so that the command can name the factory. */
+function wrongApp(what: string): TypeError {
+  return new TypeError(`the app factory gave ${what}`);
+}
 
 /**
  * What an app answers to, by the name that is called.
@@ -38,7 +43,7 @@ const expected =
  */
 export function openApp(app: unknown, health: Health): ReadonlyMap<string, BoundMethod> {
   const services: (readonly [prefix: string, methods: readonly BoundMethod[]])[] = isMultiplexed(app)
-    ? Object.entries(app.services).map(([name, each]) => [`${name}:`, methodsOf(each, `services.${name}: `)])
+    ? Object.entries(app.services).map(([name, each]) => [`${name}:`, methodsOf(each, ` of services.${name}`)])
     : [["", methodsOf(app, "")]];
   const methods = new Map<string, BoundMethod>();
   for (const [prefix, own] of services) for (const method of own) methods.set(prefix + method.name, method);
@@ -48,25 +53,28 @@ export function openApp(app: unknown, health: Health): ReadonlyMap<string, Bound
   return methods;
 }
 
-function methodsOf(app: unknown, where: string): readonly BoundMethod[] {
-  if (isProcessor(app)) return complete(methodNames(app), generatedMethods(app, false), where);
-  if (typeof app !== "object" || app === null || !("service" in app))
-    throw new TypeError(`the app is ${describe(app)}: ${where}${expected}`);
+/** @param within where in a multiplexed app it is */
+function methodsOf(app: unknown, within: string): readonly BoundMethod[] {
+  if (isProcessor(app)) return complete(methodNames(app), generatedMethods(app, false), within);
+  if (typeof app !== "object" || app === null || !("service" in app)) {
+    const hint = app === undefined && within === "" ? " (does it return the app?)" : "";
+    throw wrongApp(`${describe(app)}${within}${hint}; ${serves}`);
+  }
   const { service, handler, passContext = false } = app as ServiceApp;
   if (typeof handler !== "object" || handler === null)
-    throw new TypeError(`${where}handler is ${describe(handler)}: expected an object with a function for each method`);
-  if (isLoaded(service)) return complete([...service.definition.methods.keys()], loadedMethods(service, handler, passContext), where);
+    throw wrongApp(`${describe(handler)} as handler${within}, expected an object with a function for each method`);
+  if (isLoaded(service)) return complete([...service.definition.methods.keys()], loadedMethods(service, handler, passContext), within);
   const Processor = typeof service === "function" ? service : (service as Partial<GeneratedModule> | null)?.Processor;
-  if (typeof Processor !== "function") throw new TypeError(`${where}service is ${describe(service)}: ${expected}`);
+  if (typeof Processor !== "function") throw wrongApp(`${describe(service)} as service${within}; ${serves}`);
   const processor = new Processor(handler);
-  if (!isProcessor(processor)) throw new TypeError(`${where}service is a function that makes no Processor: ${expected}`);
-  return complete(methodNames(processor), generatedMethods(processor, passContext), where);
+  if (!isProcessor(processor)) throw wrongApp(`a service${within} that makes no Processor; ${serves}`);
+  return complete(methodNames(processor), generatedMethods(processor, passContext), within);
 }
 
 /** A method without a handler would be found out by its first caller. */
-function complete(names: readonly string[], methods: readonly BoundMethod[], where: string): readonly BoundMethod[] {
+function complete(names: readonly string[], methods: readonly BoundMethod[], within: string): readonly BoundMethod[] {
   const missing = names.filter((name) => name !== healthMethodName && !methods.some((method) => method.name === name));
-  if (missing.length > 0) throw new TypeError(`${where}the handler has no function for ${missing.join(", ")}`);
+  if (missing.length > 0) throw wrongApp(`a handler${within} without a function for ${missing.join(", ")}`);
   return methods;
 }
 
