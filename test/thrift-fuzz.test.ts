@@ -2,21 +2,12 @@ import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { openRaw } from "@tsserve/testing";
 import { expect, test } from "vitest";
+import { randomOf } from "./support/random-idl.ts";
 import { benchClient, forms, payload, serveThrift } from "./support/thrift.ts";
 
 /** For how long: a minute in CI, hours by hand (`TSSERVE_FUZZ_SECONDS=3600`). */
 const seconds = Number(process.env["TSSERVE_FUZZ_SECONDS"] ?? 5);
 const firstSeed = Number(process.env["TSSERVE_FUZZ_SEED"] ?? 1);
-
-function randomOf(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
 
 /** What our client sends for a few calls, in every form. */
 async function recordedRequests(): Promise<Buffer[]> {

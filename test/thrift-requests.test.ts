@@ -81,6 +81,14 @@ describe.each(apps)("%s", (app) => {
     expect(bad.trace.traceId).not.toBe("1234567890123456789");
   });
 
+  test("headers that can't be sent do no harm", async () => {
+    await using server = serveThrift({ app });
+    using client = benchClient(await server.endpoint());
+    await expect(client.call("fail", [8])).resolves.toBe("fine");
+    await expect(client.call("fail", [9])).resolves.toBe("fine");
+    await server.log(/the headers of the answer are too long/);
+  });
+
   test("when the caller's budget is used up the handler is told, and what it says later is dropped", async () => {
     await using server = serveThrift({ app });
     using client = benchClient(await server.endpoint(), { maxPipelined: 4, size: 1 });

@@ -3,7 +3,17 @@ import { ProtocolError } from "../wire/protocol-error.ts";
 import { compactTypes, wireTypes } from "../wire/types.ts";
 import { bigEndianMask, doubleBytes, doubleValue } from "./floats.ts";
 import { bigintOf, WireInt64 } from "./int64.ts";
-import { checkLength, tooDeep, tooManyElements, UnderrunError, unknownType, uuidText, type MessageHead } from "./reading.ts";
+import {
+  checkLength,
+  skipElements,
+  skipStruct,
+  tooDeep,
+  tooManyElements,
+  UnderrunError,
+  unknownType,
+  uuidText,
+  type MessageHead,
+} from "./reading.ts";
 import { readText } from "./text.ts";
 
 /** The type ids of the binary protocol, which generated code knows, by those of the compact one. */
@@ -304,15 +314,15 @@ export class CompactReader {
         return this.skipBytes(length);
       }
       case wireTypes.struct:
-        return this.skipStruct();
+        return skipStruct(this);
       case wireTypes.list:
       case wireTypes.set: {
         const { etype, size } = this.readListBegin();
-        return this.skipElements(size, etype);
+        return skipElements(this, size, etype);
       }
       case wireTypes.map: {
         const { ktype, vtype, size } = this.readMapBegin();
-        return this.skipElements(size, ktype, vtype);
+        return skipElements(this, size, ktype, vtype);
       }
       default:
         throw unknownType(type);
@@ -324,25 +334,6 @@ export class CompactReader {
     if (compactType === compactTypes.true || compactType === compactTypes.false) return;
     this.pendingBoolean = noBoolean;
     this.skip(wireTypeOf[compactType] ?? noType(compactType));
-  }
-
-  private skipStruct(): void {
-    this.readStructBegin();
-    for (;;) {
-      const { ftype } = this.readFieldBegin();
-      if (ftype === wireTypes.stop) break;
-      this.skip(ftype);
-    }
-    this.readStructEnd();
-  }
-
-  private skipElements(size: number, type: number, mapValueType?: number): void {
-    if (++this.depth > this.limits.maxDepth) throw tooDeep(this.limits);
-    for (let index = 0; index < size; index++) {
-      this.skip(type);
-      if (mapValueType !== undefined) this.skip(mapValueType);
-    }
-    this.depth -= 1;
   }
 
   private skipBytes(count: number): void {

@@ -1,5 +1,6 @@
 import type { WireLimits } from "../wire/limits.ts";
 import { ProtocolError } from "../wire/protocol-error.ts";
+import { wireTypes } from "../wire/types.ts";
 
 /** The bytes end before the message does: in a frame that is an error, without one more may come. */
 export class UnderrunError extends ProtocolError {
@@ -36,6 +37,36 @@ export function tooDeep(limits: WireLimits): ProtocolError {
 
 export function tooManyElements(limits: WireLimits): ProtocolError {
   return new ProtocolError(`the message's containers hold more than max_container_size (${limits.maxContainerElements}) elements`);
+}
+
+/** What skipping needs of a reader. */
+interface Skipping {
+  readonly limits: WireLimits;
+  depth: number;
+  readStructBegin(): unknown;
+  readStructEnd(): void;
+  readFieldBegin(): { readonly ftype: number };
+  skip(type: number): void;
+}
+
+export function skipStruct(reader: Skipping): void {
+  reader.readStructBegin();
+  for (;;) {
+    const { ftype } = reader.readFieldBegin();
+    if (ftype === wireTypes.stop) break;
+    reader.skip(ftype);
+  }
+  reader.readStructEnd();
+}
+
+/** @param mapValueType of a map, whose `type` is that of its keys */
+export function skipElements(reader: Skipping, size: number, type: number, mapValueType?: number): void {
+  if (++reader.depth > reader.limits.maxDepth) throw tooDeep(reader.limits);
+  for (let index = 0; index < size; index++) {
+    reader.skip(type);
+    if (mapValueType !== undefined) reader.skip(mapValueType);
+  }
+  reader.depth -= 1;
 }
 
 export function unknownType(type: number): ProtocolError {

@@ -38,7 +38,7 @@ export class Connection implements AdmittedConnection, MessageSink {
     this.log = dispatcher.log;
     this.idleSince = now;
     this.reader = new MessageReader(this);
-    this.outbox = new Outbox(socket, dispatcher.slab);
+    this.outbox = new Outbox(socket, dispatcher.replies.slab);
   }
 
   get isIdle(): boolean {

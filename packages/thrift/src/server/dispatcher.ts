@@ -4,12 +4,9 @@ import type { Logger } from "pino";
 import { ApplicationError, applicationErrors } from "../application-error.ts";
 import type { Reader, Writer } from "../codec/codec.ts";
 import { BinaryReader } from "../protocol/binary-reader.ts";
-import { BinaryWriter } from "../protocol/binary-writer.ts";
 import { CompactReader } from "../protocol/compact-reader.ts";
-import { CompactWriter } from "../protocol/compact-writer.ts";
 import { messageTypes } from "../protocol/reading.ts";
-import { headerPartBytes, readHeaderFrame, UnknownTransformError, writeHeaderPart, type HeaderFrame } from "../wire/header-frame.ts";
-import { OutputSlab } from "../transport/output-slab.ts";
+import { readHeaderFrame, UnknownTransformError, type HeaderFrame } from "../wire/header-frame.ts";
 import type { WireLimits } from "../wire/limits.ts";
 import { ProtocolError } from "../wire/protocol-error.ts";
 import { sniff } from "../wire/sniff.ts";
@@ -17,14 +14,10 @@ import type { ProtocolName } from "../wire/types.ts";
 import type { BoundMethod } from "./bound-method.ts";
 import type { Connection } from "./connection.ts";
 import { failedWith, succeeded, type Outcome } from "./outcome.ts";
+import { Replies } from "./replies.ts";
 import { requestStorage } from "./request-context.ts";
 import { ThriftRequest, type MessageForm } from "./thrift-request.ts";
 import { writeException } from "./write-exception.ts";
-
-/** Set by a client that takes answers in any order (fbthrift's THeader). */
-const outOfOrderFlag = 1;
-/** Says to clients that look at headers that this connection is about to end. */
-const closing = ["Connection", "close"] as const;
 
 export interface DispatcherOptions {
   readonly methods: ReadonlyMap<string, BoundMethod>;
@@ -38,25 +31,19 @@ export interface DispatcherOptions {
   readonly lingers: (socket: Socket) => void;
 }
 
-/** Calls the handler of each message, and writes what it gives. */
+/** Calls the handler of each message, and answers with what it gives. */
 export class Dispatcher {
   readonly limits: WireLimits;
   readonly maxPipelined: number;
   readonly log: Logger;
-  readonly slab: OutputSlab = new OutputSlab();
   readonly readers: Readonly<Record<ProtocolName, Reader>>;
   readonly lingers: (socket: Socket) => void;
-  /** Whether THeader clients are told to go elsewhere. */
-  isDraining = false;
+  readonly replies: Replies;
   private readonly methods: ReadonlyMap<string, BoundMethod>;
   private readonly requests: ActiveRequests;
   private readonly onEnd: DispatcherOptions["onEnd"];
   private readonly binaryReader: BinaryReader;
   private readonly compactReader: CompactReader;
-  private readonly binaryWriter = new BinaryWriter();
-  private readonly compactWriter = new CompactWriter();
-  /** Where the reply that is being written begins. */
-  private replyStart = 0;
 
   constructor({ methods, limits, maxPipelined, requests, log, onEnd, lingers }: DispatcherOptions) {
     this.methods = methods;
@@ -66,6 +53,7 @@ export class Dispatcher {
     this.log = log;
     this.onEnd = onEnd;
     this.lingers = lingers;
+    this.replies = new Replies(log);
     this.binaryReader = new BinaryReader(limits);
     this.compactReader = new CompactReader(limits);
     this.readers = { binary: this.binaryReader, compact: this.compactReader };
@@ -118,7 +106,7 @@ export class Dispatcher {
   }
 
   private call(request: ThriftRequest, reader: Reader): void {
-    const writer = this.writerOf(request);
+    const writer = this.replies.writerOf(request);
     let given: unknown;
     try {
       given = requestStorage.run(request, callBound, request.bound, reader, writer, request);
@@ -140,7 +128,7 @@ export class Dispatcher {
 
   /** An answer in the order of the requests, unless the client takes any. */
   private takeOrder(request: ThriftRequest): void {
-    if (request.isAnswered && (request.headerFlags & outOfOrderFlag) === 0) request.order = request.connection.takeOrder();
+    if (request.isAnswered && request.isOrdered) request.order = request.connection.takeOrder();
   }
 
   private succeed(request: ThriftRequest, value: unknown): void {
@@ -148,13 +136,13 @@ export class Dispatcher {
     this.over(request);
     let outcome = succeeded;
     if (request.isAnswered) {
-      const writer = this.beginReply(request);
+      const writer = this.replies.begin(request);
       try {
         request.bound.writeResult(writer, request, value);
       } catch (error) {
         outcome = this.internalError(request, error);
       }
-      this.endReply(request);
+      this.replies.end(request);
     }
     this.onEnd?.(request, outcome);
     request.connection.requestEnded();
@@ -166,14 +154,14 @@ export class Dispatcher {
     let outcome = failedWith(error);
     if (!request.isAnswered) this.logError(request, error);
     else {
-      const writer = this.beginReply(request);
+      const writer = this.replies.begin(request);
       try {
         if (isApplicationError(error)) writeException(writer, request.method, request.sequenceId, error.type, error.message);
         else if (!request.bound.writeError(writer, request, error)) this.internalError(request, error);
       } catch (unwritable) {
         outcome = this.internalError(request, unwritable);
       }
-      this.endReply(request);
+      this.replies.end(request);
     }
     this.onEnd?.(request, outcome);
     request.connection.requestEnded();
@@ -188,7 +176,7 @@ export class Dispatcher {
   /** What the app did not declare stays here: the caller learns only that it happened. */
   private internalError(request: ThriftRequest, error: unknown): Outcome {
     this.logError(request, error);
-    writeException(this.beginReply(request), request.method, request.sequenceId, applicationErrors.internalError, "Internal error");
+    writeException(this.replies.begin(request), request.method, request.sequenceId, applicationErrors.internalError, "Internal error");
     return failedWith(error);
   }
 
@@ -201,44 +189,6 @@ export class Dispatcher {
     request.isOver = true;
     if (request.deadlineTimer !== undefined) clearTimeout(request.deadlineTimer);
     this.requests.delete(request);
-  }
-
-  /** Makes the writer begin, or begin anew, after the room for what comes before the message. */
-  private beginReply(request: ThriftRequest): Writer {
-    const writer = this.writerOf(request);
-    this.replyStart = this.slab.begin();
-    writer.reset(this.slab.bytes, this.replyStart);
-    const prefix = this.prefixBytes(request);
-    writer.reserve(prefix);
-    writer.position += prefix;
-    return writer;
-  }
-
-  private prefixBytes(request: ThriftRequest): number {
-    if (request.form === "framed") return 4;
-    if (request.form === "unframed") return 0;
-    if (this.isDraining) request.responseHeaders.set(...closing);
-    const headers = request.setResponseHeaders;
-    return headers === undefined || headers.size === 0 ? plainHeaderBytes : headerPartBytes({ headers });
-  }
-
-  private endReply(request: ThriftRequest): void {
-    const { replyStart: start, slab } = this;
-    const { bytes, position: end } = this.writerOf(request);
-    if (request.form === "framed") writeI32(bytes, start, end - start - 4);
-    else if (request.form === "header") writeHeader(request, bytes, start, end);
-    const { connection, order } = request;
-    const isOrdered = (request.headerFlags & outOfOrderFlag) === 0;
-    if (isOrdered && !connection.isDue(order)) {
-      connection.hold(order, Buffer.from(bytes.subarray(start, end)));
-      return;
-    }
-    slab.end(bytes, end);
-    connection.send(bytes, start, end, isOrdered);
-  }
-
-  private writerOf(request: ThriftRequest): Writer {
-    return request.protocol === "binary" ? this.binaryWriter : this.compactWriter;
   }
 
   /** `Deadline-Budget`: how long the caller still waits, in milliseconds as text, fractions allowed; 0 and bad text mean no limit. */
@@ -318,40 +268,4 @@ function unknownMethod(name: string): BoundMethod {
     writeResult: () => undefined,
     writeError: () => false,
   };
-}
-
-function writeI32(bytes: Buffer, position: number, value: number): void {
-  bytes[position] = value >> 24;
-  bytes[position + 1] = value >> 16;
-  bytes[position + 2] = value >> 8;
-  bytes[position + 3] = value;
-}
-
-/** The length, the 10 fixed bytes, and one word with the protocol's id and no transforms. */
-const plainHeaderBytes = 18;
-
-function writeHeader(request: ThriftRequest, bytes: Buffer, start: number, end: number): void {
-  const headers = request.setResponseHeaders;
-  if (headers !== undefined && headers.size > 0) {
-    const payloadBytes = end - start - headerPartBytes({ headers });
-    writeHeaderPart(
-      bytes,
-      start,
-      { protocol: request.protocol, flags: request.headerFlags, sequenceId: request.headerSequenceId, headers },
-      payloadBytes,
-    );
-    return;
-  }
-  writeI32(bytes, start, end - start - 4);
-  bytes[start + 4] = 0x0f;
-  bytes[start + 5] = 0xff;
-  bytes[start + 6] = request.headerFlags >> 8;
-  bytes[start + 7] = request.headerFlags;
-  writeI32(bytes, start + 8, request.headerSequenceId);
-  bytes[start + 12] = 0;
-  bytes[start + 13] = 1;
-  bytes[start + 14] = request.protocol === "binary" ? 0 : 2;
-  bytes[start + 15] = 0;
-  bytes[start + 16] = 0;
-  bytes[start + 17] = 0;
 }

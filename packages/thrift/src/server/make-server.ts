@@ -46,10 +46,10 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
       }
     },
     drain: () => {
-      dispatcher.isDraining = true;
+      dispatcher.replies.isDraining = true;
     },
     stop: async (deadline) => {
-      dispatcher.isDraining = true;
+      dispatcher.replies.isDraining = true;
       close();
       return { cut: await connections.end(deadline) };
     },

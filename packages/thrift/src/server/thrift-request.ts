@@ -32,6 +32,8 @@ export interface ThriftContext {
 }
 
 const noHeaders: Headers = new Map();
+/** Set by a client that takes answers in any order (fbthrift's THeader). */
+const outOfOrderFlag = 1;
 
 /** A request while it lasts, and the context that its handler gets. Everything that is not always needed is made when asked for. */
 export class ThriftRequest extends ActiveRequest implements ThriftContext {
@@ -81,6 +83,11 @@ export class ThriftRequest extends ActiveRequest implements ThriftContext {
     this.startedAt = startedAt;
   }
 
+  /** Whether its answer waits for those before it. */
+  get isOrdered(): boolean {
+    return (this.headerFlags & outOfOrderFlag) === 0;
+  }
+
   get method(): string {
     return this.bound.name;
   }
@@ -98,7 +105,7 @@ export class ThriftRequest extends ActiveRequest implements ThriftContext {
   }
 
   /** Those that were set, without making any. */
-  get setResponseHeaders(): Headers | undefined {
+  get setResponseHeaders(): Map<string, string> | undefined {
     return this.knownResponseHeaders;
   }
 

@@ -90,6 +90,9 @@ export interface HeaderPart {
   readonly headers: Headers;
 }
 
+/** The most that the format has room for: the header's size is a number of words of 16 bits. */
+export const mostHeaderPartBytes: number = 4 + fixedBytes + 0xffff * 4;
+
 /** How many bytes `writeHeaderPart` takes: the length prefix and everything before the payload. */
 export function headerPartBytes({ headers }: Pick<HeaderPart, "headers">): number {
   return 4 + fixedBytes + paddedHeaderBytes(headers);
