@@ -1,10 +1,13 @@
 import { spawn } from "node:child_process";
+import { symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Server } from "node:net";
-import { freePort, openRaw } from "@tsserve/testing";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { freePort, openRaw, spawnTsserve } from "@tsserve/testing";
 import { ApplicationError } from "tsserve/thrift";
 import { describe, expect, test } from "vitest";
-import { generatePython, missingForPython, python, pythonScript } from "./support/python.ts";
+import { generate, missingForPython, python, pythonScript } from "./support/python.ts";
 import { apps, bench, benchClient, forms, generated, payload, serveThrift } from "./support/thrift.ts";
 
 const require = createRequire(import.meta.url);
@@ -28,7 +31,7 @@ describe.each(apps)("%s", (app) => {
   test.skipIf(missingForPython !== undefined)("answers Apache's Python client: THeader, packed or not, framed, unframed", async () => {
     await using server = serveThrift({ app });
     const { port } = new URL(`http://${await server.endpoint()}`);
-    using types = generatePython();
+    using types = generate("py");
     const child = spawn(python, [pythonScript("client.py"), port, types.path]);
     let output = "";
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
@@ -78,9 +81,28 @@ describe.each(apps)("%s", (app) => {
   });
 });
 
+test.skipIf(missingForPython !== undefined)("code of every style of the Apache compiler is served", async () => {
+  for (const style of ["js:node", "js:node,ts", "js:node,es6", "js:node,ts,es6"]) {
+    using folder = generate(style);
+    const app = `const Bench = require("./Bench.js");
+const { BenchError } = require("./bench_types.js");
+exports.makeApp = () => ({ service: Bench, handler: {
+  ping() {}, echo: async (p) => p, add_later: (a, b, delay, done) => setTimeout(() => done(null, a + b), delay), note() {},
+  fail(how) { if (how === 1) throw new BenchError({ code: 404, message: "declared" }); if (how === 2) throw new Error("no"); return "fine"; },
+} });`;
+    writeFileSync(join(folder.path, "app.cjs"), app);
+    // Where Apache's library is found from.
+    symlinkSync(fileURLToPath(new URL("../node_modules", import.meta.url)), join(folder.path, "node_modules"));
+    writeFileSync(join(folder.path, "app.ini"), "[server:main]\nfactory = tsserve/thrift\n[app:main]\nfactory = ./app.cjs\n");
+    await using server = spawnTsserve({ args: ["app.ini", "--bind", "127.0.0.1:0"], cwd: folder.path });
+    const endpoint = (await server.listening()).replace("thrift://", "");
+    for (const form of forms) await exercise(endpoint, form, false);
+  }
+});
+
 describe("our client", () => {
   test.skipIf(missingForPython !== undefined)("understands Apache's Python server", async () => {
-    using types = generatePython();
+    using types = generate("py");
     const port = await freePort();
     const server = spawn(python, [pythonScript("server.py"), String(port), types.path], { stdio: ["ignore", "ignore", "inherit"] });
     try {

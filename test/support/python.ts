@@ -20,10 +20,10 @@ export function pythonScript(name: string): string {
   return fileURLToPath(new URL(`../fixtures/thrift/python/${name}`, import.meta.url));
 }
 
-/** The folder of what the compiler generates of bench.thrift for Python. */
-export function generatePython(): { readonly path: string; [Symbol.dispose](): void } {
+/** The folder of what the compiler generates of bench.thrift. */
+export function generate(style: string): { readonly path: string; [Symbol.dispose](): void } {
   const folder = makeTemporaryFolder({});
-  const { status, stderr } = spawnSync("thrift", ["--gen", "py", "-out", folder.path, idl], { encoding: "utf8" });
-  if (status !== 0) throw new Error(`thrift --gen py: ${stderr}`);
+  const { status, stderr } = spawnSync("thrift", ["--gen", style, "-out", folder.path, idl], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`thrift --gen ${style}: ${stderr}`);
   return { path: folder.path, [Symbol.dispose]: () => folder.remove() };
 }
