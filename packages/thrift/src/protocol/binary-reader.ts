@@ -1,6 +1,7 @@
 import { defaultLimits, type WireLimits } from "../wire/limits.ts";
 import { ProtocolError } from "../wire/protocol-error.ts";
 import { wireTypes } from "../wire/types.ts";
+import { copied } from "./copy.ts";
 import { bigEndianMask, doubleBytes, doubleValue } from "./floats.ts";
 import { bigintOf, WireInt64 } from "./int64.ts";
 import {
@@ -194,7 +195,7 @@ export class BinaryReader {
   readBinary(): Buffer {
     const length = this.readI32();
     checkLength(length, this.end - this.position, this.limits);
-    const copy = Buffer.from(this.bytes.subarray(this.position, this.position + length));
+    const copy = copied(this.bytes, this.position, length);
     this.position += length;
     return copy;
   }

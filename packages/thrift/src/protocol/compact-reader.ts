@@ -1,6 +1,7 @@
 import { defaultLimits, type WireLimits } from "../wire/limits.ts";
 import { ProtocolError } from "../wire/protocol-error.ts";
 import { compactTypes, wireTypes } from "../wire/types.ts";
+import { copied } from "./copy.ts";
 import { bigEndianMask, doubleBytes, doubleValue } from "./floats.ts";
 import { bigintOf, WireInt64 } from "./int64.ts";
 import {
@@ -281,7 +282,7 @@ export class CompactReader {
   readBinary(): Buffer {
     const length = this.readVarint();
     checkLength(length, this.end - this.position, this.limits);
-    const copy = Buffer.from(this.bytes.subarray(this.position, this.position + length));
+    const copy = copied(this.bytes, this.position, length);
     this.position += length;
     return copy;
   }

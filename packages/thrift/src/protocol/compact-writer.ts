@@ -1,4 +1,5 @@
 import { compactTypes, wireTypes } from "../wire/types.ts";
+import { copyInto } from "./copy.ts";
 import { bigEndianMask, doubleBytes, doubleValue } from "./floats.ts";
 import { split, splitI64 } from "./int64.ts";
 import { uuidBytes } from "./reading.ts";
@@ -221,7 +222,7 @@ export class CompactWriter {
     if (!(value instanceof Uint8Array)) throw new TypeError(`expected a text or bytes, found ${typeof value}`);
     const bytes = this.reserve(5 + value.length);
     this.writeVarint(value.length);
-    bytes.set(value, this.position);
+    copyInto(bytes, this.position, value);
     this.position += value.length;
   }
 
