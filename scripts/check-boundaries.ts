@@ -9,6 +9,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
   "@tsserve/config": [],
   "@tsserve/listener": ["@tsserve/config"],
   "@tsserve/server": ["@tsserve/config", "@tsserve/listener"],
+  "@tsserve/master": ["@tsserve/config", "@tsserve/listener"],
   "@tsserve/http": ["@tsserve/config", "@tsserve/listener", "@tsserve/server"],
   "@tsserve/thrift": ["@tsserve/config", "@tsserve/listener", "@tsserve/server"],
   tsserve: ["@tsserve/config", "@tsserve/listener", "@tsserve/server", "@tsserve/http", "@tsserve/thrift"],
