@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { makeFleet, nextTick, step, type Action, type Fleet, type FleetEvent, type FleetOptions, type UpgradeMode } from "./fleet.ts";
 
