@@ -25,7 +25,8 @@ export async function boundListeners(endpoint: Endpoint): Promise<Listener[]> {
   });
 }
 
-async function addressesOf(host: string, place: string): Promise<string[]> {
+/** The addresses that a host name stands for here. @throws {ListenError} */
+export async function addressesOf(host: string, place: string): Promise<string[]> {
   if (host === "" || isIP(host) !== 0) return [host];
   try {
     const { lookup } = await import("node:dns/promises");

@@ -5,11 +5,14 @@
  *     const [listener] = await boundListeners({ host: "localhost", port: 9090 });
  *     await listener.listen(netServer);
  */
+export { bindSockets } from "./bind-sockets.ts";
 export { boundListeners } from "./bound.ts";
 export { acknowledge, readEinhornWorker } from "./einhorn.ts";
 export { inheritedListener } from "./inherited.ts";
 export { ListenError, listenError } from "./listen-error.ts";
+export { clearStaleSocket } from "./unix-socket.ts";
 export { stopAccepting } from "./stop-accepting.ts";
 
+export type { BoundSocket } from "./bind-sockets.ts";
 export type { EinhornWorker, ProcessIdentity } from "./einhorn.ts";
 export type { Listener } from "./listener.ts";

@@ -1,7 +1,11 @@
 /**
- * The master: keeps workers alive behind one set of sockets, and replaces them without losing a request. So far
- * the workers as data: what has happened goes in, what is to be done comes out.
+ * The master: keeps workers alive behind one set of listening sockets, and replaces them without losing a request.
+ * It speaks Einhorn's contract from the master's side, so that a worker has one path.
  */
+export { openControlSocket } from "./control-socket.ts";
 export { makeFleet, nextTick, step } from "./fleet.ts";
+export { figuresType, Master } from "./master.ts";
 
+export type { ControlActions } from "./control-socket.ts";
 export type { Action, Fleet, FleetEvent, FleetOptions, Step, Upgrade, UpgradeMode, Worker, WorkerState } from "./fleet.ts";
+export type { MasterEnd, MasterEvent, MasterOptions, UpgradeResult, WorkerFigures, WorkerStatus } from "./master.ts";

@@ -24,6 +24,8 @@ export abstract class ActiveRequest {
 export class ActiveRequests {
   private first: ActiveRequest | undefined = undefined;
   private count = 0;
+  /** How many have ever been added. */
+  total = 0;
 
   get size(): number {
     return this.count;
@@ -36,6 +38,7 @@ export class ActiveRequests {
     if (first !== undefined) first.previous = request;
     this.first = request;
     this.count += 1;
+    this.total += 1;
   }
 
   /** Nothing happens to one that is not in progress any more. */

@@ -1,0 +1,253 @@
+import type { ChildProcess } from "node:child_process";
+import { makeFleet, nextTick, step, type Action, type Fleet, type FleetEvent, type FleetOptions, type Worker } from "./fleet.ts";
+import { LastWords } from "./last-words.ts";
+
+/** What a worker reports of itself, once a second. */
+export interface WorkerFigures {
+  readonly activeRequests: number;
+  readonly requestsTotal: number;
+  readonly memoryBytes: number;
+  /** 0 to 1, of the last second. */
+  readonly eventLoopUtilization: number;
+}
+
+/** One line of `tsserve ctl status`. */
+export interface WorkerStatus {
+  readonly index: number;
+  readonly generation: number;
+  readonly pid: number | undefined;
+  readonly state: string;
+  readonly age_seconds: number;
+  readonly active_requests: number | undefined;
+  readonly requests_total: number | undefined;
+  readonly memory_bytes: number | undefined;
+  readonly event_loop_utilization: number | undefined;
+}
+
+export type MasterEvent =
+  | { readonly type: "spawned" | "acknowledged" | "stopping"; readonly worker: Worker }
+  | {
+      readonly type: "exited";
+      readonly worker: Worker;
+      readonly code: number | null;
+      readonly signal: NodeJS.Signals | null;
+      readonly words: string;
+    }
+  | { readonly type: "killed"; readonly worker: Worker; readonly reason: string }
+  | { readonly type: "upgrade-begun"; readonly generation: number }
+  | { readonly type: "upgraded"; readonly generation: number; readonly ms: number }
+  | { readonly type: "abandoned"; readonly generation: number; readonly worker: Worker; readonly reason: string; readonly words: string }
+  | { readonly type: "resized"; readonly target: number }
+  | { readonly type: "never-served" };
+
+export interface MasterOptions extends FleetOptions {
+  readonly workers: number;
+  /** Starts the process of a worker, its stderr piped. */
+  spawn(worker: Worker): ChildProcess;
+  /** What workers say on stderr is passed on to here. */
+  writeError(text: string | Uint8Array): void;
+  /** In milliseconds, of a clock that only goes on. */
+  now(): number;
+  emit(event: MasterEvent): void;
+}
+
+export interface MasterEnd {
+  /** Whether a worker ever came up. */
+  readonly hasServed: boolean;
+  /** The exit codes of the workers that ended after the stop. */
+  readonly exitCodes: readonly (number | null)[];
+}
+
+export type UpgradeResult =
+  | { readonly ok: true; readonly generation: number; readonly ms: number }
+  | { readonly ok: false; readonly reason: string };
+
+interface Process {
+  readonly worker: Worker;
+  readonly child: ChildProcess;
+  readonly spawnedAt: number;
+  readonly words: LastWords;
+  figures: WorkerFigures | undefined;
+}
+
+/** The one place where signals, messages and deaths meet: each becomes an event of the fleet, and what the fleet says is done. */
+export class Master {
+  /** Resolves when all workers have ended, as was asked, or none ever came up. */
+  readonly ended: Promise<MasterEnd>;
+  readonly #options: MasterOptions;
+  readonly #processes = new Map<number, Process>();
+  readonly #upgrades: { readonly generation: number; readonly done: (result: UpgradeResult) => void }[] = [];
+  readonly #exitCodes: (number | null)[] = [];
+  #fleet: Fleet;
+  #timer: NodeJS.Timeout | undefined;
+  #end: (end: MasterEnd) => void = () => undefined;
+
+  constructor(options: MasterOptions) {
+    this.#options = options;
+    this.#fleet = makeFleet(options.workers, options);
+    this.ended = new Promise((resolve) => (this.#end = resolve));
+  }
+
+  get generation(): number {
+    return this.#fleet.generation;
+  }
+
+  get target(): number {
+    return this.#fleet.target;
+  }
+
+  start(): void {
+    this.#send({ type: "tick" });
+  }
+
+  /** A worker says that it accepts connections. */
+  acknowledge(pid: number): void {
+    const before = this.#fleet.workers.find((worker) => worker.pid === pid);
+    this.#send({ type: "acknowledged", pid });
+    if (before?.state === "starting") this.#options.emit({ type: "acknowledged", worker: before });
+  }
+
+  /** Begins an upgrade; resolves when it is over, or another one has begun. */
+  upgrade(): Promise<UpgradeResult> {
+    if (this.#fleet.isStopping) return Promise.resolve({ ok: false, reason: "the master is stopping" });
+    this.#settleUpgrades({ ok: false, reason: "another upgrade has begun" });
+    return new Promise((resolve) => {
+      const generation = this.#fleet.lastGeneration + 1;
+      this.#upgrades.push({ generation, done: resolve });
+      this.#options.emit({ type: "upgrade-begun", generation });
+      this.#send({ type: "upgrade" });
+    });
+  }
+
+  /** At least one. */
+  resize(target: number): void {
+    const wanted = Math.max(1, target);
+    if (wanted === this.#fleet.target) return;
+    this.#options.emit({ type: "resized", target: wanted });
+    this.#send({ type: "resized", target: wanted });
+  }
+
+  stop(): void {
+    this.#settleUpgrades({ ok: false, reason: "the master is stopping" });
+    this.#send({ type: "stop" });
+  }
+
+  /** Passes a signal to every worker. */
+  signal(signal: NodeJS.Signals): void {
+    for (const { child } of this.#processes.values()) child.kill(signal);
+  }
+
+  status(): WorkerStatus[] {
+    const now = this.#options.now();
+    return [...this.#fleet.workers]
+      .sort((a, b) => a.index - b.index)
+      .map(({ id, index, generation, pid, state }) => {
+        const process = this.#processes.get(id);
+        const figures = process?.figures;
+        return {
+          index,
+          generation,
+          pid,
+          state,
+          age_seconds: Math.round((now - (process?.spawnedAt ?? now)) / 1000),
+          active_requests: figures?.activeRequests,
+          requests_total: figures?.requestsTotal,
+          memory_bytes: figures?.memoryBytes,
+          event_loop_utilization: figures?.eventLoopUtilization,
+        };
+      });
+  }
+
+  #send(event: FleetEvent): void {
+    const { fleet, actions } = step(this.#fleet, event, this.#options.now());
+    this.#fleet = fleet;
+    for (const action of actions) this.#perform(action);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    const next = nextTick(this.#fleet);
+    if (next !== undefined) this.#timer = setTimeout(() => this.#send({ type: "tick" }), Math.max(1, next - this.#options.now()));
+  }
+
+  #perform(action: Action): void {
+    const { emit } = this.#options;
+    switch (action.type) {
+      case "spawn":
+        return this.#spawn(action.worker);
+      case "stop":
+        emit({ type: "stopping", worker: action.worker });
+        return void this.#processes.get(action.worker.id)?.child.kill("SIGUSR2");
+      case "kill":
+        emit({ type: "killed", worker: action.worker, reason: action.reason });
+        return void this.#processes.get(action.worker.id)?.child.kill("SIGKILL");
+      case "upgraded": {
+        const { generation, ms } = action;
+        emit({ type: "upgraded", generation, ms });
+        return this.#settleUpgrades({ ok: true, generation, ms });
+      }
+      case "abandoned": {
+        const { worker, generation, reason } = action;
+        const words = this.#processes.get(worker.id)?.words.text() ?? "";
+        emit({ type: "abandoned", generation, worker, reason, words });
+        return this.#settleUpgrades({ ok: false, reason: describeFailure(worker, reason, words) });
+      }
+      case "never-served":
+        return emit({ type: "never-served" });
+      case "ended":
+        clearTimeout(this.#timer);
+        return this.#end({ hasServed: this.#fleet.hasServed, exitCodes: this.#exitCodes });
+      default:
+        return action satisfies never;
+    }
+  }
+
+  #spawn(worker: Worker): void {
+    const child = this.#options.spawn(worker);
+    const process: Process = { worker, child, spawnedAt: this.#options.now(), words: new LastWords(), figures: undefined };
+    this.#processes.set(worker.id, process);
+    child.stderr?.on("data", (bytes: Buffer) => {
+      process.words.add(bytes);
+      this.#options.writeError(bytes);
+    });
+    child.on("message", (message) => {
+      if (isFigures(message)) process.figures = message.figures;
+    });
+    child.once("error", (error) => {
+      // It could not even be started: there will be no exit.
+      process.words.add(Buffer.from(error.message));
+      if (child.pid === undefined) this.#exited(process, null, null);
+    });
+    // "close" comes after the last of its stderr.
+    child.once("close", (code, signal) => this.#exited(process, code, signal));
+    if (child.pid === undefined) return;
+    this.#options.emit({ type: "spawned", worker: { ...worker, pid: child.pid } });
+    this.#send({ type: "spawned", id: worker.id, pid: child.pid });
+  }
+
+  #exited(process: Process, code: number | null, signal: NodeJS.Signals | null): void {
+    const { id } = process.worker;
+    if (!this.#fleet.workers.some((worker) => worker.id === id)) return;
+    const worker = this.#fleet.workers.find((each) => each.id === id) ?? process.worker;
+    this.#options.emit({ type: "exited", worker, code, signal, words: process.words.text() });
+    if (this.#fleet.isStopping || !this.#fleet.hasServed) this.#exitCodes.push(code);
+    this.#send({ type: "exited", id });
+    this.#processes.delete(id);
+  }
+
+  #settleUpgrades(result: UpgradeResult): void {
+    for (const { done } of this.#upgrades.splice(0)) done(result);
+  }
+}
+
+function describeFailure({ index, generation }: Worker, reason: string, words: string): string {
+  const what = reason === "start_timeout" ? "did not come up within start_timeout" : "ended before it came up";
+  return `worker ${index} of generation ${generation} ${what}${words === "" ? "" : `:\n${words}`}`;
+}
+
+export const figuresType = "tsserve:figures";
+
+function isFigures(message: unknown): message is { readonly figures: WorkerFigures } {
+  return typeof message === "object" && message !== null && (message as { type?: unknown }).type === figuresType;
+}
