@@ -12,7 +12,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
   "@tsserve/master": ["@tsserve/config", "@tsserve/listener"],
   "@tsserve/http": ["@tsserve/config", "@tsserve/listener", "@tsserve/server"],
   "@tsserve/thrift": ["@tsserve/config", "@tsserve/listener", "@tsserve/server"],
-  tsserve: ["@tsserve/config", "@tsserve/listener", "@tsserve/server", "@tsserve/http", "@tsserve/thrift"],
+  tsserve: ["@tsserve/config", "@tsserve/listener", "@tsserve/server", "@tsserve/master", "@tsserve/http", "@tsserve/thrift"],
   "@tsserve/testing": ["@tsserve/config", "@tsserve/listener", "@tsserve/server", "tsserve"],
 };
 

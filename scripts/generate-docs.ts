@@ -23,6 +23,8 @@ const sections: readonly Section[] = [
 
 /** Placeholders of settings that have no default. */
 const examples: Readonly<Record<string, string>> = {
+  workers: "auto",
+  control_socket: "/run/tsserve.sock",
   handler: "./handler.js:makeHandler",
   trust_proxy: "loopback, 10.0.0.0/8",
   level: "info",

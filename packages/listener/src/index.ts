@@ -11,6 +11,7 @@ export { acknowledge, readEinhornWorker } from "./einhorn.ts";
 export { inheritedListener } from "./inherited.ts";
 export { ListenError, listenError } from "./listen-error.ts";
 export { clearStaleSocket } from "./unix-socket.ts";
+export { systemdDescriptors } from "./systemd.ts";
 export { stopAccepting } from "./stop-accepting.ts";
 
 export type { BoundSocket } from "./bind-sockets.ts";

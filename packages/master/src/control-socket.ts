@@ -43,10 +43,10 @@ function serve(socket: Socket, master: Master, actions: ControlActions): void {
     const lines = (rest + text).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) if (line.trim() !== "") void answer(line, socket, master, actions);
-    if (rest.length > longestLine) {
-      reply(socket, { ok: false, error: `a line is longer than ${longestLine} characters` });
-      socket.destroy();
-    }
+    if (rest.length <= longestLine) return;
+    reply(socket, { ok: false, error: `a line is longer than ${longestLine} characters` });
+    rest = "";
+    socket.removeAllListeners("data").resume().end();
   });
 }
 

@@ -54,7 +54,7 @@ export interface MasterOptions extends FleetOptions {
 export interface MasterEnd {
   /** Whether a worker ever came up. */
   readonly hasServed: boolean;
-  /** The exit codes of the workers that ended after the stop. */
+  /** The exit codes of the workers that served until the stop; of those that never came up, when none did. */
   readonly exitCodes: readonly (number | null)[];
 }
 
@@ -67,6 +67,8 @@ interface Process {
   readonly child: ChildProcess;
   readonly spawnedAt: number;
   readonly words: LastWords;
+  /** Whether it has ever accepted connections: else it had nothing to lose. */
+  hasServed: boolean;
   figures: WorkerFigures | undefined;
 }
 
@@ -104,7 +106,10 @@ export class Master {
   acknowledge(pid: number): void {
     const before = this.#fleet.workers.find((worker) => worker.pid === pid);
     this.#send({ type: "acknowledged", pid });
-    if (before?.state === "starting") this.#options.emit({ type: "acknowledged", worker: before });
+    if (before?.state !== "starting") return;
+    const process = this.#processes.get(before.id);
+    if (process !== undefined) process.hasServed = true;
+    this.#options.emit({ type: "acknowledged", worker: before });
   }
 
   /** Begins an upgrade; resolves when it is over, or another one has begun. */
@@ -205,7 +210,14 @@ export class Master {
 
   #spawn(worker: Worker): void {
     const child = this.#options.spawn(worker);
-    const process: Process = { worker, child, spawnedAt: this.#options.now(), words: new LastWords(), figures: undefined };
+    const process: Process = {
+      worker,
+      child,
+      spawnedAt: this.#options.now(),
+      words: new LastWords(),
+      hasServed: false,
+      figures: undefined,
+    };
     this.#processes.set(worker.id, process);
     child.stderr?.on("data", (bytes: Buffer) => {
       process.words.add(bytes);
@@ -231,7 +243,8 @@ export class Master {
     if (!this.#fleet.workers.some((worker) => worker.id === id)) return;
     const worker = this.#fleet.workers.find((each) => each.id === id) ?? process.worker;
     this.#options.emit({ type: "exited", worker, code, signal, words: process.words.text() });
-    if (this.#fleet.isStopping || !this.#fleet.hasServed) this.#exitCodes.push(code);
+    const saysHowItEnds = this.#fleet.isStopping ? process.hasServed : !this.#fleet.hasServed && worker.state === "starting";
+    if (saysHowItEnds) this.#exitCodes.push(code);
     this.#send({ type: "exited", id });
     this.#processes.delete(id);
   }

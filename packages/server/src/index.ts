@@ -11,7 +11,7 @@ export { systemClock, wait } from "./clock.ts";
 export { exitCodes, signalExitCode } from "./exit-codes.ts";
 export { Health, parseProbe, probeNumbers } from "./health.ts";
 export { runLifecycle } from "./lifecycle.ts";
-export { commonSettings, lifecycleSettings } from "./settings.ts";
+export { commonSettings, lifecycleSettings, workerCount } from "./settings.ts";
 export { makeServerState, SERVER_STATE } from "./state.ts";
 
 export type { AdmittedConnection } from "./admission.ts";

@@ -1,9 +1,35 @@
-import { parseConfig, requiredSetting, setting, string, timespanOrSeconds, type Reader } from "@tsserve/config";
+import { availableParallelism } from "node:os";
+import {
+  oneOf,
+  optionalSetting,
+  parseConfig,
+  requiredSetting,
+  setting,
+  string,
+  timespanOrSeconds,
+  type Parser,
+  type Reader,
+} from "@tsserve/config";
 
 type CommonSettings = {
   readonly factory: Reader<string>;
   readonly drain_time: Reader<number>;
   readonly stop_timeout: Reader<number>;
+  readonly workers: Reader<number | undefined>;
+  readonly upgrade: Reader<"smooth" | "fleet">;
+  readonly start_timeout: Reader<number>;
+  readonly control_socket: Reader<string | undefined>;
+};
+
+const mostWorkers = 1024;
+
+/** A number of worker processes, or `auto`: one for each core. */
+export const workerCount: Parser<number> = (text) => {
+  if (text.trim().toLowerCase() === "auto") return availableParallelism();
+  const count = Number(text);
+  if (!/^\d+$/.test(text.trim()) || count < 1 || count > mostWorkers)
+    throw new Error(`expected a number from 1 to ${mostWorkers}, or auto`);
+  return count;
 };
 
 /** The keys of `[server:…]` that every server factory has. */
@@ -18,6 +44,20 @@ export const commonSettings: CommonSettings = {
     "After the stop signal, how long to serve on while readiness already fails, so that balancers turn away.",
   ),
   stop_timeout: setting(timespanOrSeconds, "10 seconds", "After the drain, how long requests in progress may take before they are cut."),
+  workers: optionalSetting(
+    workerCount,
+    "How many worker processes serve behind a master of our own, or `auto`: one for each core. Without it, this process serves itself. `--workers` says the same.",
+  ),
+  upgrade: setting(
+    oneOf({ smooth: "smooth", fleet: "fleet" }),
+    "smooth",
+    "How the master replaces workers at an upgrade: `smooth`, one after the other, or `fleet`, all at once when all new ones are up.",
+  ),
+  start_timeout: setting(timespanOrSeconds, "60 seconds", "How long a worker may take from its start until it accepts connections."),
+  control_socket: optionalSetting(
+    string,
+    "The unix socket where the master is commanded with `tsserve ctl`, as a path from this file's folder. Default: one in the folder for temporary files, which the log names.",
+  ),
 };
 
 export interface LifecycleSettings {

@@ -16,7 +16,7 @@ export interface CommandModule {
   run(host: Host, positionals: readonly string[], values: OptionValues): Promise<number>;
 }
 
-export type CommandName = "serve" | "check" | "routes" | "script" | "shell" | "healthcheck" | "thrift-types";
+export type CommandName = "serve" | "check" | "routes" | "script" | "shell" | "healthcheck" | "thrift-types" | "ctl";
 
 const loading = ["app-name", "server-name", "env-file", "log-level", "log-format", "debug"] as const;
 
@@ -24,7 +24,7 @@ export const commands: Readonly<Record<CommandName, Command>> = {
   serve: {
     usage: "tsserve [serve] CONFIG.ini [options]",
     summary: "serve the app (the default command)",
-    options: ["app-name", "server-name", "bind", "reload", "debug", "log-level", "log-format", "env-file"],
+    options: ["app-name", "server-name", "bind", "workers", "socket", "reload", "debug", "log-level", "log-format", "env-file"],
     load: () => import("./commands/serve.ts"),
   },
   check: {
@@ -57,6 +57,12 @@ export const commands: Readonly<Record<CommandName, Command>> = {
     summary: "ask a running server how it is; exit 0 when it is well",
     options: ["probe", "timeout"],
     load: () => import("./commands/healthcheck.ts"),
+  },
+  ctl: {
+    usage: "tsserve ctl status|upgrade|inc|dec|workers N|signal NAME|stop [options]",
+    summary: "talk to a running master",
+    options: ["socket", "json", "no-wait"],
+    load: () => import("./commands/ctl.ts"),
   },
   "thrift-types": {
     usage: "tsserve thrift-types FILE.thrift [options]",

@@ -21,7 +21,11 @@ export type OptionName =
   | "env-file"
   | "probe"
   | "timeout"
-  | "i64";
+  | "i64"
+  | "workers"
+  | "socket"
+  | "json"
+  | "no-wait";
 
 /** All options there are; each command says which it takes. */
 export const options: Readonly<Record<OptionName, Option>> = {
@@ -40,6 +44,10 @@ export const options: Readonly<Record<OptionName, Option>> = {
   "env-file": { type: "string", value: "FILE", help: "variables for $NAME in the INI file, and for the app; the real environment wins" },
   probe: { type: "string", value: "PROBE", help: "readiness, liveness or startup (default readiness)" },
   timeout: { type: "string", value: "TIMESPAN", help: "how long to wait for the answer (default 1 second)" },
+  workers: { type: "string", value: "N", help: "serve with so many worker processes, or auto: one for each core" },
+  socket: { type: "string", value: "PATH", help: "the master's control socket" },
+  json: { type: "boolean", help: "print JSON" },
+  "no-wait": { type: "boolean", help: "do not wait for the end of an upgrade" },
   i64: { type: "string", value: "TYPE", help: "what an i64 is: bigint or number, as loadService was told (default bigint)" },
 };
 

@@ -109,6 +109,19 @@ export function placeOf(file: string, section: ResolvedSection, key: string): st
   return `${file}:${problem?.line}: [${section.name}] ${key}`;
 }
 
+/** The server's section and the logging, without loading any module. @throws {ConfigurationError} @throws {UsageError} */
+export function readSections(
+  host: Host,
+  positionals: readonly string[],
+  values: OptionValues,
+): { readonly server: ResolvedSection; readonly logging: LoggingSettings; readonly folder: string } {
+  const file = onlyFile(positionals);
+  loadEnvironmentFile(host, values);
+  const document = parseIni(readText(host, file, "the configuration file"), file);
+  const server = resolveSection(document, `server:${values["server-name"] ?? "main"}`, host.env);
+  return { server, logging: readLogging(document, host, values), folder: dirname(resolve(host.cwd, file)) };
+}
+
 /** What `script` needs: it has no server. @throws {ConfigurationError} */
 export function readAppConfiguration(
   host: Host,

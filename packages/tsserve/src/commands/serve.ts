@@ -1,5 +1,13 @@
 import { ConfigurationError, formatEndpoint } from "@tsserve/config";
-import { acknowledge, inheritedListener, ListenError, readEinhornWorker, type EinhornWorker, type Listener } from "@tsserve/listener";
+import {
+  acknowledge,
+  inheritedListener,
+  ListenError,
+  readEinhornWorker,
+  systemdDescriptors,
+  type EinhornWorker,
+  type Listener,
+} from "@tsserve/listener";
 import { exitCodes, runLifecycle, SERVER_STATE, systemClock, type LifecycleEvent, type Server, type Step } from "@tsserve/server";
 import { listenersFor, loadApplication, type Application } from "../application.ts";
 import { FactoryError, stackOf } from "../factory-error.ts";
@@ -12,12 +20,20 @@ import { isReloadChild, waitForTurn } from "../reload/child.ts";
 import { settleNextTick } from "../settle-next-tick.ts";
 import { dumpStacksOnSignal } from "../stacks/dump-stacks.ts";
 import { watchMaster } from "../watch-master.ts";
+import { isOwnWorker } from "../workers/own-worker.ts";
+import { reportFigures } from "../workers/report-figures.ts";
+import { workersOf } from "../workers/workers-of.ts";
 
 /** Serves the app until there is a reason to stop. */
 export async function run(host: Host, positionals: readonly string[], values: OptionValues): Promise<number> {
   if (values.reload !== undefined && !isReloadChild(host)) {
     const { superviseReload } = await import("../reload/supervisor.ts");
     return superviseReload(host, positionals, values);
+  }
+  const count = values.reload === undefined ? workersOf(host, positionals, values) : undefined;
+  if (count !== undefined) {
+    const { superviseWorkers } = await import("../workers/supervise-workers.ts");
+    return superviseWorkers(host, positionals, values, count);
   }
   await settleNextTick();
   const configuration = await readConfiguration(host, positionals, values);
@@ -27,12 +43,14 @@ export async function run(host: Host, positionals: readonly string[], values: Op
   const log = rootLog.child({ logger: "tsserve", ...(worker?.childIndex === undefined ? {} : { worker: worker.childIndex }) });
   const application = await loadApplication(configuration, rootLog);
   const stacks = dumpStacksOnSignal(host, log, application.requests, configuration.logging.format);
-  const listeners = worker === undefined || worker.descriptors.length === 0 ? await listenersFor(endpoints) : inherited(worker);
-  if (worker !== undefined && worker.descriptors.length > 0 && values.binds.length > 0)
-    log.warn({ bind: values.binds }, "--bind is ignored: the master passed its sockets");
+  const inherited = worker === undefined ? activated(host) : inheritedBy(worker);
+  const listeners = inherited.length === 0 ? await listenersFor(endpoints) : inherited;
+  if (inherited.length > 0 && values.binds.length > 0 && !isOwnWorker(host))
+    log.warn({ bind: values.binds }, `--bind is ignored: ${worker === undefined ? "systemd" : "the master"} passed its sockets`);
   const running: Running = { listeners, app: undefined, server: undefined };
   const logEvent = logEvents(log);
   let configurationIsWrong = false;
+  const endFigures = isOwnWorker(host) ? reportFigures(application.requests) : undefined;
   const exitCode = await runLifecycle({
     steps: [appStep(application, running), ...gateStep(host), serverStep(host, application, running), ...masterSteps(host, worker)],
     // Nobody waits for a balancer while developing.
@@ -52,6 +70,7 @@ export async function run(host: Host, positionals: readonly string[], values: Op
     exit: (code) => host.exit(code),
   });
   stacks.end();
+  endFigures?.();
   return configurationIsWrong ? exitCodes.misconfigured : exitCode;
 }
 
@@ -110,7 +129,12 @@ function masterSteps(host: Host, worker: EinhornWorker | undefined): Step[] {
   ];
 }
 
-function inherited(worker: EinhornWorker): Listener[] {
+/** By systemd's socket activation. */
+function activated({ env, pid }: Host): Listener[] {
+  return systemdDescriptors(env, pid).map((fd, index) => inheritedListener(fd, `LISTEN_FDS, socket ${index},`));
+}
+
+function inheritedBy(worker: EinhornWorker): Listener[] {
   return worker.descriptors.map((fd, index) => inheritedListener(fd, `EINHORN_FD_${index}`));
 }
 

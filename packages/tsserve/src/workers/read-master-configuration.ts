@@ -1,0 +1,32 @@
+import { resolve } from "node:path";
+import { ConfigurationError, parseConfig } from "@tsserve/config";
+import { commonSettings, lifecycleSettings, type LifecycleSettings } from "@tsserve/server";
+import type { Host } from "../host.ts";
+import type { LoggingSettings } from "../logging-settings.ts";
+import type { OptionValues } from "../options.ts";
+import { located, readSections } from "../read-configuration.ts";
+
+/** What the master needs to know; it loads no code of the server's or the app's. */
+export interface MasterConfiguration {
+  readonly lifecycle: LifecycleSettings;
+  readonly logging: LoggingSettings;
+  readonly upgradeMode: "smooth" | "fleet";
+  readonly startTimeoutMs: number;
+  readonly controlSocket: string | undefined;
+}
+
+/** @throws {ConfigurationError} with the problems of what it reads; the workers find the others */
+export function readMasterConfiguration(host: Host, positionals: readonly string[], values: OptionValues): MasterConfiguration {
+  const { server, logging, folder } = readSections(host, positionals, values);
+  if (server.problems.length > 0) throw new ConfigurationError(server.problems);
+  return located(server, () => {
+    const { upgrade, start_timeout, control_socket } = parseConfig(server.values, commonSettings);
+    return {
+      lifecycle: lifecycleSettings(server.values),
+      logging,
+      upgradeMode: upgrade,
+      startTimeoutMs: start_timeout,
+      controlSocket: control_socket === undefined ? undefined : resolve(folder, control_socket),
+    };
+  });
+}

@@ -1,0 +1,144 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { realpathSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { formatEndpoint } from "@tsserve/config";
+import { bindSockets, inheritedListener, systemdDescriptors, type BoundSocket } from "@tsserve/listener";
+import { Master, openControlSocket, type MasterEnd, type Worker } from "@tsserve/master";
+import { exitCodes, signalExitCode } from "@tsserve/server";
+import type { Host } from "../host.ts";
+import { makeLogger } from "../make-logger.ts";
+import { readBinds, type OptionValues } from "../options.ts";
+import { logMasterEvents } from "./log-master-events.ts";
+import { masterVariable } from "./own-worker.ts";
+import { readMasterConfiguration } from "./read-master-configuration.ts";
+import { workersOf } from "./workers-of.ts";
+
+/** Beyond its drain and its stop timeout, a worker's hooks may take some time. */
+const killMarginMs = 5000;
+
+/** Serves with worker processes: binds, keeps them alive, and replaces them when asked to. */
+export async function superviseWorkers(host: Host, positionals: readonly string[], values: OptionValues, count: number): Promise<number> {
+  // The environment file is read anew by each worker: what it says now is not for them.
+  const environment = { ...host.env };
+  const configuration = readMasterConfiguration(host, positionals, values);
+  const log = (await makeLogger(configuration.logging, host)).child({ logger: "tsserve.master" });
+  const activated = activatedSockets(host);
+  if (activated.length > 0 && values.binds.length > 0) log.warn({ bind: values.binds }, "--bind is ignored: systemd passed its sockets");
+  const sockets = activated.length > 0 ? activated : await bindSockets(readBinds(values.binds));
+  const path =
+    (values.socket && resolve(host.cwd, values.socket)) ?? configuration.controlSocket ?? join(tmpdir(), `tsserve-${host.pid}.sock`);
+  const master = new Master({
+    workers: count,
+    upgradeMode: configuration.upgradeMode,
+    startTimeoutMs: configuration.startTimeoutMs,
+    killAfterMs: configuration.lifecycle.drainTimeMs + configuration.lifecycle.stopTimeoutMs + killMarginMs,
+    spawn: (worker) => spawnWorker(worker, host, environment, sockets, path),
+    writeError: (text) => process.stderr.write(text),
+    now: () => performance.now(),
+    emit: logMasterEvents(log),
+  });
+  const upgrade = (): ReturnType<Master["upgrade"]> => {
+    const wanted = workersOf({ ...host, env: environment }, positionals, values);
+    if (wanted !== undefined && values.workers === undefined) master.resize(wanted);
+    return master.upgrade();
+  };
+  try {
+    const control = await openControlSocket(path, master, { stop: () => host.causes.add({ kind: "signal", signal: "SIGTERM" }), upgrade });
+    log.info(
+      { control_socket: path, workers: count, addresses: sockets.map(({ endpoint }) => formatEndpoint(endpoint)) },
+      `master of ${count} workers on ${sockets.map(({ endpoint }) => formatEndpoint(endpoint)).join(", ")}; tsserve ctl --socket ${path}`,
+    );
+    followSignals(host, master, upgrade);
+    master.start();
+    const code = exitCodeOf(await master.ended);
+    control.close();
+    log.info({ exit_code: code }, "stopped");
+    return code;
+  } finally {
+    for (const socket of sockets) socket.close();
+  }
+}
+
+/** Sockets of systemd's socket activation listen already, and are not ours to remove. */
+function activatedSockets({ env, pid }: Host): BoundSocket[] {
+  return systemdDescriptors(env, pid).map((fd, index) => {
+    const { endpoint } = inheritedListener(fd, `LISTEN_FDS, socket ${index},`);
+    return { fd, endpoint, close: () => undefined };
+  });
+}
+
+function spawnWorker(
+  { index }: Worker,
+  host: Host,
+  environment: Readonly<Record<string, string | undefined>>,
+  sockets: readonly BoundSocket[],
+  path: string,
+): ChildProcess {
+  const descriptors = Object.fromEntries(sockets.map((_, slot) => [`EINHORN_FD_${slot}`, String(3 + slot)]));
+  return spawn(process.execPath, [...process.execArgv, process.argv[1] ?? "", ...host.args], {
+    cwd: workingFolder(host),
+    env: {
+      ...environment,
+      EINHORN_MASTER_PID: String(host.pid),
+      EINHORN_SOCK_PATH: path,
+      EINHORN_FD_COUNT: String(sockets.length),
+      EINHORN_CHILD_INDEX: String(index),
+      ...descriptors,
+      [masterVariable]: String(host.pid),
+    },
+    stdio: ["ignore", "inherit", "pipe", ...sockets.map(({ fd }) => fd), "ipc"],
+    // A signal of the terminal is for the master, which passes it on.
+    detached: true,
+  });
+}
+
+/** As the shell names it: a `current` link that has been moved since leads to the new code. */
+function workingFolder({ env, cwd }: Host): string {
+  const named = env["PWD"];
+  try {
+    return named !== undefined && named.startsWith("/") && realpathSync(named) !== "" && isSameStart(named, cwd) ? named : cwd;
+  } catch {
+    return cwd;
+  }
+}
+
+const namedAtStart = new Map<string, boolean>();
+
+/** Whether the name led to the working folder when it was first asked for, which is at the start. */
+function isSameStart(named: string, cwd: string): boolean {
+  let isSame = namedAtStart.get(named);
+  if (isSame === undefined) {
+    isSame = realpathSync(named) === realpathSync(cwd);
+    namedAtStart.set(named, isSame);
+  }
+  return isSame;
+}
+
+/** SIGHUP upgrades, SIGTTIN and SIGTTOU resize, SIGUSR1 is passed on; the rest stops: once more ends the drain, a third time kills. */
+function followSignals(host: Host, master: Master, upgrade: () => ReturnType<Master["upgrade"]>): void {
+  let stops = 0;
+  const onCause = (cause: Awaited<Host["causes"]["first"]>): void => {
+    if (cause.kind === "signal" && cause.signal === "SIGHUP") {
+      void upgrade();
+      return;
+    }
+    stops += 1;
+    if (stops === 1) master.stop();
+    else if (stops === 2) master.signal("SIGTERM");
+    else {
+      master.signal("SIGKILL");
+      host.exit(cause.kind === "signal" ? signalExitCode(cause.signal) : exitCodes.lost);
+    }
+  };
+  void host.causes.first.then(onCause);
+  host.causes.onLater(onCause);
+  host.onSignal("SIGUSR1", () => master.signal("SIGUSR1"));
+  host.onSignal("SIGTTIN", () => master.resize(master.target + 1));
+  host.onSignal("SIGTTOU", () => master.resize(master.target - 1));
+}
+
+function exitCodeOf({ hasServed, exitCodes: codes }: MasterEnd): number {
+  if (hasServed) return codes.every((code) => code === 0) ? exitCodes.stopped : exitCodes.lost;
+  return codes.length > 0 && codes.every((code) => code === exitCodes.misconfigured) ? exitCodes.misconfigured : exitCodes.neverServed;
+}
