@@ -24,6 +24,10 @@ const sections: readonly Section[] = [
 /** Placeholders of settings that have no default. */
 const examples: Readonly<Record<string, string>> = {
   workers: "auto",
+  max_requests: "100000",
+  max_age: "1 day",
+  max_memory: "1G",
+  worker_timeout: "30 seconds",
   control_socket: "/run/tsserve.sock",
   handler: "./handler.js:makeHandler",
   trust_proxy: "loopback, 10.0.0.0/8",

@@ -21,6 +21,7 @@ const app = (greeting: string): string => `let requests = 0;
 export const makeApp = () => (request, response) => {
   requests += 1;
   if (request.url === "/slow") setTimeout(() => response.end("slow"), 1500);
+  else if (request.url === "/block") for (const end = Date.now() + 30_000; Date.now() < end; );
   else if (request.url === "/die") process.kill(process.pid, "SIGKILL");
   else response.end(JSON.stringify({ greeting: "${greeting}", pid: process.pid, index: process.env.EINHORN_CHILD_INDEX }));
 };
@@ -259,6 +260,47 @@ describe("an upgrade", () => {
     await until("the third generation", async () => (await fleet.status()).generation === 3);
     await fleet.settled(2);
     expect((await get(fleet)).greeting).toBe("three");
+  });
+});
+
+describe("a worker", () => {
+  for (const [limit, reason] of [
+    ["max_requests = 20", /is replaced: max_requests: it has served \d+/],
+    ["max_age = 2 seconds", /is replaced: max_age: it is \d+ s old/],
+    ["max_memory = 1M", /is replaced: max_memory: it has \d+ MB/],
+  ] as const) {
+    test(`is replaced before it stops accepting: ${limit}`, async () => {
+      await using fleet = await serveFleet({ server: `${limit}\ndrain_time = 200 milliseconds` });
+      await up(fleet, 2);
+      const end = new AbortController();
+      const result = load({
+        port: fleet.port,
+        clients: 4,
+        keepAlive: true,
+        expect: (body) => body.includes('"greeting"'),
+        signal: end.signal,
+      });
+      await fleet.log(reason);
+      await up(fleet, 4);
+      end.abort();
+      const { failures, ...counts } = await result;
+      expect([lost({ failures, ...counts }), failures]).toEqual([0, []]);
+    });
+  }
+
+  test("that stands still is reported with its stack, replaced, and killed", async () => {
+    await using fleet = await serveFleet({ server: "worker_timeout = 2 seconds" });
+    await up(fleet, 2);
+    await until("both to report", async () =>
+      (await fleet.status()).workers.every(({ requests_total: total }) => typeof total === "number"),
+    );
+    const blocked = fetch(`http://127.0.0.1:${fleet.port}/block`).catch(() => "cut");
+    await fleet.log(/worker=\d gen=1 pid=\d+ has stood still for \d+ ms: its stack follows, it is replaced and killed/);
+    await up(fleet, 3);
+    expect(await blocked).toBe("cut");
+    await until("the stack", () => fleet.logs().some((line) => line.level === "warn" && JSON.stringify(line).includes("app.js")));
+    await fleet.settled(2);
+    expect((await get(fleet)).greeting).toBe("one");
   });
 });
 

@@ -8,4 +8,5 @@ export { figuresType, Master } from "./master.ts";
 
 export type { ControlActions } from "./control-socket.ts";
 export type { Action, Fleet, FleetEvent, FleetOptions, Step, Upgrade, UpgradeMode, Worker, WorkerState } from "./fleet.ts";
+export type { WorkerLimits } from "./worker-limits.ts";
 export type { MasterEnd, MasterEvent, MasterOptions, UpgradeResult, WorkerFigures, WorkerStatus } from "./master.ts";

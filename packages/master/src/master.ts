@@ -1,6 +1,10 @@
 import type { ChildProcess } from "node:child_process";
 import { makeFleet, nextTick, step, type Action, type Fleet, type FleetEvent, type FleetOptions, type Worker } from "./fleet.ts";
 import { LastWords } from "./last-words.ts";
+import { reasonToRetire, type WorkerLimits } from "./worker-limits.ts";
+
+/** How often limits are looked at. */
+const watchIntervalMs = 1000;
 
 /** What a worker reports of itself, once a second. */
 export interface WorkerFigures {
@@ -34,6 +38,8 @@ export type MasterEvent =
       readonly words: string;
     }
   | { readonly type: "killed"; readonly worker: Worker; readonly reason: string }
+  | { readonly type: "retiring"; readonly worker: Worker; readonly reason: string }
+  | { readonly type: "blocked"; readonly worker: Worker; readonly ms: number }
   | { readonly type: "upgrade-begun"; readonly generation: number }
   | { readonly type: "upgraded"; readonly generation: number; readonly ms: number }
   | { readonly type: "abandoned"; readonly generation: number; readonly worker: Worker; readonly reason: string; readonly words: string }
@@ -42,6 +48,9 @@ export type MasterEvent =
 
 export interface MasterOptions extends FleetOptions {
   readonly workers: number;
+  readonly limits: WorkerLimits;
+  /** For how long an event loop may stand still, which is when nothing is heard of a worker; `undefined`: for ever. */
+  readonly workerTimeoutMs: number | undefined;
   /** Starts the process of a worker, its stderr piped. */
   spawn(worker: Worker): ChildProcess;
   /** What workers say on stderr is passed on to here. */
@@ -69,6 +78,10 @@ interface Process {
   readonly words: LastWords;
   /** Whether it has ever accepted connections: else it had nothing to lose. */
   hasServed: boolean;
+  /** Its share of the jitter, from 0 to 1. */
+  readonly jitter: number;
+  heardAt: number;
+  isBlocked: boolean;
   figures: WorkerFigures | undefined;
 }
 
@@ -82,6 +95,7 @@ export class Master {
   readonly #exitCodes: (number | null)[] = [];
   #fleet: Fleet;
   #timer: NodeJS.Timeout | undefined;
+  #watcher: NodeJS.Timeout | undefined;
   #end: (end: MasterEnd) => void = () => undefined;
 
   constructor(options: MasterOptions) {
@@ -99,6 +113,7 @@ export class Master {
   }
 
   start(): void {
+    this.#watcher = setInterval(() => this.#watch(), watchIntervalMs);
     this.#send({ type: "tick" });
   }
 
@@ -183,7 +198,7 @@ export class Master {
         return this.#spawn(action.worker);
       case "stop":
         emit({ type: "stopping", worker: action.worker });
-        return void this.#processes.get(action.worker.id)?.child.kill("SIGUSR2");
+        return this.#tellToStop(action.worker);
       case "kill":
         emit({ type: "killed", worker: action.worker, reason: action.reason });
         return void this.#processes.get(action.worker.id)?.child.kill("SIGKILL");
@@ -202,10 +217,50 @@ export class Master {
         return emit({ type: "never-served" });
       case "ended":
         clearTimeout(this.#timer);
+        clearInterval(this.#watcher);
         return this.#end({ hasServed: this.#fleet.hasServed, exitCodes: this.#exitCodes });
       default:
         return action satisfies never;
     }
+  }
+
+  /** One that is blocked would not hear it. */
+  #tellToStop({ id }: Worker): void {
+    const process = this.#processes.get(id);
+    process?.child.kill(process.isBlocked ? "SIGKILL" : "SIGUSR2");
+  }
+
+  /** Replaces workers that have reached a limit, one at a time, and those that stand still. */
+  #watch(): void {
+    const { workers, upgrade, isStopping } = this.#fleet;
+    if (isStopping) return;
+    for (const worker of workers) if (worker.state === "up" && !worker.isRetiring) this.#watchForBlock(worker);
+    if (upgrade !== undefined || this.#fleet.workers.some(({ isRetiring, state }) => isRetiring || state === "starting")) return;
+    for (const worker of workers) {
+      const reason = worker.state === "up" ? this.#reasonToRetire(worker) : undefined;
+      if (reason === undefined) continue;
+      this.#options.emit({ type: "retiring", worker, reason });
+      this.#send({ type: "retire", id: worker.id });
+      return;
+    }
+  }
+
+  #reasonToRetire({ id }: Worker): string | undefined {
+    const process = this.#processes.get(id);
+    if (process?.figures === undefined) return undefined;
+    const ageMs = this.#options.now() - process.spawnedAt;
+    return reasonToRetire({ ...process.figures, ageMs }, this.#options.limits, process.jitter);
+  }
+
+  #watchForBlock(worker: Worker): void {
+    const process = this.#processes.get(worker.id);
+    const ms = this.#options.now() - (process?.heardAt ?? Number.POSITIVE_INFINITY);
+    if (process === undefined || this.#options.workerTimeoutMs === undefined || ms < this.#options.workerTimeoutMs) return;
+    process.isBlocked = true;
+    this.#options.emit({ type: "blocked", worker, ms });
+    // Its watchdog thread takes the stack even now.
+    process.child.kill("SIGUSR1");
+    this.#send({ type: "retire", id: worker.id });
   }
 
   #spawn(worker: Worker): void {
@@ -216,6 +271,9 @@ export class Master {
       spawnedAt: this.#options.now(),
       words: new LastWords(),
       hasServed: false,
+      jitter: Math.random(),
+      heardAt: Number.POSITIVE_INFINITY,
+      isBlocked: false,
       figures: undefined,
     };
     this.#processes.set(worker.id, process);
@@ -224,7 +282,9 @@ export class Master {
       this.#options.writeError(bytes);
     });
     child.on("message", (message) => {
-      if (isFigures(message)) process.figures = message.figures;
+      if (!isFigures(message)) return;
+      process.figures = message.figures;
+      process.heardAt = this.#options.now();
     });
     child.once("error", (error) => {
       // It could not even be started: there will be no exit.

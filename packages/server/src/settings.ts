@@ -1,5 +1,7 @@
 import { availableParallelism } from "node:os";
 import {
+  byteSize,
+  integer,
   oneOf,
   optionalSetting,
   parseConfig,
@@ -19,6 +21,11 @@ type CommonSettings = {
   readonly upgrade: Reader<"smooth" | "fleet">;
   readonly start_timeout: Reader<number>;
   readonly control_socket: Reader<string | undefined>;
+  readonly max_requests: Reader<number | undefined>;
+  readonly max_requests_jitter: Reader<number>;
+  readonly max_age: Reader<number | undefined>;
+  readonly max_memory: Reader<number | undefined>;
+  readonly worker_timeout: Reader<number | undefined>;
 };
 
 const mostWorkers = 1024;
@@ -31,6 +38,22 @@ export const workerCount: Parser<number> = (text) => {
     throw new Error(`expected a number from 1 to ${mostWorkers}, or auto`);
   return count;
 };
+
+function positive(parser: Parser<number>): Parser<number> {
+  return (text) => {
+    const value = parser(text);
+    if (value <= 0) throw new Error("expected more than 0");
+    return value;
+  };
+}
+
+function atLeast(least: number, parser: Parser<number>, written: string): Parser<number> {
+  return (text) => {
+    const value = parser(text);
+    if (value < least) throw new Error(`expected at least ${written}`);
+    return value;
+  };
+}
 
 /** The keys of `[server:…]` that every server factory has. */
 export const commonSettings: CommonSettings = {
@@ -57,6 +80,20 @@ export const commonSettings: CommonSettings = {
   control_socket: optionalSetting(
     string,
     "The unix socket where the master is commanded with `tsserve ctl`, as a path from this file's folder. Default: one in the folder for temporary files, which the log names.",
+  ),
+  max_requests: optionalSetting(
+    positive(integer),
+    "After so many requests a worker is replaced, once another one is up in its place. One worker at a time.",
+  ),
+  max_requests_jitter: setting(integer, "0", "Up to so many requests more, drawn for each worker: else all would be replaced at once."),
+  max_age: optionalSetting(positive(timespanOrSeconds), "A worker of this age is replaced, as by `max_requests`."),
+  max_memory: optionalSetting(
+    positive(byteSize),
+    "A worker whose resident memory is as large is replaced, as by `max_requests`; in bytes or as 512M, 2G.",
+  ),
+  worker_timeout: optionalSetting(
+    atLeast(2000, timespanOrSeconds, "2 seconds"),
+    "A worker whose event loop stands still for so long is reported with its stack, replaced, and killed. At least 2 seconds.",
   ),
 };
 

@@ -26,6 +26,13 @@ export function logMasterEvents(log: Logger): (event: MasterEvent) => void {
           { ...fields(event.worker), reason: event.reason },
           `${identity(event.worker)} is killed: ${reasons[event.reason] ?? event.reason}`,
         );
+      case "retiring":
+        return log.info({ ...fields(event.worker), reason: event.reason }, `${identity(event.worker)} is replaced: ${event.reason}`);
+      case "blocked":
+        return log.error(
+          { ...fields(event.worker), blocked_ms: Math.round(event.ms) },
+          `${identity(event.worker)} has stood still for ${Math.round(event.ms)} ms: its stack follows, it is replaced and killed`,
+        );
       case "upgrade-begun":
         return log.info({ gen: event.generation }, `upgrading to generation ${event.generation}`);
       case "upgraded":

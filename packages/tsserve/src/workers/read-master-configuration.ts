@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { ConfigurationError, parseConfig } from "@tsserve/config";
+import type { WorkerLimits } from "@tsserve/master";
 import { commonSettings, lifecycleSettings, type LifecycleSettings } from "@tsserve/server";
 import type { Host } from "../host.ts";
 import type { LoggingSettings } from "../logging-settings.ts";
@@ -13,6 +14,8 @@ export interface MasterConfiguration {
   readonly upgradeMode: "smooth" | "fleet";
   readonly startTimeoutMs: number;
   readonly controlSocket: string | undefined;
+  readonly limits: WorkerLimits;
+  readonly workerTimeoutMs: number | undefined;
 }
 
 /** @throws {ConfigurationError} with the problems of what it reads; the workers find the others */
@@ -20,13 +23,20 @@ export function readMasterConfiguration(host: Host, positionals: readonly string
   const { server, logging, folder } = readSections(host, positionals, values);
   if (server.problems.length > 0) throw new ConfigurationError(server.problems);
   return located(server, () => {
-    const { upgrade, start_timeout, control_socket } = parseConfig(server.values, commonSettings);
+    const parsed = parseConfig(server.values, commonSettings);
     return {
       lifecycle: lifecycleSettings(server.values),
       logging,
-      upgradeMode: upgrade,
-      startTimeoutMs: start_timeout,
-      controlSocket: control_socket === undefined ? undefined : resolve(folder, control_socket),
+      upgradeMode: parsed.upgrade,
+      startTimeoutMs: parsed.start_timeout,
+      controlSocket: parsed.control_socket === undefined ? undefined : resolve(folder, parsed.control_socket),
+      limits: {
+        maxRequests: parsed.max_requests,
+        maxRequestsJitter: parsed.max_requests_jitter,
+        maxAgeMs: parsed.max_age,
+        maxMemoryBytes: parsed.max_memory,
+      },
+      workerTimeoutMs: parsed.worker_timeout,
     };
   });
 }

@@ -32,6 +32,8 @@ export async function superviseWorkers(host: Host, positionals: readonly string[
     workers: count,
     upgradeMode: configuration.upgradeMode,
     startTimeoutMs: configuration.startTimeoutMs,
+    limits: configuration.limits,
+    workerTimeoutMs: configuration.workerTimeoutMs,
     killAfterMs: configuration.lifecycle.drainTimeMs + configuration.lifecycle.stopTimeoutMs + killMarginMs,
     spawn: (worker) => spawnWorker(worker, host, environment, sockets, path),
     writeError: (text) => process.stderr.write(text),
