@@ -5,6 +5,8 @@ import { reasonToRetire, type WorkerLimits } from "./worker-limits.ts";
 
 /** How often limits are looked at. */
 const watchIntervalMs = 1000;
+/** How long a worker that stands still lives on after it was asked for its stack, which its watchdog thread writes. */
+const stackTimeMs = 3000;
 
 /** What a worker reports of itself, once a second. */
 export interface WorkerFigures {
@@ -81,7 +83,8 @@ interface Process {
   /** Its share of the jitter, from 0 to 1. */
   readonly jitter: number;
   heardAt: number;
-  isBlocked: boolean;
+  /** Since when it is known to stand still. */
+  blockedAt: number | undefined;
   figures: WorkerFigures | undefined;
 }
 
@@ -96,6 +99,7 @@ export class Master {
   #fleet: Fleet;
   #timer: NodeJS.Timeout | undefined;
   #watcher: NodeJS.Timeout | undefined;
+  #watchedAt = 0;
   #end: (end: MasterEnd) => void = () => undefined;
 
   constructor(options: MasterOptions) {
@@ -113,6 +117,7 @@ export class Master {
   }
 
   start(): void {
+    this.#watchedAt = this.#options.now();
     this.#watcher = setInterval(() => this.#watch(), watchIntervalMs);
     this.#send({ type: "tick" });
   }
@@ -123,7 +128,10 @@ export class Master {
     this.#send({ type: "acknowledged", pid });
     if (before?.state !== "starting") return;
     const process = this.#processes.get(before.id);
-    if (process !== undefined) process.hasServed = true;
+    if (process !== undefined) {
+      process.hasServed = true;
+      process.heardAt = this.#options.now();
+    }
     this.#options.emit({ type: "acknowledged", worker: before });
   }
 
@@ -224,15 +232,21 @@ export class Master {
     }
   }
 
-  /** One that is blocked would not hear it. */
+  /** One that stands still would not hear it: it is killed, once its stack has been written. */
   #tellToStop({ id }: Worker): void {
     const process = this.#processes.get(id);
-    process?.child.kill(process.isBlocked ? "SIGKILL" : "SIGUSR2");
+    if (process?.blockedAt === undefined) {
+      process?.child.kill("SIGUSR2");
+      return;
+    }
+    const remainingMs = process.blockedAt + stackTimeMs - this.#options.now();
+    setTimeout(() => process.child.kill("SIGKILL"), Math.max(0, remainingMs));
   }
 
   /** Replaces workers that have reached a limit, one at a time, and those that stand still. */
   #watch(): void {
     const { workers, upgrade, isStopping } = this.#fleet;
+    this.#forgiveOwnPause();
     if (isStopping) return;
     for (const worker of workers) if (worker.state === "up" && !worker.isRetiring) this.#watchForBlock(worker);
     if (upgrade !== undefined || this.#fleet.workers.some(({ isRetiring, state }) => isRetiring || state === "starting")) return;
@@ -243,6 +257,13 @@ export class Master {
       this.#send({ type: "retire", id: worker.id });
       return;
     }
+  }
+
+  /** A master that was suspended has heard of nobody, which is nobody's fault. */
+  #forgiveOwnPause(): void {
+    const now = this.#options.now();
+    if (now - this.#watchedAt > 2 * watchIntervalMs) for (const process of this.#processes.values()) process.heardAt = now;
+    this.#watchedAt = now;
   }
 
   #reasonToRetire({ id }: Worker): string | undefined {
@@ -256,7 +277,7 @@ export class Master {
     const process = this.#processes.get(worker.id);
     const ms = this.#options.now() - (process?.heardAt ?? Number.POSITIVE_INFINITY);
     if (process === undefined || this.#options.workerTimeoutMs === undefined || ms < this.#options.workerTimeoutMs) return;
-    process.isBlocked = true;
+    process.blockedAt = this.#options.now();
     this.#options.emit({ type: "blocked", worker, ms });
     // Its watchdog thread takes the stack even now.
     process.child.kill("SIGUSR1");
@@ -273,7 +294,7 @@ export class Master {
       hasServed: false,
       jitter: Math.random(),
       heardAt: Number.POSITIVE_INFINITY,
-      isBlocked: false,
+      blockedAt: undefined,
       figures: undefined,
     };
     this.#processes.set(worker.id, process);

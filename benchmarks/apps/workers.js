@@ -1,0 +1,3 @@
+const listener = (request, response) => response.end('{"hello":"world"}');
+
+export const makeApp = () => listener;

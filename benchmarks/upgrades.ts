@@ -1,0 +1,87 @@
+// Do upgrades lose requests? All workers are replaced, again and again, under clients that keep their connections and
+// clients that open one for each request; a node:cluster app in the same run.
+// node --import tsx benchmarks/upgrades.ts [UPGRADES] [CLIENTS] [WORKERS]
+import { once } from "node:events";
+import { spawn, type ChildProcess } from "node:child_process";
+import { freePort, load, lost, makeTemporaryFolder, spawnTsserve, until, type LoadResult } from "@tsserve/testing";
+import { node, path } from "./servers.ts";
+
+const upgrades = Number(process.argv[2] ?? 50);
+const clients = Number(process.argv[3] ?? 128);
+const workers = Number(process.argv[4] ?? 4);
+
+interface Subject {
+  upgrade(): Promise<void>;
+  end(): Promise<void>;
+}
+
+async function tsserve(port: number): Promise<Subject> {
+  const folder = makeTemporaryFolder({});
+  const socket = `${folder.path}/ctl.sock`;
+  const args = [path("apps/workers.ini"), "--bind", `127.0.0.1:${port}`, "--workers", String(workers), "--socket", socket];
+  const master = spawnTsserve({ args });
+  await until("the workers", () => master.logs().filter(({ msg }) => msg.endsWith(" is up")).length >= workers);
+  return {
+    upgrade: async () => {
+      await using ctl = spawnTsserve({ args: ["ctl", "upgrade", "--socket", socket] });
+      const { code } = await ctl.exited(60_000);
+      if (code !== 0) throw new Error(ctl.stderr());
+    },
+    end: async () => {
+      master.kill("SIGTERM");
+      await master.exited(30_000);
+      folder.remove();
+    },
+  };
+}
+
+async function cluster(port: number): Promise<Subject> {
+  const child: ChildProcess = spawn(node, [path("apps/cluster.js"), String(port), String(workers)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let upgraded = 0;
+  child.stdout?.on("data", (bytes: Buffer) => (upgraded += bytes.toString().split("upgraded").length - 1));
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  return {
+    upgrade: async () => {
+      const before = upgraded;
+      child.kill("SIGHUP");
+      // A worker whose clients keep their connections ends when they do.
+      await until("the upgrade", () => upgraded > before, { timeoutMs: 60_000 });
+    },
+    end: async () => {
+      child.kill("SIGTERM");
+      await once(child, "exit");
+    },
+  };
+}
+
+async function measure(name: string, start: (port: number) => Promise<Subject>, count: number): Promise<void> {
+  const port = await freePort();
+  const subject = await start(port);
+  const end = new AbortController();
+  const options = { port, clients, expect: '{"hello":"world"}', signal: end.signal };
+  const running = {
+    "keep-alive": load({ ...options, keepAlive: true }),
+    "a connection per request": load({ ...options, keepAlive: false }),
+  };
+  let done = 0;
+  for (; done < count; done++) {
+    const over = await subject.upgrade().then(
+      () => true,
+      (error: unknown) => (console.log(`${name}: upgrade ${done + 1}: ${(error as Error).message.split("\n")[0]}`), false),
+    );
+    if (!over) break;
+  }
+  end.abort();
+  for (const [kind, result] of Object.entries(running)) {
+    const { failures, ...counted }: LoadResult = await result;
+    console.log(
+      `${name}, ${done} upgrades of ${workers} workers, ${clients} clients, ${kind}: ${lost({ failures, ...counted })} lost; ${JSON.stringify(counted)}`,
+    );
+  }
+  await subject.end();
+}
+
+await measure("tsserve", tsserve, upgrades);
+await measure("node:cluster", cluster, Math.min(upgrades, 5));
