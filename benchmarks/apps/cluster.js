@@ -8,15 +8,16 @@ const [port, count] = process.argv.slice(2).map(Number);
 
 if (cluster.isPrimary) {
   for (let index = 0; index < count; index++) cluster.fork();
-  process.on("SIGHUP", async () => {
+  const upgrade = async () => {
     for (const old of Object.values(cluster.workers ?? {})) {
-      const [fresh] = [cluster.fork()];
+      const fresh = cluster.fork();
       await once(fresh, "listening");
       old?.disconnect();
       if (old !== undefined) await once(old, "exit");
     }
     console.log("upgraded");
-  });
+  };
+  process.on("SIGHUP", () => void upgrade());
 } else {
   createServer((request, response) => response.end('{"hello":"world"}')).listen(port, "127.0.0.1");
 }
