@@ -21,7 +21,6 @@ import { settleNextTick } from "../settle-next-tick.ts";
 import { dumpStacksOnSignal } from "../stacks/dump-stacks.ts";
 import { watchMaster } from "../watch-master.ts";
 import { isOwnWorker } from "../workers/own-worker.ts";
-import { reportFigures } from "../workers/report-figures.ts";
 import { workersOf } from "../workers/workers-of.ts";
 
 /** Serves the app until there is a reason to stop. */
@@ -50,7 +49,7 @@ export async function run(host: Host, positionals: readonly string[], values: Op
   const running: Running = { listeners, app: undefined, server: undefined };
   const logEvent = logEvents(log);
   let configurationIsWrong = false;
-  const endFigures = isOwnWorker(host) ? reportFigures(application.requests) : undefined;
+  const endFigures = isOwnWorker(host) ? (await import("../workers/report-figures.ts")).reportFigures(application.requests) : undefined;
   const exitCode = await runLifecycle({
     steps: [appStep(application, running), ...gateStep(host), serverStep(host, application, running), ...masterSteps(host, worker)],
     // Nobody waits for a balancer while developing.
