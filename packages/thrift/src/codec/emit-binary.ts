@@ -1,7 +1,15 @@
 import { bigEndianMask } from "../protocol/floats.ts";
 import type { Type } from "../idl/model.ts";
-import { i64Value, isThere, reserve, viaReader, viaWriter, wrong, type EmitContext, type EmittedField, type Emitter } from "./emit.ts";
-import { checkObject, emptyContainer, readElements, writeContainer, type Container, type ElementEmitter } from "./emit-containers.ts";
+import { i64Value, isThere, reserve, wrong, type EmitContext, type EmittedField, type Emitter } from "./emit.ts";
+import {
+  emptyContainer,
+  readByReader,
+  readElements,
+  writeByWriter,
+  writeContainer,
+  type Container,
+  type ElementEmitter,
+} from "./emit-containers.ts";
 import { describeType, wireTypeOf } from "./values.ts";
 
 /** The code of the binary protocol. */
@@ -59,13 +67,10 @@ function readValue(elements: ElementEmitter, type: Type, variable: string): stri
     case "double":
       return `${eachByte((index) => `doubleBytes[${index ^ bigEndianMask}] = b[p + ${index}];`)} p += 8; ${variable} = doubleValue[0];`;
     case "string":
-      return viaReader(`${variable} = r.readString()`);
     case "binary":
-      return viaReader(`${variable} = r.readBinary()`);
     case "uuid":
-      return viaReader(`${variable} = r.readUuid()`);
     case "struct":
-      return viaReader(`${variable} = ${context.structFunction(type, "read")}(r)`);
+      return readByReader(context, type, variable);
     default:
       return readContainer(elements, type, variable);
   }
@@ -128,13 +133,10 @@ function writeValue(elements: ElementEmitter, type: Type, value: string, path: s
     case "double":
       return `if (typeof ${value} !== "number") ${complain}; doubleValue[0] = ${value}; ${eachByte((index) => `b[p + ${index}] = doubleBytes[${index ^ bigEndianMask}];`)} p += 8;`;
     case "string":
-      return `if (typeof ${value} !== "string") ${complain}; ${viaWriter(`w.writeString(${value})`)}`;
     case "binary":
-      return `if (typeof ${value} !== "string" && !(${value} instanceof Uint8Array)) ${complain}; ${viaWriter(`w.writeBinary(${value})`)}`;
     case "uuid":
-      return viaWriter(`w.writeUuid(${value})`);
     case "struct":
-      return `${checkObject(value, path, type)} ${viaWriter(`${elements.context.structFunction(type, "write")}(w, ${value})`)}`;
+      return writeByWriter(elements.context, type, value, path);
     default:
       return writeContainer(elements, type, value, path, (size) => `${reserve(6)} ${containerHead(type)} ${writeI32(size)}`);
   }

@@ -1,5 +1,5 @@
 import type { Type } from "../idl/model.ts";
-import { isThere, nests, reserve, viaReader, wrong, type EmitContext } from "./emit.ts";
+import { isThere, nests, reserve, viaReader, viaWriter, wrong, type EmitContext } from "./emit.ts";
 import { describeType } from "./values.ts";
 
 export type Container = Extract<Type, { kind: "list" | "set" | "map" }>;
@@ -99,7 +99,40 @@ export function elementTypes(type: Container): readonly Type[] {
   return type.kind === "map" ? [type.key, type.value] : [type.element];
 }
 
+type StructType = Extract<Type, { kind: "struct" }>;
+/** What is no number and no container. */
+type ByMethod = Exclude<Type, Container>;
+
+/** Statements that have the reader's own methods, or a struct's function, read a value. */
+export function readByReader(context: EmitContext, type: ByMethod, variable: string): string {
+  switch (type.kind) {
+    case "string":
+      return viaReader(`${variable} = r.readString()`);
+    case "binary":
+      return viaReader(`${variable} = r.readBinary()`);
+    case "uuid":
+      return viaReader(`${variable} = r.readUuid()`);
+    default:
+      return viaReader(`${variable} = ${context.structFunction(type as StructType, "read")}(r)`);
+  }
+}
+
+/** Statements that check a value, and have the writer's own methods, or a struct's function, write it. */
+export function writeByWriter(context: EmitContext, type: ByMethod, value: string, path: string): string {
+  const complain = wrong(path, describeType(type), value);
+  switch (type.kind) {
+    case "string":
+      return `if (typeof ${value} !== "string") ${complain}; ${viaWriter(`w.writeString(${value})`)}`;
+    case "binary":
+      return `if (typeof ${value} !== "string" && !(${value} instanceof Uint8Array)) ${complain}; ${viaWriter(`w.writeBinary(${value})`)}`;
+    case "uuid":
+      return viaWriter(`w.writeUuid(${value})`);
+    default:
+      return `${checkObject(value, path, type)} ${viaWriter(`${context.structFunction(type as StructType, "write")}(w, ${value})`)}`;
+  }
+}
+
 /** Guards what must be an object before its fields are looked at. */
-export function checkObject(value: string, path: string, type: Type): string {
+function checkObject(value: string, path: string, type: Type): string {
   return `if (typeof ${value} !== "object" || !(${isThere(value)})) ${wrong(path, describeType(type), value)};`;
 }
