@@ -17,7 +17,7 @@ export { resolveSection } from "./section.ts";
 export { documentationOf, optionalSetting, requiredSetting, setting } from "./setting.ts";
 export { defaultFromEnv, dictOf, fallback, optional, tupleOf } from "./parsers/combined.ts";
 export { endpoint, formatEndpoint } from "./parsers/endpoint.ts";
-export { byteSize, float, integer, integerBase, percent } from "./parsers/number.ts";
+export { byteSize, float, integer, integerBase, percent, positive } from "./parsers/number.ts";
 export { file, unixGroup, unixUser } from "./parsers/system.ts";
 export { base64, boolean, oneOf, string } from "./parsers/text.ts";
 export { timespan, timespanOrInfinite, timespanOrSeconds } from "./parsers/timespan.ts";

@@ -4,12 +4,12 @@ import {
   integer,
   optionalSetting,
   parseConfig,
+  positive,
   setting,
   string,
   timespanOrSeconds,
   tupleOf,
   ConfigurationError,
-  type Parser,
   type Reader,
 } from "@tsserve/config";
 import { proxyPattern } from "./trusted-proxies.ts";
@@ -26,6 +26,7 @@ type HttpSettingsSpec = {
   readonly trust_proxy: Reader<readonly string[] | undefined>;
 };
 
+// Most are `positive`: 0 would mean "no limit" to Node, which nobody wants of a public server; who does can say "1 day".
 /** The keys of `[server:…]` that `tsserve/http` has, beside those of every server. */
 export const settings: HttpSettingsSpec = {
   keepalive_timeout: setting(
@@ -95,14 +96,5 @@ export function httpSettings(raw: Readonly<Record<string, string>>): HttpSetting
     health: parsed.health,
     accessLog: parsed.access_log,
     trustedProxies: parsed.trust_proxy ?? [],
-  };
-}
-
-/** 0 would mean "no limit" to Node: nobody wants that of a public server, and who does can say "1 day". */
-function positive(parser: Parser<number>): Parser<number> {
-  return (text) => {
-    const value = parser(text);
-    if (value <= 0) throw new Error("expected more than 0");
-    return value;
   };
 }

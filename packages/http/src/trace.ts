@@ -1,5 +1,5 @@
-import { randomBytes } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
+import { isTraceId, newSpanId, newTraceId } from "@tsserve/server";
 
 /** The trace that a request belongs to. */
 export interface Trace {
@@ -15,17 +15,8 @@ export interface Trace {
 export function traceOf(headers: IncomingHttpHeaders): Trace {
   const parent = headers["traceparent"];
   const w3c = typeof parent === "string" ? /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(parent) : null;
-  if (w3c?.[1] !== undefined) return { traceId: w3c[1], spanId: newId(8) };
+  if (w3c?.[1] !== undefined) return { traceId: w3c[1], spanId: newSpanId() };
   const [trace, span] = [headers["x-trace"], headers["x-span"]];
-  if (isId(trace) && isId(span)) return { traceId: trace, spanId: span };
-  return { traceId: newId(16), spanId: newId(8) };
-}
-
-/** Ids of others end up in logs: short ones of harmless characters only. */
-function isId(text: unknown): text is string {
-  return typeof text === "string" && /^[0-9A-Za-z-]{1,64}$/.test(text);
-}
-
-function newId(bytes: number): string {
-  return randomBytes(bytes).toString("hex");
+  if (isTraceId(trace) && isTraceId(span)) return { traceId: trace, spanId: span };
+  return { traceId: newTraceId(), spanId: newSpanId() };
 }

@@ -49,10 +49,8 @@ async function bindEndpoint(endpoint: Endpoint): Promise<BoundSocket[]> {
     const handle = create(endpoint.path, -1, -1, place);
     return [{ fd: handle.fd, endpoint, close: () => handle.close() }];
   }
-  const addresses = await addressesOf(endpoint.host, place);
-  // The kernel chooses port 0's number for each socket anew: two addresses would get two ports.
-  const used = endpoint.port === 0 ? addresses.slice(0, 1) : addresses;
-  return used.map((address) => bindAddress(address, endpoint.port, place));
+  const addresses = await addressesOf(endpoint);
+  return addresses.map((address) => bindAddress(address, endpoint.port, place));
 }
 
 function bindAddress(address: string, port: number, place: string): BoundSocket {

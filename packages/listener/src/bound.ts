@@ -16,17 +16,25 @@ export async function boundListeners(endpoint: Endpoint): Promise<Listener[]> {
   if ("path" in endpoint) {
     return [makeListener(endpoint, false, () => clearStaleSocket(endpoint.path).then(() => ({ path: endpoint.path, backlog })))];
   }
-  const addresses = await addressesOf(endpoint.host, formatEndpoint(endpoint));
-  // The kernel chooses port 0's number for each socket anew: two addresses would get two ports.
-  const used = endpoint.port === 0 ? addresses.slice(0, 1) : addresses;
-  return used.map((host) => {
+  const addresses = await addressesOf(endpoint);
+  return addresses.map((host) => {
     const options = { port: endpoint.port, backlog, ...(host === "" ? {} : { host }) };
     return makeListener({ host, port: endpoint.port }, false, () => Promise.resolve(options));
   });
 }
 
-/** The addresses that a host name stands for here. @throws {ListenError} */
-export async function addressesOf(host: string, place: string): Promise<string[]> {
+/**
+ * The addresses to bind for a host and port.
+ *
+ * @throws {ListenError} when the host name is not known
+ */
+export async function addressesOf(endpoint: Extract<Endpoint, { host: string }>): Promise<string[]> {
+  const addresses = await addressesOfHost(endpoint.host, formatEndpoint(endpoint));
+  // The kernel chooses port 0's number for each socket anew: two addresses would get two ports.
+  return endpoint.port === 0 ? addresses.slice(0, 1) : addresses;
+}
+
+async function addressesOfHost(host: string, place: string): Promise<string[]> {
   if (host === "" || isIP(host) !== 0) return [host];
   try {
     const { lookup } = await import("node:dns/promises");

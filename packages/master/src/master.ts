@@ -94,7 +94,8 @@ export class Master {
   readonly ended: Promise<MasterEnd>;
   readonly #options: MasterOptions;
   readonly #processes = new Map<number, Process>();
-  readonly #upgrades: { readonly generation: number; readonly done: (result: UpgradeResult) => void }[] = [];
+  /** Who waits for the upgrade in progress. */
+  #upgradeIsOver: ((result: UpgradeResult) => void) | undefined;
   readonly #exitCodes: (number | null)[] = [];
   #fleet: Fleet;
   #timer: NodeJS.Timeout | undefined;
@@ -138,11 +139,10 @@ export class Master {
   /** Begins an upgrade; resolves when it is over, or another one has begun. */
   upgrade(): Promise<UpgradeResult> {
     if (this.#fleet.isStopping) return Promise.resolve({ ok: false, reason: "the master is stopping" });
-    this.#settleUpgrades({ ok: false, reason: "another upgrade has begun" });
+    this.#settleUpgrade({ ok: false, reason: "another upgrade has begun" });
     return new Promise((resolve) => {
-      const generation = this.#fleet.lastGeneration + 1;
-      this.#upgrades.push({ generation, done: resolve });
-      this.#options.emit({ type: "upgrade-begun", generation });
+      this.#upgradeIsOver = resolve;
+      this.#options.emit({ type: "upgrade-begun", generation: this.#fleet.lastGeneration + 1 });
       this.#send({ type: "upgrade" });
     });
   }
@@ -156,7 +156,7 @@ export class Master {
   }
 
   stop(): void {
-    this.#settleUpgrades({ ok: false, reason: "the master is stopping" });
+    this.#settleUpgrade({ ok: false, reason: "the master is stopping" });
     this.#send({ type: "stop" });
   }
 
@@ -213,13 +213,13 @@ export class Master {
       case "upgraded": {
         const { generation, ms } = action;
         emit({ type: "upgraded", generation, ms });
-        return this.#settleUpgrades({ ok: true, generation, ms });
+        return this.#settleUpgrade({ ok: true, generation, ms });
       }
       case "abandoned": {
         const { worker, generation, reason } = action;
         const words = this.#processes.get(worker.id)?.words.text() ?? "";
         emit({ type: "abandoned", generation, worker, reason, words });
-        return this.#settleUpgrades({ ok: false, reason: describeFailure(worker, reason, words) });
+        return this.#settleUpgrade({ ok: false, reason: describeFailure(worker, reason, words) });
       }
       case "never-served":
         return emit({ type: "never-served" });
@@ -321,8 +321,8 @@ export class Master {
 
   #exited(process: Process, code: number | null, signal: NodeJS.Signals | null): void {
     const { id } = process.worker;
-    if (!this.#fleet.workers.some((worker) => worker.id === id)) return;
-    const worker = this.#fleet.workers.find((each) => each.id === id) ?? process.worker;
+    const worker = this.#fleet.workers.find((each) => each.id === id);
+    if (worker === undefined) return;
     this.#options.emit({ type: "exited", worker, code, signal, words: process.words.text() });
     const saysHowItEnds = this.#fleet.isStopping ? process.hasServed : !this.#fleet.hasServed && worker.state === "starting";
     if (saysHowItEnds) this.#exitCodes.push(code);
@@ -330,8 +330,9 @@ export class Master {
     this.#processes.delete(id);
   }
 
-  #settleUpgrades(result: UpgradeResult): void {
-    for (const { done } of this.#upgrades.splice(0)) done(result);
+  #settleUpgrade(result: UpgradeResult): void {
+    this.#upgradeIsOver?.(result);
+    this.#upgradeIsOver = undefined;
   }
 }
 

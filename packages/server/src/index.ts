@@ -13,6 +13,7 @@ export { Health, parseProbe, probeNumbers } from "./health.ts";
 export { runLifecycle } from "./lifecycle.ts";
 export { commonSettings, lifecycleSettings, workerCount } from "./settings.ts";
 export { makeServerState, SERVER_STATE } from "./state.ts";
+export { isTraceId, newSpanId, newTraceId } from "./trace-ids.ts";
 
 export type { AdmittedConnection } from "./admission.ts";
 export type { RequestDescription } from "./active-requests.ts";

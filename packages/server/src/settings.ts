@@ -5,6 +5,7 @@ import {
   oneOf,
   optionalSetting,
   parseConfig,
+  positive,
   requiredSetting,
   setting,
   string,
@@ -38,14 +39,6 @@ export const workerCount: Parser<number> = (text) => {
     throw new Error(`expected a number from 1 to ${mostWorkers}, or auto`);
   return count;
 };
-
-function positive(parser: Parser<number>): Parser<number> {
-  return (text) => {
-    const value = parser(text);
-    if (value <= 0) throw new Error("expected more than 0");
-    return value;
-  };
-}
 
 function atLeast(least: number, parser: Parser<number>, written: string): Parser<number> {
   return (text) => {

@@ -75,3 +75,12 @@ export const byteSize: Parser<number> = (text) => {
   if (match === null || unit === undefined) throw new Error("expected a size such as 512, 64K or 10M");
   return safe(Number(match[1]) * unit, "expected a size");
 };
+
+/** A number above 0, where 0 would mean "no limit" or nothing at all. */
+export function positive(parser: Parser<number>): Parser<number> {
+  return (text) => {
+    const value = parser(text);
+    if (value <= 0) throw new Error("expected more than 0");
+    return value;
+  };
+}

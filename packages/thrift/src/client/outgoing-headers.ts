@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { newSpanId } from "@tsserve/server";
 import type { ThriftContext } from "../server/thrift-request.ts";
 import type { ClientSettings } from "./options.ts";
 
@@ -27,8 +27,7 @@ function passOn(headers: Map<string, string>, request: ThriftContext): void {
   const { traceId, spanId, sampled, flags } = request.trace;
   headers.set("Trace", traceId);
   headers.set("Parent", spanId);
-  const span = randomBytes(8).toString("hex");
-  headers.set("Span", span);
+  headers.set("Span", newSpanId());
   if (sampled !== undefined) headers.set("Sampled", sampled ? "1" : "0");
   if (flags !== undefined) headers.set("Flags", flags);
   if (/^[0-9a-f]{32}$/.test(traceId)) headers.set("traceparent", `00-${traceId}-${spanId}-${sampled === true ? "01" : "00"}`);

@@ -10,7 +10,7 @@ import { compactEmitter } from "./emit-compact.ts";
 import { isThere, wrong, type EmitContext, type EmittedField, type Emitter } from "./emit.ts";
 import type { ExceptionClass } from "./exception-class.ts";
 import { missingResult } from "./missing-result.ts";
-import { arrayOf, checkUnion, constantMaker, describeType, mapOf, missingField, safeNumber, wrongValue } from "./values.ts";
+import { arrayOf, byId, checkUnion, constantMaker, describeType, mapOf, missingField, safeNumber, wrongValue } from "./values.ts";
 
 export interface CodecOptions {
   readonly i64: I64Mode;
@@ -201,7 +201,7 @@ class Compilation {
       if (++r.depth > r.limits.maxDepth) throw tooDeep(r.limits);
       const b = r.bytes, e = r.end; let p = r.position; // ${name.replaceAll(/\W/g, "")}
       ${emitted.length === 0 ? "" : `let ${emitted.map(({ variable }) => variable).join(", ")};`}
-      ${this.#emitter.readFields(byIdOf(emitted))}
+      ${this.#emitter.readFields(byId(emitted))}
       r.depth -= 1;
       ${absent.join("\n")}`;
   }
@@ -218,7 +218,7 @@ class Compilation {
     return `
       ${absent.join("\n")}
       let b = w.bytes, p = w.position;
-      ${this.#emitter.writeFields(byIdOf(emitted))}`;
+      ${this.#emitter.writeFields(byId(emitted))}`;
   }
 
   #emitted(fields: readonly Field[], owner: string): readonly EmittedField[] {
@@ -242,10 +242,6 @@ class Compilation {
   #fresh(prefix: string): string {
     return `${prefix}${this.#count++}`;
   }
-}
-
-function byIdOf(fields: readonly EmittedField[]): readonly EmittedField[] {
-  return [...fields].sort((a, b) => a.id - b.id);
 }
 
 /** A property of an object literal: `__proto__` without brackets would set the prototype. */

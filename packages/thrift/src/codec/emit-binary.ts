@@ -1,6 +1,6 @@
 import { bigEndianMask } from "../protocol/floats.ts";
 import type { Type } from "../idl/model.ts";
-import { i64Value, isThere, reserve, wrong, type EmitContext, type EmittedField, type Emitter } from "./emit.ts";
+import { eachByte, i64Value, isThere, reserve, writeInRuns, wrong, type EmitContext, type EmittedField, type Emitter } from "./emit.ts";
 import {
   emptyContainer,
   readByReader,
@@ -94,26 +94,12 @@ function readContainer(elements: ElementEmitter, type: Container, variable: stri
 }
 
 function writeFields(elements: ElementEmitter, fields: readonly EmittedField[]): string {
-  const written: string[] = [];
-  let run: string[] = [];
-  let room = 0;
-  const endRun = (): void => {
-    written.push(reserve(room), ...run);
-    run = [];
-    room = 0;
-  };
-  for (const { id, type, variable, path } of fields) {
+  const written = fields.map(({ id, type, variable, path }) => {
     const head = `b[p] = ${wireTypeOf(type)}; b[p + 1] = ${(id >> 8) & 0xff}; b[p + 2] = ${id & 0xff}; p += 3;`;
-    const fixed = fixedBytes(type);
-    run.push(`if (${isThere(variable)}) { ${head} ${elements.write(type, variable, path)} }`);
-    room += 3 + (fixed ?? 0);
-    // What has no fixed length makes room for itself, and the room behind it is gone.
-    if (fixed === undefined) endRun();
-  }
-  room += 1;
-  run.push("b[p++] = 0;");
-  endRun();
-  return `${written.join("\n")}\nw.position = p;`;
+    const text = `if (${isThere(variable)}) { ${head} ${elements.write(type, variable, path)} }`;
+    return { text, headBytes: 3, valueBytes: fixedBytes(type) };
+  });
+  return writeInRuns(written);
 }
 
 function writeValue(elements: ElementEmitter, type: Type, value: string, path: string): string {
@@ -150,10 +136,6 @@ function containerHead(type: Container): string {
 
 function writeI32(value: string): string {
   return `b[p] = ${value} >> 24; b[p + 1] = ${value} >> 16; b[p + 2] = ${value} >> 8; b[p + 3] = ${value}; p += 4;`;
-}
-
-function eachByte(statement: (index: number) => string): string {
-  return Array.from({ length: 8 }, (_, index) => statement(index)).join(" ");
 }
 
 function fixedBytes(type: Type): number | undefined {

@@ -1,7 +1,19 @@
 import { bigEndianMask } from "../protocol/floats.ts";
 import type { Type } from "../idl/model.ts";
 import { compactTypes } from "../wire/types.ts";
-import { i64Value, isThere, reserve, viaReader, viaWriter, wrong, type EmitContext, type EmittedField, type Emitter } from "./emit.ts";
+import {
+  eachByte,
+  i64Value,
+  isThere,
+  reserve,
+  viaReader,
+  viaWriter,
+  writeInRuns,
+  wrong,
+  type EmitContext,
+  type EmittedField,
+  type Emitter,
+} from "./emit.ts";
 import {
   emptyContainer,
   readByReader,
@@ -128,30 +140,18 @@ function fits(type: Type, found: string): string {
 
 function writeFields(elements: ElementEmitter, fields: readonly EmittedField[]): string {
   const hasNegative = fields.some(({ id }) => id < 0);
-  const written: string[] = ["let l = 0;"];
-  let run: string[] = [];
-  let room = 0;
-  const endRun = (): void => {
-    written.push(reserve(room), ...run);
-    run = [];
-    room = 0;
-  };
-  for (const { id, type, variable, path } of fields) {
+  const written = fields.map(({ id, type, variable, path }) => {
     const complain = wrong(path, describeType(type), variable);
-    const value = type.kind === "bool" ? "" : elements.write(type, variable, path);
-    const typeId =
-      type.kind === "bool"
-        ? `(${variable} === true ? ${compactTypes.true} : ${variable} === false ? ${compactTypes.false} : ${complain})`
-        : String(compactTypeOf(type));
-    run.push(`if (${isThere(variable)}) { ${fieldHead(id, typeId, hasNegative)} l = ${id}; ${value} }`);
-    const fixed = type.kind === "bool" ? 0 : roomOf(type);
-    room += 4 + (fixed ?? 0);
-    if (fixed === undefined) endRun();
-  }
-  room += 1;
-  run.push("b[p++] = 0;");
-  endRun();
-  return `${written.join("\n")}\nw.position = p;`;
+    // The head of a boolean holds its value.
+    const isBool = type.kind === "bool";
+    const typeId = isBool
+      ? `(${variable} === true ? ${compactTypes.true} : ${variable} === false ? ${compactTypes.false} : ${complain})`
+      : String(compactTypeOf(type));
+    const value = isBool ? "" : elements.write(type, variable, path);
+    const text = `if (${isThere(variable)}) { ${fieldHead(id, typeId, hasNegative)} l = ${id}; ${value} }`;
+    return { text, headBytes: 4, valueBytes: isBool ? 0 : roomOf(type) };
+  });
+  return `let l = 0; ${writeInRuns(written)}`;
 }
 
 /** The short form where the distance from the last field fits, as it always does from 1 to 15 unless an id was negative. */
@@ -200,10 +200,6 @@ function writeValue(elements: ElementEmitter, type: Type, value: string, path: s
         return `${reserve(6)} if (${size} < 15) b[p++] = ${size} << 4 | ${element}; else { b[p++] = ${0xf0 | element}; ${writeVarint(size)} }`;
       });
   }
-}
-
-function eachByte(statement: (index: number) => string): string {
-  return Array.from({ length: 8 }, (_, index) => statement(index)).join(" ");
 }
 
 /** A boolean's is that of true. */

@@ -58,3 +58,38 @@ export function i64Value(i64: "bigint" | "number", high: string, low: string): s
   if (i64 === "bigint") return `bigintOf(${high}, ${low})`;
   return `${high} < 0x1fffff && ${high} > -0x1fffff ? ${high} * 0x100000000 + (${low} >>> 0) : safeNumber(${high}, ${low})`;
 }
+
+/** A statement for each of the eight bytes of a double. */
+export function eachByte(statement: (index: number) => string): string {
+  return Array.from({ length: 8 }, (_, index) => statement(index)).join(" ");
+}
+
+/** Statements that write a field, and the most bytes that its head and its value take. */
+interface WrittenField {
+  readonly text: string;
+  readonly headBytes: number;
+  /** `undefined` for a value that makes room for itself. */
+  readonly valueBytes: number | undefined;
+}
+
+/** The fields of a struct and its end: room is made once for as many as are known to need so much. */
+export function writeInRuns(fields: readonly WrittenField[]): string {
+  const written: string[] = [];
+  let run: string[] = [];
+  let room = 0;
+  const endRun = (): void => {
+    written.push(reserve(room), ...run);
+    run = [];
+    room = 0;
+  };
+  for (const { text, headBytes, valueBytes } of fields) {
+    run.push(text);
+    room += headBytes + (valueBytes ?? 0);
+    // What makes room for itself leaves none behind it.
+    if (valueBytes === undefined) endRun();
+  }
+  room += 1;
+  run.push("b[p++] = 0;");
+  endRun();
+  return `${written.join("\n")}\nw.position = p;`;
+}

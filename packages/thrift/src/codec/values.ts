@@ -1,4 +1,4 @@
-import type { Constant, Field, Struct, Type } from "../idl/model.ts";
+import type { Constant, Struct, Type } from "../idl/model.ts";
 import { ProtocolError } from "../wire/protocol-error.ts";
 import { wireTypes } from "../wire/types.ts";
 import type { I64Mode } from "./codec.ts";
@@ -116,7 +116,7 @@ export function checkUnion(struct: Struct, value: Readonly<Record<string, unknow
 }
 
 /** Fields in the order of their ids, which is how the writers of most languages order them. */
-export function byId(fields: readonly Field[]): readonly Field[] {
+export function byId<F extends { readonly id: number }>(fields: readonly F[]): readonly F[] {
   return [...fields].sort((a, b) => a.id - b.id);
 }
 

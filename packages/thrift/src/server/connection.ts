@@ -32,6 +32,7 @@ export class Connection implements AdmittedConnection, MessageSink {
   private isReceiving = false;
   private isPaused = false;
   private endsWhenIdle = false;
+
   constructor(socket: Socket, dispatcher: Dispatcher, now: number) {
     this.socket = socket;
     this.dispatcher = dispatcher;

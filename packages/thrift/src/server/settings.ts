@@ -1,4 +1,4 @@
-import { boolean, byteSize, integer, parseConfig, setting, timespanOrSeconds, type Parser, type Reader } from "@tsserve/config";
+import { boolean, byteSize, integer, parseConfig, positive, setting, timespanOrSeconds, type Reader } from "@tsserve/config";
 import { defaultLimits, type WireLimits } from "../wire/limits.ts";
 
 type ThriftSettingsSpec = {
@@ -75,13 +75,5 @@ export function thriftSettings(raw: Readonly<Record<string, string>>): ThriftSet
       maxContainerElements: parsed.max_container_size,
       maxDepth: parsed.max_depth,
     },
-  };
-}
-
-function positive(parser: Parser<number>): Parser<number> {
-  return (text) => {
-    const value = parser(text);
-    if (value <= 0) throw new Error("expected more than 0");
-    return value;
   };
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { isTraceId, newSpanId, newTraceId } from "@tsserve/server";
 import type { Headers } from "../wire/header-blocks.ts";
 
 /** The trace that a request belongs to. */
@@ -21,13 +21,19 @@ export function traceOf(header: (name: string) => string | undefined): Trace {
   const w3c = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})/.exec(header("traceparent") ?? "");
   if (w3c !== null) {
     const [, traceId = "", parentId, flags = "00"] = w3c;
-    return { traceId, spanId: newId(8), parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1, flags: undefined };
+    return { traceId, spanId: newSpanId(), parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1, flags: undefined };
   }
   const [trace, parent, flags] = [header("Trace"), header("Parent") ?? header("Span"), header("Flags")];
-  if (isId(trace) && isFlags(flags)) {
-    return { traceId: trace, spanId: newId(8), parentId: isId(parent) ? parent : undefined, sampled: header("Sampled") === "1", flags };
+  if (isTraceId(trace) && isFlags(flags)) {
+    return {
+      traceId: trace,
+      spanId: newSpanId(),
+      parentId: isTraceId(parent) ? parent : undefined,
+      sampled: header("Sampled") === "1",
+      flags,
+    };
   }
-  return { traceId: newId(16), spanId: newId(8), parentId: undefined, sampled: undefined, flags: undefined };
+  return { traceId: newTraceId(), spanId: newSpanId(), parentId: undefined, sampled: undefined, flags: undefined };
 }
 
 /** Finds a header whatever its case. */
@@ -39,15 +45,6 @@ export function findHeader(headers: Headers, name: string): string | undefined {
   return undefined;
 }
 
-/** Ids of others end up in logs: short ones of harmless characters only. */
-function isId(text: string | undefined): text is string {
-  return text !== undefined && /^[0-9A-Za-z-]{1,64}$/.test(text);
-}
-
 function isFlags(text: string | undefined): boolean {
   return text === undefined || (/^\d{1,20}$/.test(text) && BigInt(text) < 2n ** 64n);
-}
-
-function newId(bytes: number): string {
-  return randomBytes(bytes).toString("hex");
 }

@@ -6,7 +6,7 @@ export type Headers = ReadonlyMap<string, string>;
 
 const noHeaders: Headers = new Map();
 /** A block of headers begins with this; with anything else, what follows is not for us. */
-const keyValueInfo = 1;
+export const keyValueInfo = 1;
 
 /**
  * The info blocks of a THeader frame. They are checked at once, but a map is made of them only when somebody asks:

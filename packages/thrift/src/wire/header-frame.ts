@@ -2,7 +2,7 @@ import { inflateSync } from "node:zlib";
 import type { WireLimits } from "./limits.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import type { ProtocolName } from "./types.ts";
-import { HeaderBlocks, type Headers } from "./header-blocks.ts";
+import { HeaderBlocks, keyValueInfo, type Headers } from "./header-blocks.ts";
 import { varintLength, VarintCursor, writeVarint } from "./varint.ts";
 
 /** What a THeader frame holds. Source: doc/specs/HeaderFormat.md of Apache Thrift. */
@@ -31,7 +31,6 @@ export const headerMagic = 0x0fff;
 const zlibTransform = 1;
 /** One is usual; each may inflate to the longest frame. */
 const mostTransforms = 4;
-const keyValueInfo = 1;
 const protocolIds: Readonly<Record<ProtocolName, number>> = { binary: 0, compact: 2 };
 const protocolNames: Readonly<Record<number, ProtocolName>> = { 0: "binary", 2: "compact" };
 /** Magic, flags, sequence id and the header's size. */

@@ -31,15 +31,6 @@ export class VarintCursor {
     }
     throw new ProtocolError("a varint has more than 32 bits");
   }
-
-  /** The bytes of a string, as latin1: header values are bytes, not necessarily UTF-8. */
-  string(): string {
-    const length = this.next();
-    if (length > this.remaining) throw new ProtocolError(`a header of ${length} bytes goes on past the end`);
-    const text = this.#bytes.toString("latin1", this.position, this.position + length);
-    this.position += length;
-    return text;
-  }
 }
 
 export function varintLength(value: number): number {
