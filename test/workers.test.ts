@@ -1,106 +1,11 @@
 import { spawn } from "node:child_process";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { statSync } from "node:fs";
 import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
-import {
-  bindDescriptor,
-  freePort,
-  load,
-  lost,
-  makeTemporaryFolder,
-  openRaw,
-  spawnTsserve,
-  until,
-  type SpawnOptions,
-  type TsserveProcess,
-} from "@tsserve/testing";
+import { bindDescriptor, load, lost, makeTemporaryFolder, openRaw, until } from "@tsserve/testing";
 import { describe, expect, test } from "vitest";
+import { app, get, isAlive, serveFleet, up } from "./support/fleet.ts";
 import { run } from "./support/run.ts";
-
-const app = (greeting: string): string => `let requests = 0;
-export const makeApp = () => (request, response) => {
-  requests += 1;
-  if (request.url === "/slow") setTimeout(() => response.end("slow"), 1500);
-  else if (request.url === "/block") for (const end = Date.now() + 30_000; Date.now() < end; );
-  else if (request.url === "/die") process.kill(process.pid, "SIGKILL");
-  else response.end(JSON.stringify({ greeting: "${greeting}", pid: process.pid, index: process.env.EINHORN_CHILD_INDEX }));
-};
-`;
-
-interface Fleet extends TsserveProcess {
-  readonly folder: string;
-  readonly port: number;
-  readonly socket: string;
-  write(name: string, text: string): void;
-  /** Runs `tsserve ctl`. */
-  ctl(...args: string[]): ReturnType<typeof run>;
-  status(): Promise<{
-    generation: number;
-    workers: { index: number; generation: number; pid: number; state: string; requests_total: number }[];
-  }>;
-  /** Waits until so many workers are up, and no others are there. */
-  settled(count: number): Promise<Awaited<ReturnType<Fleet["status"]>>>;
-}
-
-interface FleetOptions extends Partial<SpawnOptions> {
-  readonly workers?: number;
-  readonly server?: string;
-  readonly app?: string;
-}
-
-async function serveFleet({ workers = 2, server = "", app: source = app("one"), ...options }: FleetOptions = {}): Promise<Fleet> {
-  const port = await freePort();
-  const folder = makeTemporaryFolder({
-    "package.json": '{"type":"module"}',
-    "app.js": source,
-    "app.ini": `[server:main]\nfactory = tsserve/http\naccess_log = false\ncontrol_socket = ./ctl.sock\n${server}\n[app:main]\nfactory = ./app.js\n`,
-  });
-  const spawned = spawnTsserve({
-    ...options,
-    args: ["app.ini", "--bind", `127.0.0.1:${port}`, "--workers", String(workers), ...(options.args ?? [])],
-    cwd: folder.path,
-  });
-  const ctl = (...args: string[]): ReturnType<typeof run> => run({}, ["ctl", ...args], { cwd: folder.path });
-  const status = async (): ReturnType<Fleet["status"]> =>
-    JSON.parse((await ctl("status", "--json", "--socket", "ctl.sock")).stdout) as Awaited<ReturnType<Fleet["status"]>>;
-  return {
-    ...spawned,
-    folder: folder.path,
-    port,
-    socket: `${folder.path}/ctl.sock`,
-    write: (name, text) => writeFileSync(`${folder.path}/${name}`, text),
-    ctl: (...args) => ctl(...args, "--socket", "ctl.sock"),
-    status,
-    settled: (count) =>
-      until(`${count} workers`, async () => {
-        const now = await status();
-        return now.workers.length === count && now.workers.every(({ state }) => state === "up") ? now : undefined;
-      }),
-    [Symbol.asyncDispose]: async () => {
-      // Workers are in groups of their own: they leave when their master has gone.
-      spawned.kill("SIGTERM");
-      await spawned.exited(20_000).catch(() => undefined);
-      await spawned[Symbol.asyncDispose]();
-      folder.remove();
-    },
-  };
-}
-
-const up = (fleet: Fleet, count: number): Promise<unknown> =>
-  until(`${count} workers up`, () => fleet.logs().filter(({ msg }) => msg.endsWith(" is up")).length >= count);
-const get = async (fleet: Fleet, path = "/"): Promise<{ greeting: string; pid: number }> =>
-  (await (await fetch(`http://127.0.0.1:${fleet.port}${path}`, { headers: { Connection: "close" } })).json()) as {
-    greeting: string;
-    pid: number;
-  };
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 describe("a master with workers", () => {
   test("serves with all of them, tells how they are, and stops them all", async () => {
@@ -184,82 +89,6 @@ describe("a master with workers", () => {
     await using fleet = await serveFleet({ workers: 1, app: `await new Promise((resolve) => setTimeout(resolve, 700));\n${app("late")}` });
     await until("the socket", () => fleet.logs().some(({ msg }) => msg.startsWith("master of")));
     expect((await get(fleet)).greeting).toBe("late");
-  });
-});
-
-describe("an upgrade", () => {
-  for (const upgrade of ["smooth", "fleet"]) {
-    test(`loses nothing under load, and reads code and configuration anew: ${upgrade}`, async () => {
-      await using fleet = await serveFleet({ server: `upgrade = ${upgrade}\ndrain_time = 300 milliseconds` });
-      await up(fleet, 2);
-      const end = new AbortController();
-      const options = { port: fleet.port, clients: 12, expect: (body: string) => body.includes('"greeting"'), signal: end.signal };
-      const loads = [load({ ...options, keepAlive: true }), load({ ...options, keepAlive: false })];
-      try {
-        for (const generation of [2, 3, 4]) {
-          fleet.write("app.js", app(`generation ${generation}`));
-          if (generation === 3) fleet.kill("SIGHUP");
-          else expect(await fleet.ctl("upgrade")).toMatchObject({ code: 0 });
-          await until("the new generation", async () => (await fleet.status()).generation === generation);
-          await fleet.settled(2);
-          expect((await get(fleet)).greeting).toBe(`generation ${generation}`);
-        }
-      } finally {
-        end.abort();
-      }
-      for (const result of await Promise.all(loads)) {
-        expect([lost(result), result.failures]).toEqual([0, []]);
-        expect(result.ok).toBeGreaterThan(100);
-      }
-    });
-  }
-
-  test("of broken code is given up: the reason is told, and the old workers serve on", async () => {
-    await using fleet = await serveFleet();
-    await up(fleet, 2);
-    const before = (await fleet.settled(2)).workers.map(({ pid }) => pid);
-    fleet.write("app.js", "throw new Error('this is broken');");
-    const { code, stderr } = await fleet.ctl("upgrade");
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/^worker 2 of generation 2 ended before it came up:\n[^]*this is broken/);
-    const log = fleet.logs().find(({ msg }) => msg.startsWith("generation 2 is abandoned"));
-    expect(log).toMatchObject({ level: "error", worker: 2, gen: 2 });
-    expect(String(log?.["last_words"])).toContain("this is broken");
-    expect((await fleet.settled(2)).workers.map(({ pid }) => pid)).toEqual(before);
-    // A wrong file, too.
-    fleet.write("app.js", app("good again"));
-    const ini = readFileSync(`${fleet.folder}/app.ini`, "utf8");
-    fleet.write("app.ini", ini.replace("access_log", "acess_log"));
-    expect((await fleet.ctl("upgrade")).stderr).toContain('acess_log: unknown key, did you mean "access_log"?');
-    fleet.write("app.ini", ini);
-    expect(await fleet.ctl("upgrade")).toMatchObject({ code: 0 });
-    expect((await get(fleet)).greeting).toBe("good again");
-  });
-
-  test("of a factory that hangs is given up after start_timeout", async () => {
-    await using fleet = await serveFleet({ server: "start_timeout = 2 seconds" });
-    await up(fleet, 2);
-    fleet.write("app.js", "export const makeApp = () => new Promise(() => setInterval(() => {}, 1000));");
-    const { code, stderr } = await fleet.ctl("upgrade");
-    expect([code, stderr]).toEqual([1, "worker 2 of generation 2 did not come up within start_timeout\n"]);
-    expect((await get(fleet)).greeting).toBe("one");
-    await fleet.settled(2);
-  });
-
-  test("during an upgrade begins anew", async () => {
-    await using fleet = await serveFleet({ server: "drain_time = 500 milliseconds" });
-    await up(fleet, 2);
-    fleet.write("app.js", app("two"));
-    const first = fleet.ctl("upgrade");
-    await until("the first one", () => fleet.logs().some(({ msg }) => msg === "upgrading to generation 2"));
-    fleet.write("app.js", app("three"));
-    expect(await fleet.ctl("upgrade", "--no-wait")).toMatchObject({ code: 0, stdout: "the upgrade has begun\n" });
-    const { code, stderr } = await first;
-    // It may have been over by then.
-    if (code !== 0) expect([code, stderr]).toEqual([1, "another upgrade has begun\n"]);
-    await until("the third generation", async () => (await fleet.status()).generation === 3);
-    await fleet.settled(2);
-    expect((await get(fleet)).greeting).toBe("three");
   });
 });
 
@@ -363,6 +192,31 @@ describe("the control socket", () => {
     half.send('{"command":"worker:ack","pid":1}\n{"comm');
     connect(fleet.socket).destroy();
     expect((await fleet.status()).workers).toHaveLength(1);
+  });
+
+  test("understands Einhorn's shell: YAML on an escaped line", async () => {
+    await using fleet = await serveFleet({ workers: 1 });
+    await up(fleet, 1);
+    using raw = await openRaw(fleet.socket);
+    let asked = 0;
+    const say = async (command: string, ...args: (string | number)[]): Promise<{ message: string; request_id: string }> => {
+      const id = `r${asked++}`;
+      const list = args.length === 0 ? " []" : args.map((each) => `\n- ${each}`).join("");
+      const document = `---\nid: ${id}\ncommand: ${command}\nargs:${list}\n`;
+      raw.send(`${document.replaceAll("%", "%25").replaceAll("\n", "%0A")}\n`);
+      const answer = await raw.receives(new RegExp(`.*"request_id":"${id}".*\n`));
+      return JSON.parse(decodeURIComponent(answer)) as Awaited<ReturnType<typeof say>>;
+    };
+    expect((await say("ehlo")).message).toMatch(/^tsserve, master \d+ of 1 workers; there are status, /);
+    expect(JSON.parse((await say("state")).message)).toMatchObject({ generation: 1, workers: [{ index: 0, state: "up" }] });
+    expect((await say("inc", 2)).message).toBe("workers: 3");
+    expect((await say("dec")).message).toBe("workers: 2");
+    expect((await say("signal", "SIGUSR1")).message).toBe("sent SIGUSR1 to every worker");
+    expect((await say("signal")).message).toBe("Error: expected a signal such as SIGUSR1, found undefined");
+    expect((await say("upgrade")).message).toMatch(/^generation 2 is up after \d+ ms$/);
+    expect((await say("dance")).message).toMatch(/^Error: unknown command "dance"/);
+    expect((await say("quit")).message).toBe("stopping");
+    expect(await fleet.exited()).toMatchObject({ code: 0 });
   });
 
   test("tsserve ctl tells what is wrong", async () => {

@@ -14,6 +14,9 @@ export class Connection {
   halfSent = false;
   /** Whether it is read to its end only so that the client gets to see the last answer. */
   lingers = false;
+  /** How many bytes the last answer had, with its head. */
+  lastAnswerBytes = 0;
+  private bytesAnswered = 0;
   private latest: HttpRequest | undefined;
   private used = false;
   private bytesSeen = 0;
@@ -38,6 +41,9 @@ export class Connection {
   endRequest(request: HttpRequest, now: number): void {
     this.activeRequests -= 1;
     this.idleSince = now;
+    const written = this.socket.bytesWritten;
+    this.lastAnswerBytes = written - this.bytesAnswered;
+    this.bytesAnswered = written;
     // An idle connection must not keep the memory of its last request.
     if (this.latest === request && request.incoming.complete) this.latest = undefined;
   }

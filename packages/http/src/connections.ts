@@ -8,6 +8,12 @@ import { tellGoingAway } from "./websocket-close.ts";
 
 /** How long a connection that may have a request on its way is kept after the listener has closed. */
 const lingerMs = 250;
+/**
+ * What has left this process waits in the kernels of both sides for the client to read it, who asks again when it has:
+ * a slow one is taken to read so many bytes in a millisecond, for so long at most.
+ */
+const slowReaderBytesPerMs = 1000;
+const slowReaderLimitMs = 4000;
 /** How long a half-sent head may go on coming after the listener has closed. */
 const halfSentLimitMs = 1000;
 /** How long a body may pause after the listener has closed, while the app waits for the rest of it. */
@@ -34,22 +40,22 @@ export class Connections {
     return this.#open.size + this.#admission.waiting;
   }
 
-  /**
-   * Puts itself between a server and those who listen for its connections.
-   *
-   * @param acceptors the servers that accept for `server`, itself among them
-   */
-  attach(server: HttpServer, acceptors: readonly NetServer[]): void {
+  /** Puts itself between a server and those who listen for its connections. */
+  attach(server: HttpServer): void {
     const event = server instanceof TlsServer ? "secureConnection" : "connection";
     const serve = server.rawListeners(event) as ((socket: Socket) => void)[];
     server.removeAllListeners(event);
-    this.#admission.acceptors = acceptors;
     server.on(event, (socket: TrackedSocket) => {
       this.#admission.arrive(socket, () => {
         this.#track(socket);
         for (const listener of serve) listener.call(server, socket);
       });
     });
+  }
+
+  /** `acceptor` accepts for the server. */
+  addAcceptor(acceptor: NetServer): void {
+    this.#admission.addAcceptor(acceptor);
   }
 
   #track(socket: TrackedSocket): void {
@@ -102,7 +108,7 @@ export class Connections {
       const quietMs = connection.watch(now);
       if (connection.isHeldByClient && quietMs > stalledBodyMs) this.#giveUp(connection);
       if (!connection.isIdle) continue;
-      if (quietMs < lingerMs && !(connection.halfSent && stoppingMs > halfSentLimitMs)) continue;
+      if (quietMs < lingerOf(connection) && !(connection.halfSent && stoppingMs > halfSentLimitMs)) continue;
       if (connection.halfSent) this.#giveUp(connection);
       else connection.socket.destroySoon();
     }
@@ -120,4 +126,8 @@ export class Connections {
     for (const connection of this.#open) connection.socket.destroy();
     return busy;
   }
+}
+
+function lingerOf({ lastAnswerBytes }: Connection): number {
+  return lingerMs + Math.min(lastAnswerBytes / slowReaderBytesPerMs, slowReaderLimitMs);
 }

@@ -1,6 +1,6 @@
 import { createServer as createNetServer, type AddressInfo, type Server as NetServer } from "node:net";
 import type { RequestListener, Server as HttpServer } from "node:http";
-import { stopAccepting, type Listener } from "@tsserve/listener";
+import { acceptAlso, stopAccepting, type Listener } from "@tsserve/listener";
 import { systemClock, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
 import { accessLog } from "./access-log.ts";
 import { Connections } from "./connections.ts";
@@ -36,7 +36,8 @@ export async function makeServer(
   await wrapHandling(opened, settings, context, () => draining);
   trackUpgrades(server, context.requests);
   const acceptors: NetServer[] = [server, ...listeners.slice(1).map(() => acceptorFor(server))];
-  connections.attach(server, acceptors);
+  connections.attach(server);
+  for (const acceptor of acceptors) connections.addAcceptor(acceptor);
   let ending = false;
   const ended = endOf(server, () => ending);
 
@@ -67,6 +68,11 @@ export async function makeServer(
       const cut = await connections.end(deadline);
       await opened.close();
       return { cut: cut.length };
+    },
+    accept: async (listener) => {
+      const acceptor = acceptorFor(server);
+      connections.addAcceptor(acceptor);
+      return acceptAlso(listener, acceptor, acceptors);
     },
     stats: () => ({ openConnections: connections.size, activeRequests: context.requests.size }),
     addresses: () => acceptors.map((acceptor) => printable(acceptor)).filter((address) => address !== undefined),

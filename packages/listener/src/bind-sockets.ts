@@ -10,6 +10,8 @@ import { clearStaleSocket } from "./unix-socket.ts";
 /** A listening socket on which nobody here accepts: to be inherited by workers. */
 export interface BoundSocket {
   readonly fd: number;
+  /** What `ChildProcess#send` takes to give the socket to a process that runs already; `undefined` where it was inherited. */
+  readonly handle: unknown;
   /** Where it really is: with the port that the kernel chose for 0. */
   readonly endpoint: Endpoint;
   /** Removes a unix socket's file, too. */
@@ -22,18 +24,22 @@ interface ServerHandle {
   close(): void;
   getsockname(out: { address?: string; port?: number }): number;
 }
-type CreateServerHandle = (address: string, port: number, type: 4 | 6 | -1) => ServerHandle | number;
+type CreateServerHandle = (address: string, port: number, type: 4 | 6 | -1, fd: -1, flags: number) => ServerHandle | number;
+
+/** libuv's `UV_TCP_REUSEPORT`: of what arrives, the kernel gives each socket of the port its share. Node heeds it from 22.12 on. */
+const reusePort = 2;
 
 /**
  * Binds sockets and makes them listen, so that clients wait in the kernel's queue while no worker is there to
  * accept them. A host name that stands for several addresses gives one socket each.
  *
+ * @param sharesPort whether `bindBeside` may find more sockets for the same ports; nobody else can take them, either way
  * @throws {ListenError} when a place is taken, forbidden or not of this machine
  */
-export async function bindSockets(endpoints: readonly Endpoint[]): Promise<BoundSocket[]> {
+export async function bindSockets(endpoints: readonly Endpoint[], sharesPort = false): Promise<BoundSocket[]> {
   const bound: BoundSocket[] = [];
   try {
-    for (const endpoint of endpoints) bound.push(...(await bindEndpoint(endpoint)));
+    for (const endpoint of endpoints) bound.push(...(await bindEndpoint(endpoint, sharesPort)));
     makeListen(bound);
     return bound;
   } catch (error) {
@@ -42,19 +48,58 @@ export async function bindSockets(endpoints: readonly Endpoint[]): Promise<Bound
   }
 }
 
-async function bindEndpoint(endpoint: Endpoint): Promise<BoundSocket[]> {
+/**
+ * More listening sockets for the addresses and ports of those that were bound to share them, so many for each. A unix
+ * socket can't be shared so, and stands for itself.
+ *
+ * @throws {ListenError} where the kernel or this version of Node can't do it
+ */
+export function bindBeside(sockets: readonly BoundSocket[], times: number): BoundSocket[][] {
+  const bound: BoundSocket[] = [];
+  const bindOne = (socket: BoundSocket): BoundSocket => {
+    const { endpoint } = socket;
+    if ("path" in endpoint) return socket;
+    const more = bindAddress(endpoint.host, endpoint.port, formatEndpoint(endpoint), reusePort);
+    bound.push(more);
+    return more;
+  };
+  try {
+    const beside = Array.from({ length: times }, () => sockets.map(bindOne));
+    if (bound.length > 0) makeListen(bound);
+    return beside;
+  } catch (error) {
+    for (const socket of bound) socket.close();
+    throw error;
+  }
+}
+
+async function bindEndpoint(endpoint: Endpoint, sharesPort: boolean): Promise<BoundSocket[]> {
   const place = formatEndpoint(endpoint);
   if ("path" in endpoint) {
     await clearStaleSocket(endpoint.path);
     const handle = create(endpoint.path, -1, -1, place);
-    return [{ fd: handle.fd, endpoint, close: () => handle.close() }];
+    return [{ fd: handle.fd, handle, endpoint, close: () => handle.close() }];
   }
   const addresses = await addressesOf(endpoint);
-  return addresses.map((address) => bindAddress(address, endpoint.port, place));
+  return addresses.map((address) => {
+    // A socket that shares its port would not notice that another server has it.
+    const alone = bindAddress(address, endpoint.port, place);
+    return sharesPort ? bindAgain(alone, place) : alone;
+  });
 }
 
-function bindAddress(address: string, port: number, place: string): BoundSocket {
-  const handle = address === "" ? createForAll(port, place) : create(address, port, isIPv6(address) ? 6 : 4, place);
+function bindAgain(alone: BoundSocket, place: string): BoundSocket {
+  const { host, port } = alone.endpoint as Extract<Endpoint, { host: string }>;
+  alone.close();
+  try {
+    return bindAddress(host, port, place, reusePort);
+  } catch {
+    return bindAddress(host, port, place);
+  }
+}
+
+function bindAddress(address: string, port: number, place: string, flags = 0): BoundSocket {
+  const handle = address === "" ? createForAll(port, place, flags) : create(address, port, isIPv6(address) ? 6 : 4, place, flags);
   const name: { address?: string; port?: number } = {};
   // A port that somebody listens on is found out only here.
   const error = handle.getsockname(name);
@@ -62,22 +107,22 @@ function bindAddress(address: string, port: number, place: string): BoundSocket 
     handle.close();
     throw errorOf(error, place);
   }
-  return { fd: handle.fd, endpoint: { host: address, port: name.port ?? port }, close: () => handle.close() };
+  return { fd: handle.fd, handle, endpoint: { host: address, port: name.port ?? port }, close: () => handle.close() };
 }
 
 /** All interfaces: IPv6's takes IPv4 along, where the machine has IPv6. */
-function createForAll(port: number, place: string): ServerHandle {
+function createForAll(port: number, place: string, flags: number): ServerHandle {
   try {
-    return create("::", port, 6, place);
+    return create("::", port, 6, place, flags);
   } catch (error) {
     if (!(error instanceof ListenError) || !["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"].includes(error.code ?? "")) throw error;
-    return create("0.0.0.0", port, 4, place);
+    return create("0.0.0.0", port, 4, place, flags);
   }
 }
 
-function create(address: string, port: number, type: 4 | 6 | -1, place: string): ServerHandle {
+function create(address: string, port: number, type: 4 | 6 | -1, place: string, flags = 0): ServerHandle {
   const createServerHandle = (net as unknown as { _createServerHandle: CreateServerHandle })._createServerHandle;
-  const handle = createServerHandle(address, port, type);
+  const handle = createServerHandle(address, port, type, -1, flags);
   if (typeof handle === "number") throw errorOf(handle, place);
   return handle;
 }

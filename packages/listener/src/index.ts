@@ -8,11 +8,12 @@
 export { bindSockets } from "./bind-sockets.ts";
 export { boundListeners } from "./bound.ts";
 export { acknowledge, readEinhornWorker } from "./einhorn.ts";
-export { inheritedListener } from "./inherited.ts";
+export { handleListener, inheritedListener } from "./inherited.ts";
 export { ListenError, listenError } from "./listen-error.ts";
 export { clearStaleSocket } from "./unix-socket.ts";
+export { SlotSockets } from "./slot-sockets.ts";
 export { systemdDescriptors } from "./systemd.ts";
-export { stopAccepting } from "./stop-accepting.ts";
+export { acceptAlso, stopAccepting } from "./stop-accepting.ts";
 
 export type { BoundSocket } from "./bind-sockets.ts";
 export type { EinhornWorker, ProcessIdentity } from "./einhorn.ts";

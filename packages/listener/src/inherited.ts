@@ -14,6 +14,11 @@ export function inheritedListener(fd: number, source: string): Listener {
   return makeListener(describe(fd), true, () => Promise.resolve({ fd, backlog }));
 }
 
+/** The listener of a socket's handle, as a process gets it from its parent's `ChildProcess#send`. */
+export function handleListener(handle: object, endpoint: Endpoint): Listener {
+  return makeListener(endpoint, true, () => Promise.resolve({ _handle: handle, backlog }));
+}
+
 function describe(fd: number): Endpoint {
   return { path: `fd://${fd}` };
 }

@@ -1,4 +1,5 @@
 import { Server } from "node:net";
+import type { Listener } from "./listener.ts";
 
 /**
  * Closes the listening socket and nothing else. `http.Server#close` would also close idle
@@ -7,4 +8,25 @@ import { Server } from "node:net";
  */
 export function stopAccepting(server: Server): void {
   Server.prototype.close.call(server);
+}
+
+/**
+ * Makes `acceptor` listen as one of `acceptors`, until the function is called that this gives.
+ *
+ * @throws {ListenError} when it can't
+ */
+export async function acceptAlso(listener: Listener, acceptor: Server, acceptors: Server[]): Promise<() => void> {
+  acceptors.push(acceptor);
+  const end = (): void => {
+    const index = acceptors.indexOf(acceptor);
+    if (index !== -1) acceptors.splice(index, 1);
+    if (acceptor.listening) stopAccepting(acceptor);
+  };
+  try {
+    await listener.listen(acceptor);
+    return end;
+  } catch (error) {
+    end();
+    throw error;
+  }
 }

@@ -1,6 +1,7 @@
 import { chmodSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { clearStaleSocket, listenError } from "@tsserve/listener";
+import { formatEinhornMessage, parseEinhornMessage } from "./einhorn-message.ts";
 import type { Master } from "./master.ts";
 
 /** A longer line is nobody's command. */
@@ -15,8 +16,8 @@ export interface ControlActions {
 }
 
 /**
- * The socket where workers acknowledge and people command: one JSON object a line, one answer a line. Only the
- * user that the master runs as may connect (mode 0600).
+ * The socket where workers acknowledge and people command: one JSON object a line, one answer a line; Einhorn's shell is
+ * understood, too. Only the user that the master runs as may connect (mode 0600).
  *
  * @throws {ListenError} when the path can't be used
  */
@@ -44,28 +45,47 @@ function serve(socket: Socket, master: Master, actions: ControlActions): void {
     rest = lines.pop() ?? "";
     for (const line of lines) if (line.trim() !== "") void answer(line, socket, master, actions);
     if (rest.length <= longestLine) return;
-    reply(socket, { ok: false, error: `a line is longer than ${longestLine} characters` });
+    write(socket, JSON.stringify({ ok: false, error: `a line is longer than ${longestLine} characters` }));
     rest = "";
     socket.removeAllListeners("data").resume().end();
   });
 }
 
 async function answer(line: string, socket: Socket, master: Master, actions: ControlActions): Promise<void> {
-  const message = parse(line);
-  const { command } = message ?? {};
-  if (message === undefined || typeof command !== "string") {
-    reply(socket, { ok: false, error: 'expected a JSON object with a command, such as {"command":"status"}' });
+  const message = parseJson(line);
+  if (message !== undefined) {
+    const given = await answerTo(message, master, actions);
+    if (given !== undefined) write(socket, JSON.stringify(given));
     return;
   }
-  // A worker expects no answer.
-  if (command === "worker:ack") {
-    if (typeof message["pid"] === "number") master.acknowledge(message["pid"]);
-    return;
-  }
-  reply(socket, await run(command, message, master, actions));
+  const asked = parseEinhornMessage(line);
+  const given = await answerTo(asked === undefined ? {} : withArguments(asked), master, actions);
+  if (given === undefined) return;
+  if (asked === undefined) write(socket, JSON.stringify(given));
+  else write(socket, formatEinhornMessage({ message: inWords(given), ...(asked["id"] === undefined ? {} : { request_id: asked["id"] }) }));
 }
 
 type Message = Readonly<Record<string, unknown>>;
+
+/** A worker's ACK expects no answer: `undefined`. */
+async function answerTo(message: Message, master: Master, actions: ControlActions): Promise<Message | undefined> {
+  const { command } = message;
+  if (typeof command !== "string") return { ok: false, error: 'expected a JSON object with a command, such as {"command":"status"}' };
+  if (command !== "worker:ack") return run(command, message, master, actions);
+  if (typeof message["pid"] === "number") master.acknowledge(message["pid"]);
+  return undefined;
+}
+
+/** Einhorn's shell has arguments without names. */
+function withArguments(message: Message): Message {
+  const [first]: unknown[] = Array.isArray(message["args"]) ? message["args"] : [];
+  return first === undefined ? message : { ...message, count: first, signal: first };
+}
+
+function inWords({ ok, error, message, workers, ...rest }: Message): string {
+  if (ok !== true) return `Error: ${String(error)}`;
+  return typeof message === "string" ? message : JSON.stringify({ ...rest, workers }, undefined, 2);
+}
 
 async function run(command: string, message: Message, master: Master, actions: ControlActions): Promise<Message> {
   switch (command) {
@@ -75,21 +95,32 @@ async function run(command: string, message: Message, master: Master, actions: C
     case "upgrade":
       return upgrade(message["wait"] !== false, actions);
     case "inc":
-      return resize(master.target + 1, master);
+      return resize(master.target + numberOf(message), master);
     case "dec":
-      return resize(master.target - 1, master);
+      return resize(master.target - numberOf(message), master);
     case "workers":
       return resize(message["count"], master);
     case "signal":
       return signal(message["signal"], master);
+    case "ehlo":
+      return { ok: true, message: `tsserve, master ${process.pid} of ${master.target} workers; ${commands}` };
+    case "help":
+      return { ok: true, message: commands };
     case "stop":
     case "quit":
     case "die":
       actions.stop();
       return { ok: true, message: "stopping" };
     default:
-      return { ok: false, error: `unknown command "${command}"; there are status, upgrade, inc, dec, workers, signal and stop` };
+      return { ok: false, error: `unknown command "${command}"; ${commands}` };
   }
+}
+
+const commands = "there are status, upgrade, inc, dec, workers, signal and stop";
+
+/** How many more or fewer; one, when nothing is said. */
+function numberOf({ count = 1 }: Message): number {
+  return typeof count === "number" && count > 0 ? count : Number.NaN;
 }
 
 async function upgrade(waits: boolean, actions: ControlActions): Promise<Message> {
@@ -116,7 +147,7 @@ function signal(name: unknown, master: Master): Message {
   return { ok: true, message: `sent ${String(written)} to every worker` };
 }
 
-function parse(line: string): Message | undefined {
+function parseJson(line: string): Message | undefined {
   try {
     const value: unknown = JSON.parse(line);
     return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Message) : undefined;
@@ -125,6 +156,6 @@ function parse(line: string): Message | undefined {
   }
 }
 
-function reply(socket: Socket, message: Message): void {
-  if (socket.writable) socket.write(`${JSON.stringify(message)}\n`);
+function write(socket: Socket, line: string): void {
+  if (socket.writable) socket.write(`${line}\n`);
 }

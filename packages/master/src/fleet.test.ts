@@ -169,6 +169,40 @@ describe("the fleet", () => {
     expect(simulation.print()).toBe("2:1:1:up 3:2:1:up");
   });
 
+  test("a successor gets the slot of its predecessor, in upgrades too", () => {
+    const simulation = served(3);
+    const slotOf = (id: number): number | undefined => simulation.fleet.workers.find((worker) => worker.id === id)?.slot;
+    simulation.exit(2);
+    expect(slotOf(4)).toBe(1);
+    simulation.run();
+    simulation.send({ type: "upgrade" });
+    expect(slotOf(5)).toBe(0);
+    // Whoever is missing is started at once, with the code that is wanted now.
+    simulation.exit(3);
+    expect(slotOf(6)).toBe(2);
+    simulation.taken();
+    simulation.acknowledge(5);
+    // Worker 1 serves on while there are too few.
+    expect(simulation.taken()).toEqual([]);
+    simulation.acknowledge(6);
+    expect(simulation.taken()).toEqual(["stop 1", "spawn 7"]);
+    expect(slotOf(7)).toBe(1);
+  });
+
+  test("a worker of a generation that was given up serves on, and is replaced when it retires", () => {
+    const simulation = served(2);
+    simulation.send({ type: "upgrade" });
+    simulation.acknowledge(3);
+    simulation.exit(4);
+    simulation.run();
+    expect(simulation.print()).toBe("2:1:1:up 3:2:2:up");
+    simulation.taken();
+    simulation.send({ type: "retire", id: 3 });
+    expect(simulation.taken()).toEqual(["spawn 5"]);
+    simulation.run();
+    expect(simulation.print()).toBe("2:1:1:up 5:0:1:up");
+  });
+
   test("grows and shrinks", () => {
     const simulation = served(2);
     simulation.send({ type: "resized", target: 4 });
@@ -224,6 +258,8 @@ describe("whatever happens", () => {
             const wasUp = each.type === "exit" && chosen?.state === "up" ? 1 : 0;
             expect(upCount(fleet)).toBeGreaterThanOrEqual(Math.min(fleet.target, upBefore - wasUp));
             expect(new Set(fleet.workers.map(({ index }) => index)).size).toBe(fleet.workers.length);
+            const starting = fleet.workers.filter(({ state }) => state === "starting").map(({ slot }) => slot);
+            expect(new Set(starting).size).toBe(starting.length);
             const alive = fleet.workers.filter(({ state }) => state !== "stopping").length;
             expect(alive).toBeLessThanOrEqual(Math.max(10, fleet.target * 2 + 5));
           }
@@ -234,6 +270,7 @@ describe("whatever happens", () => {
           simulation.run();
           const { fleet } = simulation;
           expect(upCount(fleet)).toBe(fleet.target);
+          expect(new Set(fleet.workers.map(({ slot }) => slot))).toEqual(new Set(Array.from({ length: fleet.target }, (_, slot) => slot)));
           expect(fleet.workers).toHaveLength(fleet.target);
           expect(fleet.upgrade).toBe(undefined);
         },

@@ -17,8 +17,10 @@ export type WorkerState =
 export interface Worker {
   /** Unique in the life of the master. */
   readonly id: number;
-  /** Its slot: 0 to the number of workers, twice as many during an upgrade. */
+  /** What it is called by: the lowest number that is free, below twice the number of workers. */
   readonly index: number;
+  /** Its place among those that are to serve, below their number; its successor gets the same. */
+  readonly slot: number;
   readonly generation: number;
   /** `undefined` until it has been spawned. */
   readonly pid: number | undefined;
@@ -228,28 +230,51 @@ function isServing({ state }: Worker): boolean {
   return state === "up";
 }
 
-/** Whether it is what is wanted, and not to be replaced by such. */
+/** Whether it is of the generation that is wanted, and not to be replaced. */
 function isFresh(fleet: Fleet, { generation, isRetiring }: Worker): boolean {
   return generation === wanted(fleet) && !isRetiring;
 }
 
-/** Stops what is not needed: starts of other generations, older workers for as many new ones as are up, and what is beyond the target. */
+/** Stops what is not needed: starts that nobody waits for, workers that another one stands in for, and those beyond the target. */
 function stopSurplus(fleet: Fleet, now: number, actions: Action[]): Fleet {
-  const { workers, target, options, upgrade } = fleet;
-  const needlessStarts = workers.filter((worker) => worker.state === "starting" && !isFresh(fleet, worker));
-  const fresh = workers.filter((worker) => isServing(worker) && isFresh(fleet, worker));
-  const old = workers.filter((worker) => isServing(worker) && !isFresh(fleet, worker));
-  const waitsForAll = upgrade !== undefined && options.upgradeMode === "fleet" && fresh.length < target;
-  const kept = waitsForAll ? target : Math.max(0, target - fresh.length);
-  // The oldest go first; of the new ones, those with the highest index.
-  const leaving = old.slice(0, Math.max(0, old.length - kept));
-  const surplus = [...fresh].sort((a, b) => b.index - a.index).slice(0, Math.max(0, fresh.length - target));
-  const starts = workers.filter((worker) => worker.state === "starting" && isFresh(fleet, worker));
-  const surplusStarts = starts.slice(0, Math.max(0, fresh.length - surplus.length + starts.length - target));
-  return [...needlessStarts, ...leaving, ...surplus, ...surplusStarts].reduce(
-    (changed, worker) => told(changed, worker, now, actions),
-    fleet,
-  );
+  const { workers, target } = fleet;
+  const starts = workers.filter((worker) => worker.state === "starting" && !isStartNeeded(fleet, worker));
+  const replaced = workers.filter((worker) => isServing(worker) && worker.slot < target && isReplaced(fleet, worker));
+  const beyond = workers.filter((worker) => isServing(worker) && worker.slot >= target).sort((a, b) => b.slot - a.slot);
+  // Never fewer than there should be, even where a worker of another slot has just died.
+  const spare = Math.max(0, workers.filter(isServing).length - target);
+  return [...starts, ...[...replaced, ...beyond].slice(0, spare)].reduce((changed, worker) => told(changed, worker, now, actions), fleet);
+}
+
+function isStartNeeded(fleet: Fleet, worker: Worker): boolean {
+  return isFresh(fleet, worker) && worker.slot < fleet.target;
+}
+
+/** Whether a better worker is up in its slot; in a fleet's upgrade, in every slot. */
+function isReplaced(fleet: Fleet, worker: Worker): boolean {
+  const { upgrade, options, workers } = fleet;
+  if (upgrade !== undefined && options.upgradeMode === "fleet" && !isUpgraded(fleet)) return false;
+  const best = workers
+    .filter((each) => each.slot === worker.slot && isServing(each) && fills(fleet, each))
+    .reduce<Worker | undefined>(
+      (found, each) => (found !== undefined && isFresh(fleet, found) && !isFresh(fleet, each) ? found : each),
+      undefined,
+    );
+  return best !== undefined && best !== worker;
+}
+
+/** Whether nobody else needs to be started for its slot: workers of a generation that was given up still serve. */
+function fills(fleet: Fleet, worker: Worker): boolean {
+  return isFresh(fleet, worker) || (fleet.upgrade === undefined && isServing(worker) && !worker.isRetiring);
+}
+
+/** Whether a worker of the wanted generation is up in every slot. */
+function isUpgraded(fleet: Fleet): boolean {
+  return slots(fleet).every((slot) => fleet.workers.some((worker) => worker.slot === slot && isServing(worker) && isFresh(fleet, worker)));
+}
+
+function slots({ target }: Fleet): number[] {
+  return Array.from({ length: target }, (_, slot) => slot);
 }
 
 function told(fleet: Fleet, worker: Worker, now: number, actions: Action[]): Fleet {
@@ -260,44 +285,39 @@ function told(fleet: Fleet, worker: Worker, now: number, actions: Action[]): Fle
 
 function finishUpgrade(fleet: Fleet, now: number, actions: Action[]): Fleet {
   const { upgrade } = fleet;
-  if (upgrade === undefined) return fleet;
-  const fresh = fleet.workers.filter((worker) => isServing(worker) && isFresh(fleet, worker));
-  if (fresh.length < fleet.target) return fleet;
+  if (upgrade === undefined || !isUpgraded(fleet)) return fleet;
   actions.push({ type: "upgraded", generation: upgrade.generation, ms: now - upgrade.since });
   return { ...fleet, generation: upgrade.generation, upgrade: undefined };
 }
 
-/** How many workers should be started now, delays aside. */
-function missing(fleet: Fleet): number {
-  const { workers, target, upgrade, options } = fleet;
+/** The slots for which a worker should be started now, delays aside. */
+function missing(fleet: Fleet): number[] {
+  const { workers, upgrade, options } = fleet;
   const alive = workers.filter(({ state }) => state !== "stopping");
-  const fresh = alive.filter((worker) => isFresh(fleet, worker));
-  const lacking = Math.max(0, target - fresh.length);
-  // Workers of a generation that was given up still serve, as do those that retire: they have their own successors.
-  const others = alive.filter((worker) => isServing(worker) && worker.generation !== wanted(fleet)).length;
-  if (upgrade === undefined) return Math.max(0, lacking - others);
-  if (options.upgradeMode === "fleet") return lacking;
-  // One after the other, and one more for each that serves no more.
-  const isStarting = fresh.some(({ state }) => state === "starting");
-  return Math.min(lacking, Math.max(isStarting ? 0 : 1, target - alive.length));
+  const lacking = slots(fleet).filter((slot) => !alive.some((worker) => worker.slot === slot && fills(fleet, worker)));
+  if (upgrade === undefined || options.upgradeMode === "fleet") return lacking;
+  // One after the other, and at once where nobody is left.
+  const empty = lacking.filter((slot) => !alive.some((worker) => worker.slot === slot));
+  const isStarting = empty.length > 0 || alive.some((worker) => worker.state === "starting" && isFresh(fleet, worker));
+  return isStarting ? empty : lacking.slice(0, 1);
 }
 
 function wantsMore(fleet: Fleet): boolean {
-  return missing(fleet) > 0;
+  return missing(fleet).length > 0;
 }
 
 function startMissing(fleet: Fleet, now: number, actions: Action[]): Fleet {
-  const count = now < fleet.notBefore ? 0 : missing(fleet);
-  if (count === 0) return fleet;
+  const lacking = now < fleet.notBefore ? [] : missing(fleet);
+  if (lacking.length === 0) return fleet;
   const taken = new Set(fleet.workers.map(({ index }) => index));
-  const started = Array.from({ length: count }, (_, offset): Worker => {
+  const started = lacking.map((slot, offset): Worker => {
     const index = freeIndex(taken);
     taken.add(index);
-    const worker = { id: fleet.nextId + offset, index, generation: wanted(fleet), pid: undefined, state: "starting", since: now } as const;
-    return { ...worker, isKilled: false, isRetiring: false };
+    const worker = { id: fleet.nextId + offset, index, slot, generation: wanted(fleet), state: "starting", since: now } as const;
+    return { ...worker, pid: undefined, isKilled: false, isRetiring: false };
   });
   actions.push(...started.map((worker): Action => ({ type: "spawn", worker })));
-  return { ...fleet, nextId: fleet.nextId + count, workers: [...fleet.workers, ...started] };
+  return { ...fleet, nextId: fleet.nextId + lacking.length, workers: [...fleet.workers, ...started] };
 }
 
 /** The lowest that is free: an upgrade runs through twice as many as there are workers. */

@@ -9,4 +9,4 @@ export { figuresType, Master } from "./master.ts";
 export type { ControlActions } from "./control-socket.ts";
 export type { Action, Fleet, FleetEvent, FleetOptions, Step, Upgrade, UpgradeMode, Worker, WorkerState } from "./fleet.ts";
 export type { WorkerLimits } from "./worker-limits.ts";
-export type { MasterEnd, MasterEvent, MasterOptions, UpgradeResult, WorkerFigures, WorkerStatus } from "./master.ts";
+export type { MasterEnd, MasterEvent, MasterOptions, MasterSockets, UpgradeResult, WorkerFigures, WorkerStatus } from "./master.ts";

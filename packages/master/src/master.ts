@@ -5,6 +5,8 @@ import { reasonToRetire, type WorkerLimits } from "./worker-limits.ts";
 
 /** How often limits are looked at. */
 const watchIntervalMs = 1000;
+/** A worker that has said nothing for so long, though it reports each second, does not accept either. */
+const silenceMs = 2500;
 /** How long a worker that stands still lives on after it was asked for its stack, which its watchdog thread writes. */
 const stackTimeMs = 3000;
 
@@ -55,11 +57,22 @@ export interface MasterOptions extends FleetOptions {
   readonly workerTimeoutMs: number | undefined;
   /** Starts the process of a worker, its stderr piped. */
   spawn(worker: Worker): ChildProcess;
+  readonly sockets: MasterSockets;
   /** What workers say on stderr is passed on to here. */
   writeError(text: string | Uint8Array): void;
   /** In milliseconds, of a clock that only goes on. */
   now(): number;
   emit(event: MasterEvent): void;
+}
+
+/** The sockets that clients connect to, in sets that only the workers of their slots accept on. */
+export interface MasterSockets {
+  /** How many sets there are. */
+  readonly sets: number;
+  setOf(slot: number): number;
+  /** Has a worker that serves accept on a set that is not its own, or leave it. */
+  lend(child: ChildProcess, set: number): void;
+  takeBack(child: ChildProcess, set: number): void;
 }
 
 export interface MasterEnd {
@@ -86,6 +99,8 @@ interface Process {
   /** Since when it is known to stand still. */
   blockedAt: number | undefined;
   figures: WorkerFigures | undefined;
+  /** The sets of sockets that it accepts on in the place of others. */
+  readonly lent: Set<number>;
 }
 
 /** The one place where signals, messages and deaths meet: each becomes an event of the fleet, and what the fleet says is done. */
@@ -190,7 +205,39 @@ export class Master {
     const { fleet, actions } = step(this.#fleet, event, this.#options.now());
     this.#fleet = fleet;
     for (const action of actions) this.#perform(action);
+    this.#lendSockets();
     this.#schedule();
+  }
+
+  /**
+   * Clients in the queue of a worker that has died, stops, or is not heard of would wait for its successor: all others
+   * stand in for it until that is up.
+   */
+  #lendSockets(): void {
+    const { sockets } = this.#options;
+    if (sockets.sets < 2 || this.#fleet.isStopping) return;
+    const serving = this.#fleet.workers.flatMap((worker) => {
+      const process = worker.state === "up" ? this.#processes.get(worker.id) : undefined;
+      return process === undefined || this.#isSilent(process) ? [] : [process];
+    });
+    const served = new Set(serving.map(({ worker }) => sockets.setOf(worker.slot)));
+    for (let set = 0; set < sockets.sets; set++) {
+      for (const process of serving) {
+        if (served.has(set) === !process.lent.has(set)) continue;
+        if (served.has(set)) {
+          process.lent.delete(set);
+          sockets.takeBack(process.child, set);
+        } else {
+          process.lent.add(set);
+          sockets.lend(process.child, set);
+        }
+      }
+    }
+  }
+
+  /** It has reported, and then no more. */
+  #isSilent({ heardAt }: Process): boolean {
+    return this.#options.now() - heardAt > silenceMs;
   }
 
   #schedule(): void {
@@ -248,6 +295,7 @@ export class Master {
     const { workers, upgrade, isStopping } = this.#fleet;
     this.#forgiveOwnPause();
     if (isStopping) return;
+    this.#lendSockets();
     for (const worker of workers) if (worker.state === "up" && !worker.isRetiring) this.#watchForBlock(worker);
     if (upgrade !== undefined || this.#fleet.workers.some(({ isRetiring, state }) => isRetiring || state === "starting")) return;
     for (const worker of workers) {
@@ -296,6 +344,7 @@ export class Master {
       heardAt: Number.POSITIVE_INFINITY,
       blockedAt: undefined,
       figures: undefined,
+      lent: new Set(),
     };
     this.#processes.set(worker.id, process);
     child.stderr?.on("data", (bytes: Buffer) => {

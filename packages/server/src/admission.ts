@@ -24,14 +24,14 @@ interface Waiting {
  * come first served, while the longest idle connections are closed to make room.
  */
 export class Admission {
-  /** The servers whose sockets are to arrive paused while there is no room. */
-  acceptors: readonly Server[] = [];
+  readonly #acceptors = new Set<Server>();
   readonly #queue: Waiting[] = [];
   readonly #served: ReadonlySet<AdmittedConnection>;
   readonly #clock: Clock;
   readonly #onFull: (waiting: number) => void;
   #limit: number;
   #retrying = false;
+  #pausesArrivals = false;
 
   constructor(limit: number, served: ReadonlySet<AdmittedConnection>, clock: Clock, onFull: (waiting: number) => void) {
     this.#limit = limit;
@@ -42,6 +42,13 @@ export class Admission {
 
   get waiting(): number {
     return this.#queue.length;
+  }
+
+  /** A server whose sockets are to arrive paused while there is no room, until it closes. */
+  addAcceptor(acceptor: Server): void {
+    this.#acceptors.add(acceptor);
+    pauseArrivals(acceptor, this.#pausesArrivals);
+    acceptor.once("close", () => this.#acceptors.delete(acceptor));
   }
 
   arrive(socket: Socket, serve: () => void): void {
@@ -108,8 +115,14 @@ export class Admission {
     if (index !== -1) this.#queue.splice(index, 1);
   }
 
-  /** Node reads this property for each connection that it accepts. */
   #pauseArrivals(pause: boolean): void {
-    for (const server of this.acceptors) (server as Server & { pauseOnConnect: boolean }).pauseOnConnect = pause;
+    if (pause === this.#pausesArrivals) return;
+    this.#pausesArrivals = pause;
+    for (const acceptor of this.#acceptors) pauseArrivals(acceptor, pause);
   }
+}
+
+/** Node reads this property for each connection that it accepts. */
+function pauseArrivals(acceptor: Server, pause: boolean): void {
+  (acceptor as Server & { pauseOnConnect: boolean }).pauseOnConnect = pause;
 }

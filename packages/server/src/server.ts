@@ -17,6 +17,11 @@ export interface Server {
    */
   stop(deadline: AbortSignal): Promise<{ cut: number }>;
   stats(): { openConnections: number; activeRequests: number };
+  /**
+   * Accepts in one more place, while it serves, until the function is called that it gives; what has been accepted is served
+   * on. With it, a worker stands in for one that has died, whose clients would wait for its successor.
+   */
+  accept?(listener: Listener): Promise<() => void>;
   /** Where the server really listens, known once it has started: `http://127.0.0.1:9090`. */
   addresses?(): readonly string[];
   /** What the server answers to, for `tsserve routes`. */

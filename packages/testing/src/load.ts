@@ -6,6 +6,10 @@ export interface LoadOptions {
   readonly port: number;
   /** The path to ask for; default `/`. */
   readonly path?: string;
+  /** Sent with each request, as POST; default none, with GET. */
+  readonly body?: string;
+  /** A slow reader: how long it waits before it reads on, after each piece that it reads, in milliseconds. */
+  readonly readDelayMs?: number;
   /** How many clients, each with one request at a time. */
   readonly clients: number;
   /** Whether a client keeps its connection until it is told to close it; else it opens one for each request. */
@@ -63,8 +67,10 @@ class Client {
   constructor(options: LoadOptions, result: LoadResult) {
     this.#options = options;
     this.#result = result;
-    const { path = "/", keepAlive, expect } = options;
-    this.#request = `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${keepAlive ? "" : "Connection: close\r\n"}\r\n`;
+    const { path = "/", keepAlive, expect, body } = options;
+    const length = body === undefined ? "" : `Content-Length: ${Buffer.byteLength(body)}\r\n`;
+    const head = `${body === undefined ? "GET" : "POST"} ${path} HTTP/1.1\r\nHost: localhost\r\n${length}`;
+    this.#request = `${head}${keepAlive ? "" : "Connection: close\r\n"}\r\n${body ?? ""}`;
     this.#hungAfterMs = options.hungAfterMs ?? 10_000;
     this.#matches = typeof expect === "string" ? (body) => body === expect : expect;
   }
@@ -93,7 +99,7 @@ class Client {
   }
 
   #connect(): void {
-    const { host = "127.0.0.1", port } = this.#options;
+    const { host = "127.0.0.1", port, readDelayMs } = this.#options;
     const socket = connect({ host, port, noDelay: true });
     this.#socket = socket;
     let connected = false;
@@ -101,7 +107,12 @@ class Client {
       connected = true;
       socket.write(this.#request);
     });
-    socket.on("data", (chunk) => this.#read(socket, chunk));
+    socket.on("data", (chunk) => {
+      this.#read(socket, chunk);
+      if (readDelayMs === undefined) return;
+      socket.pause();
+      setTimeout(() => socket.resume(), readDelayMs);
+    });
     socket.on("error", (error: NodeJS.ErrnoException) => this.#ended(socket, connected ? "reset" : "refused", error.code ?? error.message));
     socket.on("close", () => this.#ended(socket, "reset", "closed"));
   }

@@ -48,11 +48,15 @@ export class Connections {
     return this.#open.size + this.#admission.waiting;
   }
 
-  /** Serves what the servers accept. */
-  attach(acceptors: readonly Server[]): void {
-    this.#admission.acceptors = acceptors;
-    for (const acceptor of acceptors) acceptor.on("connection", (socket) => this.#admission.arrive(socket, () => this.#serve(socket)));
+  /** From now on, connections that idle for too long are closed. */
+  start(): void {
     this.#sweepLater(sweepIntervalMs);
+  }
+
+  /** Serves what `acceptor` accepts. */
+  addAcceptor(acceptor: Server): void {
+    this.#admission.addAcceptor(acceptor);
+    acceptor.on("connection", (socket) => this.#admission.arrive(socket, () => this.#serve(socket)));
   }
 
   #serve(accepted: Socket): void {

@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Server as NetServer } from "node:net";
-import { stopAccepting, type Listener } from "@tsserve/listener";
+import { acceptAlso, stopAccepting, type Listener } from "@tsserve/listener";
 import { systemClock, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
 import { accessLog } from "./access-log.ts";
 import { Connections, lingerOf } from "./connections.ts";
@@ -28,15 +28,20 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
   const connections = new Connections(dispatcher, settings, systemClock, () => {
     context.log.warn({ max_concurrency: settings.maxConcurrency }, "max_concurrency is reached: new connections wait");
   });
-  // A client may close its side after its last request, and still wants the answer.
-  const acceptors = listeners.map(() => createServer({ allowHalfOpen: true, noDelay: true }));
+  const makeAcceptor = (): NetServer => {
+    // A client may close its side after its last request, and still wants the answer.
+    const acceptor = createServer({ allowHalfOpen: true, noDelay: true });
+    connections.addAcceptor(acceptor);
+    return acceptor;
+  };
+  const acceptors = listeners.map(makeAcceptor);
   const close = (): void => {
     for (const acceptor of acceptors) if (acceptor.listening) stopAccepting(acceptor);
   };
 
   return {
     start: async () => {
-      connections.attach(acceptors);
+      connections.start();
       try {
         for (const [index, listener] of listeners.entries()) await listener.listen(acceptors[index] as NetServer);
       } catch (error) {
@@ -53,6 +58,7 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
       close();
       return { cut: await connections.end(deadline) };
     },
+    accept: (listener) => acceptAlso(listener, makeAcceptor(), acceptors),
     stats: () => ({ openConnections: connections.size, activeRequests: context.requests.size }),
     addresses: () => acceptors.map((acceptor) => printable(acceptor)).filter((address) => address !== undefined),
     routes: () => Promise.resolve([...methods.keys()].map((path) => ({ method: "thrift", path }))),

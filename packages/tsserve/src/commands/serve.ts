@@ -46,7 +46,7 @@ export async function run(host: Host, positionals: readonly string[], values: Op
   const listeners = inherited.length === 0 ? await listenersFor(endpoints) : inherited;
   if (inherited.length > 0 && values.binds.length > 0 && !isOwnWorker(host))
     log.warn({ bind: values.binds }, `--bind is ignored: ${worker === undefined ? "systemd" : "the master"} passed its sockets`);
-  const running: Running = { listeners, app: undefined, server: undefined };
+  const running: Running = { listeners, app: undefined, server: undefined, endBorrowing: undefined };
   const logEvent = logEvents(log);
   let configurationIsWrong = false;
   const endFigures = isOwnWorker(host) ? (await import("../workers/report-figures.ts")).reportFigures(application.requests) : undefined;
@@ -78,6 +78,7 @@ interface Running {
   readonly listeners: readonly Listener[];
   app: unknown;
   server: Server | undefined;
+  endBorrowing: (() => void) | undefined;
 }
 
 function appStep(application: Application, running: Running): Step {
@@ -102,13 +103,17 @@ function serverStep(host: Host, application: Application, running: Running): Ste
       const server = await application.makeServer(running.app, running.listeners);
       running.server = server;
       await server.start();
+      if (isOwnWorker(host)) running.endBorrowing = (await import("../workers/lend-sockets.ts")).borrowSockets(server);
       server.ended?.then(
         () => host.causes.add({ kind: "server-ended" }),
         (error: unknown) => host.causes.add({ kind: "server-ended", error }),
       );
     },
     drain: () => running.server?.drain(),
-    stop: (deadline) => running.server?.stop(deadline) ?? Promise.resolve(),
+    stop: (deadline) => {
+      running.endBorrowing?.();
+      return running.server?.stop(deadline) ?? Promise.resolve();
+    },
   };
 }
 

@@ -3,12 +3,13 @@ import { realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { formatEndpoint } from "@tsserve/config";
-import { bindSockets, inheritedListener, systemdDescriptors, type BoundSocket } from "@tsserve/listener";
+import { inheritedListener, SlotSockets, systemdDescriptors, type BoundSocket } from "@tsserve/listener";
 import { Master, openControlSocket, type MasterEnd, type Worker } from "@tsserve/master";
 import { exitCodes, signalExitCode } from "@tsserve/server";
 import type { Host } from "../host.ts";
 import { makeLogger } from "../make-logger.ts";
 import { readBinds, type OptionValues } from "../options.ts";
+import { lendable } from "./lend-sockets.ts";
 import { logMasterEvents } from "./log-master-events.ts";
 import { masterVariable } from "./own-worker.ts";
 import { readMasterConfiguration } from "./read-master-configuration.ts";
@@ -25,7 +26,7 @@ export async function superviseWorkers(host: Host, positionals: readonly string[
   const log = (await makeLogger(configuration.logging, host)).child({ logger: "tsserve.master" });
   const activated = activatedSockets(host);
   if (activated.length > 0 && values.binds.length > 0) log.warn({ bind: values.binds }, "--bind is ignored: systemd passed its sockets");
-  const sockets = activated.length > 0 ? activated : await bindSockets(readBinds(values.binds));
+  const sockets = activated.length > 0 ? SlotSockets.shared(activated) : await SlotSockets.bind(readBinds(values.binds), count);
   const path =
     (values.socket && resolve(host.cwd, values.socket)) ?? configuration.controlSocket ?? join(tmpdir(), `tsserve-${host.pid}.sock`);
   const master = new Master({
@@ -35,7 +36,8 @@ export async function superviseWorkers(host: Host, positionals: readonly string[
     limits: configuration.limits,
     workerTimeoutMs: configuration.workerTimeoutMs,
     killAfterMs: configuration.lifecycle.drainTimeMs + configuration.lifecycle.stopTimeoutMs + killMarginMs,
-    spawn: (worker) => spawnWorker(worker, host, environment, sockets, path),
+    spawn: (worker) => spawnWorker(worker, host, environment, sockets.of(sockets.setOf(worker.slot)), path),
+    sockets: lendable(sockets),
     writeError: (text) => process.stderr.write(text),
     now: () => performance.now(),
     emit: logMasterEvents(log),
@@ -45,11 +47,12 @@ export async function superviseWorkers(host: Host, positionals: readonly string[
     if (wanted !== undefined && values.workers === undefined) master.resize(wanted);
     return master.upgrade();
   };
+  const addresses = sockets.endpoints.map(formatEndpoint);
   try {
     const control = await openControlSocket(path, master, { stop: () => host.causes.add({ kind: "signal", signal: "SIGTERM" }), upgrade });
     log.info(
-      { control_socket: path, workers: count, addresses: sockets.map(({ endpoint }) => formatEndpoint(endpoint)) },
-      `master of ${count} workers on ${sockets.map(({ endpoint }) => formatEndpoint(endpoint)).join(", ")}; tsserve ctl --socket ${path}`,
+      { control_socket: path, workers: count, addresses },
+      `master of ${count} workers on ${addresses.join(", ")}; tsserve ctl --socket ${path}`,
     );
     followSignals(host, master, upgrade);
     master.start();
@@ -58,7 +61,7 @@ export async function superviseWorkers(host: Host, positionals: readonly string[
     log.info({ exit_code: code }, "stopped");
     return code;
   } finally {
-    for (const socket of sockets) socket.close();
+    sockets.close();
   }
 }
 
@@ -66,7 +69,7 @@ export async function superviseWorkers(host: Host, positionals: readonly string[
 function activatedSockets({ env, pid }: Host): BoundSocket[] {
   return systemdDescriptors(env, pid).map((fd, index) => {
     const { endpoint } = inheritedListener(fd, `LISTEN_FDS, socket ${index},`);
-    return { fd, endpoint, close: () => undefined };
+    return { fd, handle: undefined, endpoint, close: () => undefined };
   });
 }
 

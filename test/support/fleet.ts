@@ -1,0 +1,98 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { freePort, makeTemporaryFolder, spawnTsserve, until, type SpawnOptions, type TsserveProcess } from "@tsserve/testing";
+import { run } from "./run.ts";
+
+/** Says who answers; `/slow`, `/block` and `/die` do what they say. */
+export const app = (greeting: string): string => `let requests = 0;
+export const makeApp = () => (request, response) => {
+  requests += 1;
+  if (request.url === "/slow") setTimeout(() => response.end("slow"), 1500);
+  else if (request.url === "/block") for (const end = Date.now() + 30_000; Date.now() < end; );
+  else if (request.url === "/die") process.kill(process.pid, "SIGKILL");
+  else response.end(JSON.stringify({ greeting: "${greeting}", pid: process.pid, index: process.env.EINHORN_CHILD_INDEX }));
+};
+`;
+
+/** A master with its workers, as a user has it. */
+export interface Fleet extends TsserveProcess {
+  readonly folder: string;
+  readonly port: number;
+  readonly socket: string;
+  write(name: string, text: string): void;
+  /** Puts other code in its place; gives what was there. */
+  replaceApp(source: string): string;
+  /** Runs `tsserve ctl`. */
+  ctl(...args: string[]): ReturnType<typeof run>;
+  status(): Promise<{
+    generation: number;
+    workers: { index: number; generation: number; pid: number; state: string; requests_total: number }[];
+  }>;
+  /** Waits until so many workers are up, and no others are there. */
+  settled(count: number): Promise<Awaited<ReturnType<Fleet["status"]>>>;
+}
+
+export interface FleetOptions extends Partial<SpawnOptions> {
+  readonly workers?: number;
+  readonly server?: string;
+  readonly app?: string;
+}
+
+export async function serveFleet({ workers = 2, server = "", app: source = app("one"), ...options }: FleetOptions = {}): Promise<Fleet> {
+  const port = await freePort();
+  const folder = makeTemporaryFolder({
+    "package.json": '{"type":"module"}',
+    "app.js": source,
+    "app.ini": `[server:main]\nfactory = tsserve/http\naccess_log = false\ncontrol_socket = ./ctl.sock\n${server}\n[app:main]\nfactory = ./app.js\n`,
+  });
+  const spawned = spawnTsserve({
+    ...options,
+    args: ["app.ini", "--bind", `127.0.0.1:${port}`, "--workers", String(workers), ...(options.args ?? [])],
+    cwd: folder.path,
+  });
+  const ctl = (...args: string[]): ReturnType<typeof run> => run({}, ["ctl", ...args], { cwd: folder.path });
+  const status = async (): ReturnType<Fleet["status"]> =>
+    JSON.parse((await ctl("status", "--json", "--socket", "ctl.sock")).stdout) as Awaited<ReturnType<Fleet["status"]>>;
+  return {
+    ...spawned,
+    folder: folder.path,
+    port,
+    socket: `${folder.path}/ctl.sock`,
+    write: (name, text) => writeFileSync(`${folder.path}/${name}`, text),
+    replaceApp: (source) => {
+      const before = readFileSync(`${folder.path}/app.js`, "utf8");
+      writeFileSync(`${folder.path}/app.js`, source);
+      return before;
+    },
+    ctl: (...args) => ctl(...args, "--socket", "ctl.sock"),
+    status,
+    settled: (count) =>
+      until(`${count} workers`, async () => {
+        const now = await status();
+        return now.workers.length === count && now.workers.every(({ state }) => state === "up") ? now : undefined;
+      }),
+    [Symbol.asyncDispose]: async () => {
+      // Workers are in groups of their own: they leave when their master has gone.
+      spawned.kill("SIGTERM");
+      await spawned.exited(20_000).catch(() => undefined);
+      await spawned[Symbol.asyncDispose]();
+      folder.remove();
+    },
+  };
+}
+
+/** Waits until so many workers have come up since the start. */
+export const up = (fleet: Fleet, count: number): Promise<unknown> =>
+  until(`${count} workers up`, () => fleet.logs().filter(({ msg }) => msg.endsWith(" is up")).length >= count);
+export const get = async (fleet: Fleet, path = "/"): Promise<{ greeting: string; pid: number }> =>
+  (await (await fetch(`http://127.0.0.1:${fleet.port}${path}`, { headers: { Connection: "close" } })).json()) as {
+    greeting: string;
+    pid: number;
+  };
+export const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};

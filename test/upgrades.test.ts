@@ -1,0 +1,159 @@
+import { readFileSync, renameSync, symlinkSync } from "node:fs";
+import { freePort, load, lost, makeTemporaryFolder, spawnTsserve, until } from "@tsserve/testing";
+import { describe, expect, test } from "vitest";
+import { app, get, serveFleet, up } from "./support/fleet.ts";
+import { run } from "./support/run.ts";
+
+/** Carries bodies both ways, at once and slowly. */
+const carrier = (greeting: string): string => `const large = Buffer.alloc(3e6, "x");
+const stream = (response, n = 0) => (n === 20 ? response.end() : (response.write(n + "\\n"), setTimeout(stream, 50, response, n + 1)));
+export const makeApp = () => (request, response) => {
+  if (request.url === "/echo") request.pipe(response);
+  else if (request.url === "/large") response.end(large);
+  else if (request.url === "/stream") stream(response);
+  else response.end(JSON.stringify({ greeting: "${greeting}" }));
+};
+`;
+
+describe("an upgrade", () => {
+  test("ten times in a row, loses nothing: new connections and kept ones, 16 kB bodies, slow readers, streams", async () => {
+    await using fleet = await serveFleet({ server: "drain_time = 200 milliseconds", app: carrier("generation 1") });
+    await up(fleet, 2);
+    const end = new AbortController();
+    const options = { port: fleet.port, signal: end.signal, hungAfterMs: 20_000 };
+    const body = "0123456789abcdef".repeat(1024);
+    const echoes = (answer: string): boolean => answer === body;
+    const loads = {
+      kept: load({ ...options, clients: 8, keepAlive: true, body, path: "/echo", expect: echoes }),
+      new: load({ ...options, clients: 8, keepAlive: false, body, path: "/echo", expect: echoes }),
+      slow: load({ ...options, clients: 2, keepAlive: true, path: "/large", readDelayMs: 10, expect: (answer) => answer.length === 3e6 }),
+      streams: load({ ...options, clients: 4, keepAlive: true, path: "/stream", expect: (answer) => answer.endsWith("19\n") }),
+    };
+    try {
+      for (let generation = 2; generation <= 11; generation++) {
+        fleet.write("app.js", carrier(`generation ${generation}`));
+        expect(await fleet.ctl("upgrade")).toMatchObject({ code: 0 });
+        // The old ones answer, too, while they drain.
+        await until("its answer", async () => (await get(fleet)).greeting === `generation ${generation}`);
+      }
+    } finally {
+      end.abort();
+    }
+    for (const [kind, running] of Object.entries(loads)) {
+      const result = await running;
+      expect([kind, lost(result), result.failures]).toEqual([kind, 0, []]);
+      expect(result.ok).toBeGreaterThan(2);
+    }
+  });
+
+  test("of all at once loses nothing", async () => {
+    await using fleet = await serveFleet({ server: "upgrade = fleet\ndrain_time = 200 milliseconds" });
+    await up(fleet, 2);
+    const end = new AbortController();
+    const options = { port: fleet.port, clients: 12, expect: (body: string) => body.includes('"greeting"'), signal: end.signal };
+    const loads = [load({ ...options, keepAlive: true }), load({ ...options, keepAlive: false })];
+    try {
+      for (const generation of [2, 3, 4]) {
+        fleet.write("app.js", app(`generation ${generation}`));
+        if (generation === 3) fleet.kill("SIGHUP");
+        else expect(await fleet.ctl("upgrade")).toMatchObject({ code: 0 });
+        await until("the new generation", async () => (await fleet.status()).generation === generation);
+        await fleet.settled(2);
+        expect((await get(fleet)).greeting).toBe(`generation ${generation}`);
+      }
+    } finally {
+      end.abort();
+    }
+    for (const result of await Promise.all(loads)) {
+      expect([lost(result), result.failures]).toEqual([0, []]);
+      expect(result.ok).toBeGreaterThan(100);
+    }
+  });
+
+  test("reads the INI file, the environment file and the code anew, through a link that has moved", async () => {
+    const release = (name: string): Record<string, string> => ({
+      [`${name}/package.json`]: '{"type":"module"}',
+      [`${name}/app.js`]: `export const makeApp = ({ greeting }) => (request, response) => response.end("code ${name}, " + greeting);`,
+      [`${name}/app.ini`]: `[server:main]\nfactory = tsserve/http\n[app:main]\nfactory = ./app.js\ngreeting = ini ${name}, environment \${NAME}\n`,
+      [`${name}/app.env`]: `NAME=${name}\n`,
+    });
+    const folder = makeTemporaryFolder({ ...release("r1"), ...release("r2") });
+    const current = `${folder.path}/current`;
+    symlinkSync("r1", current);
+    const port = await freePort();
+    const args = [
+      "app.ini",
+      "--env-file",
+      "app.env",
+      "--bind",
+      `127.0.0.1:${port}`,
+      "--workers",
+      "2",
+      "--socket",
+      `${folder.path}/ctl.sock`,
+    ];
+    // As after `cd current` in a shell.
+    const master = spawnTsserve({ args, cwd: current, env: { PWD: current } });
+    const text = async (): Promise<string> => await (await fetch(`http://127.0.0.1:${port}`, { headers: { Connection: "close" } })).text();
+    try {
+      await until("both", () => master.logs().filter(({ msg }) => msg.endsWith(" is up")).length === 2);
+      expect(await text()).toBe("code r1, ini r1, environment r1");
+      symlinkSync("r2", `${current}.new`);
+      renameSync(`${current}.new`, current);
+      expect(await run({}, ["ctl", "upgrade", "--socket", `${folder.path}/ctl.sock`])).toMatchObject({ code: 0 });
+      expect(await text()).toBe("code r2, ini r2, environment r2");
+    } finally {
+      master.kill("SIGTERM");
+      expect(await master.exited()).toMatchObject({ code: 0 });
+      folder.remove();
+    }
+  });
+
+  test("of broken code is given up: the reason is told, and the old workers serve on", async () => {
+    await using fleet = await serveFleet();
+    await up(fleet, 2);
+    const before = (await fleet.settled(2)).workers.map(({ pid }) => pid);
+    fleet.write("app.js", "throw new Error('this is broken');");
+    const { code, stderr } = await fleet.ctl("upgrade");
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^worker 2 of generation 2 ended before it came up:\n[^]*this is broken/);
+    const log = fleet.logs().find(({ msg }) => msg.startsWith("generation 2 is abandoned"));
+    expect(log).toMatchObject({ level: "error", worker: 2, gen: 2 });
+    expect(String(log?.["last_words"])).toContain("this is broken");
+    expect((await fleet.settled(2)).workers.map(({ pid }) => pid)).toEqual(before);
+    // A wrong file, too.
+    fleet.write("app.js", app("good again"));
+    const ini = readFileSync(`${fleet.folder}/app.ini`, "utf8");
+    fleet.write("app.ini", ini.replace("access_log", "acess_log"));
+    expect((await fleet.ctl("upgrade")).stderr).toContain('acess_log: unknown key, did you mean "access_log"?');
+    fleet.write("app.ini", ini);
+    expect(await fleet.ctl("upgrade")).toMatchObject({ code: 0 });
+    expect((await get(fleet)).greeting).toBe("good again");
+  });
+
+  test("of a factory that hangs is given up after start_timeout", async () => {
+    await using fleet = await serveFleet({ server: "start_timeout = 2 seconds" });
+    await up(fleet, 2);
+    fleet.write("app.js", "export const makeApp = () => new Promise(() => setInterval(() => {}, 1000));");
+    const { code, stderr } = await fleet.ctl("upgrade");
+    expect([code, stderr]).toEqual([1, "worker 2 of generation 2 did not come up within start_timeout\n"]);
+    expect((await get(fleet)).greeting).toBe("one");
+    await fleet.settled(2);
+  });
+
+  test("during an upgrade begins anew", async () => {
+    await using fleet = await serveFleet({ server: "drain_time = 500 milliseconds" });
+    await up(fleet, 2);
+    fleet.write("app.js", app("two"));
+    const first = fleet.ctl("upgrade");
+    await until("the first one", () => fleet.logs().some(({ msg }) => msg === "upgrading to generation 2"));
+    fleet.write("app.js", app("three"));
+    expect(await fleet.ctl("upgrade", "--no-wait")).toMatchObject({ code: 0, stdout: "the upgrade has begun\n" });
+    const { code, stderr } = await first;
+    // It may have been over by then.
+    if (code !== 0) expect([code, stderr]).toEqual([1, "another upgrade has begun\n"]);
+    await until("the third generation", async () => (await fleet.status()).generation === 3);
+    await fleet.settled(2);
+    expect((await get(fleet)).greeting).toBe("three");
+  });
+});
