@@ -1,14 +1,16 @@
 // Do upgrades lose requests? All workers are replaced, again and again, under clients that keep their connections and
-// clients that open one for each request; a node:cluster app in the same run.
-// node --import tsx benchmarks/upgrades.ts [UPGRADES] [CLIENTS] [WORKERS]
+// clients that open one for each request; a node:cluster app and PM2 (from npm) in the same run.
+// node --import tsx benchmarks/upgrades.ts [UPGRADES] [CLIENTS] [WORKERS] [SECONDS between upgrades]
 import { once } from "node:events";
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { freePort, load, lost, makeTemporaryFolder, spawnTsserve, until, type LoadResult } from "@tsserve/testing";
-import { node, path } from "./servers.ts";
+import { firstAnswer, node, path } from "./servers.ts";
 
 const upgrades = Number(process.argv[2] ?? 50);
 const clients = Number(process.argv[3] ?? 128);
 const workers = Number(process.argv[4] ?? 4);
+/** An upgrade begins so long after the one before it, at the earliest. */
+const everySeconds = Number(process.argv[5] ?? 0);
 
 interface Subject {
   upgrade(): Promise<void>;
@@ -56,6 +58,29 @@ async function cluster(port: number): Promise<Subject> {
   };
 }
 
+/** PM2's cluster mode: `pm2 reload` is its own way to replace workers without losing requests. */
+async function pm2(port: number): Promise<Subject> {
+  const folder = makeTemporaryFolder({});
+  execFileSync("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--silent", "--prefix", folder.path, "pm2"], {
+    stdio: "inherit",
+  });
+  const env = { ...process.env, PM2_HOME: `${folder.path}/home`, PORT: String(port) };
+  const run = (...args: string[]): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const child = spawn(node, [`${folder.path}/node_modules/pm2/bin/pm2`, ...args], { env, stdio: "ignore" });
+      child.once("exit", (code) => (code === 0 ? resolve() : reject(new Error(`pm2 ${args[0]} exited with ${code}`))));
+    });
+  await run("start", path("apps/pm2.js"), "-i", String(workers), "--name", "hello");
+  await firstAnswer(port);
+  return {
+    upgrade: () => run("reload", "hello"),
+    end: async () => {
+      await run("kill");
+      folder.remove();
+    },
+  };
+}
+
 async function measure(name: string, start: (port: number) => Promise<Subject>, count: number): Promise<void> {
   const port = await freePort();
   const subject = await start(port);
@@ -67,11 +92,13 @@ async function measure(name: string, start: (port: number) => Promise<Subject>, 
   };
   let done = 0;
   for (; done < count; done++) {
+    const begun = performance.now();
     const over = await subject.upgrade().then(
       () => true,
       (error: unknown) => (console.log(`${name}: upgrade ${done + 1}: ${(error as Error).message.split("\n")[0]}`), false),
     );
     if (!over) break;
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, begun + everySeconds * 1000 - performance.now())));
   }
   end.abort();
   for (const [kind, result] of Object.entries(running)) {
@@ -84,4 +111,6 @@ async function measure(name: string, start: (port: number) => Promise<Subject>, 
 }
 
 await measure("tsserve", tsserve, upgrades);
-await measure("node:cluster", cluster, Math.min(upgrades, 5));
+const few = Math.min(upgrades, 10);
+await measure("node:cluster", cluster, few);
+await measure("pm2 reload", pm2, few);

@@ -58,9 +58,9 @@ export async function serveFleet({ workers = 2, server = "", app: source = app("
     port,
     socket: `${folder.path}/ctl.sock`,
     write: (name, text) => writeFileSync(`${folder.path}/${name}`, text),
-    replaceApp: (source) => {
+    replaceApp: (replacement) => {
       const before = readFileSync(`${folder.path}/app.js`, "utf8");
-      writeFileSync(`${folder.path}/app.js`, source);
+      writeFileSync(`${folder.path}/app.js`, replacement);
       return before;
     },
     ctl: (...args) => ctl(...args, "--socket", "ctl.sock"),

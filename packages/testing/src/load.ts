@@ -72,7 +72,7 @@ class Client {
     const head = `${body === undefined ? "GET" : "POST"} ${path} HTTP/1.1\r\nHost: localhost\r\n${length}`;
     this.#request = `${head}${keepAlive ? "" : "Connection: close\r\n"}\r\n${body ?? ""}`;
     this.#hungAfterMs = options.hungAfterMs ?? 10_000;
-    this.#matches = typeof expect === "string" ? (body) => body === expect : expect;
+    this.#matches = typeof expect === "string" ? (answer) => answer === expect : expect;
   }
 
   run(): Promise<void> {

@@ -62,7 +62,7 @@ export function borrowSockets(server: Server): () => void {
   process.channel?.unref();
   return () => {
     process.off("message", onMessage);
-    for (const set of [...borrowed.keys()]) leave(set);
+    for (const set of borrowed.keys()) leave(set);
   };
 }
 

@@ -1,0 +1,138 @@
+import { ConfigurationError, formatEndpoint } from "@tsserve/config";
+import {
+  acknowledge,
+  inheritedListener,
+  ListenError,
+  readEinhornWorker,
+  systemdDescriptors,
+  type EinhornWorker,
+  type Listener,
+} from "@tsserve/listener";
+import { exitCodes, runLifecycle, SERVER_STATE, systemClock, type LifecycleEvent, type Server, type Step } from "@tsserve/server";
+import { listenersFor, loadApplication, type Application } from "./application.ts";
+import { FactoryError, stackOf } from "./factory-error.ts";
+import type { Host } from "./host.ts";
+import { logEvents } from "./log-events.ts";
+import { makeLogger } from "./make-logger.ts";
+import { readBinds, type OptionValues } from "./options.ts";
+import { readConfiguration } from "./read-configuration.ts";
+import { isReloadChild, waitForTurn } from "./reload/child.ts";
+import { settleNextTick } from "./settle-next-tick.ts";
+import { dumpStacksOnSignal } from "./stacks/dump-stacks.ts";
+import { watchMaster } from "./watch-master.ts";
+import { isOwnWorker } from "./workers/own-worker.ts";
+
+/** Serves the app in this process until there is a reason to stop. */
+export async function serveApplication(host: Host, positionals: readonly string[], values: OptionValues): Promise<number> {
+  await settleNextTick();
+  const configuration = await readConfiguration(host, positionals, values);
+  const worker = readEinhornWorker(host.env, host);
+  const endpoints = readBinds(values.binds);
+  const rootLog = await makeLogger(configuration.logging, host);
+  const log = rootLog.child({ logger: "tsserve", ...(worker?.childIndex === undefined ? {} : { worker: worker.childIndex }) });
+  const application = await loadApplication(configuration, rootLog);
+  const stacks = dumpStacksOnSignal(host, log, application.requests, configuration.logging.format);
+  const inherited = worker === undefined ? activated(host) : inheritedBy(worker);
+  const listeners = inherited.length === 0 ? await listenersFor(endpoints) : inherited;
+  if (inherited.length > 0 && values.binds.length > 0 && !isOwnWorker(host))
+    log.warn({ bind: values.binds }, `--bind is ignored: ${worker === undefined ? "systemd" : "the master"} passed its sockets`);
+  const running: Running = { listeners, app: undefined, server: undefined, endBorrowing: undefined };
+  const logEvent = logEvents(log);
+  let configurationIsWrong = false;
+  const endFigures = isOwnWorker(host) ? (await import("./workers/report-figures.ts")).reportFigures(application.requests) : undefined;
+  const exitCode = await runLifecycle({
+    steps: [appStep(application, running), ...gateStep(host), serverStep(host, application, running), ...masterSteps(host, worker)],
+    // Nobody waits for a balancer while developing.
+    settings: isReloadChild(host) ? { ...configuration.lifecycle, drainTimeMs: 0 } : configuration.lifecycle,
+    state: SERVER_STATE,
+    clock: systemClock,
+    causes: host.causes,
+    emit: (event) => {
+      logEvent(event);
+      if (event.type === "running") stacks.start();
+      if (event.type !== "step-failed") return;
+      configurationIsWrong = event.error instanceof ConfigurationError;
+      host.printError(explainFailure(event));
+    },
+    addresses: () => running.server?.addresses?.() ?? listeners.map(({ endpoint }) => formatEndpoint(endpoint)),
+    requests: () => application.requests.describe(),
+    exit: (code) => host.exit(code),
+  });
+  stacks.end();
+  endFigures?.();
+  return configurationIsWrong ? exitCodes.misconfigured : exitCode;
+}
+
+/** What one step leaves for the next. */
+interface Running {
+  readonly listeners: readonly Listener[];
+  app: unknown;
+  server: Server | undefined;
+  endBorrowing: (() => void) | undefined;
+}
+
+function appStep(application: Application, running: Running): Step {
+  return {
+    name: "the app",
+    start: async () => {
+      running.app = await application.makeApp();
+    },
+    stop: () => application.stopHooks.run(),
+  };
+}
+
+/** Under `--reload`, the app that is being replaced holds the port until this one is built. */
+function gateStep(host: Host): Step[] {
+  return isReloadChild(host) ? [{ name: "its turn", start: () => waitForTurn() }] : [];
+}
+
+function serverStep(host: Host, application: Application, running: Running): Step {
+  return {
+    name: "the server",
+    start: async () => {
+      const server = await application.makeServer(running.app, running.listeners);
+      running.server = server;
+      await server.start();
+      if (isOwnWorker(host)) running.endBorrowing = (await import("./workers/lend-sockets.ts")).borrowSockets(server);
+      server.ended?.then(
+        () => host.causes.add({ kind: "server-ended" }),
+        (error: unknown) => host.causes.add({ kind: "server-ended", error }),
+      );
+    },
+    drain: () => running.server?.drain(),
+    stop: (deadline) => {
+      running.endBorrowing?.();
+      return running.server?.stop(deadline) ?? Promise.resolve();
+    },
+  };
+}
+
+/** A worker acknowledges when it accepts connections, not sooner, and leaves when its master has gone. */
+function masterSteps(host: Host, worker: EinhornWorker | undefined): Step[] {
+  if (worker === undefined) return [];
+  let endWatch: (() => void) | undefined;
+  return [
+    {
+      name: "the master",
+      start: async () => {
+        await acknowledge(worker, host);
+        endWatch = watchMaster(worker.masterPid, () => host.causes.add({ kind: "orphaned", masterPid: worker.masterPid }));
+      },
+      stop: () => Promise.resolve(endWatch?.()),
+    },
+  ];
+}
+
+/** By systemd's socket activation. */
+function activated({ env, pid }: Host): Listener[] {
+  return systemdDescriptors(env, pid).map((fd, index) => inheritedListener(fd, `LISTEN_FDS, socket ${index},`));
+}
+
+function inheritedBy(worker: EinhornWorker): Listener[] {
+  return worker.descriptors.map((fd, index) => inheritedListener(fd, `EINHORN_FD_${index}`));
+}
+
+function explainFailure({ step, error }: Extract<LifecycleEvent, { type: "step-failed" }>): string {
+  const isReadable = error instanceof FactoryError || error instanceof ListenError || error instanceof ConfigurationError;
+  return isReadable ? error.message : `tsserve: starting ${step} failed:\n${stackOf(error)}`;
+}
