@@ -156,6 +156,30 @@ describe("an inherited socket", () => {
     expect(await answered).toBe(true);
     master.close();
   });
+
+  test("the ACK goes to a descriptor where no path is given", async () => {
+    using bound = bindDescriptor();
+    const path = `/tmp/tsserve-ack-fd-${process.pid}.sock`;
+    let said = "";
+    const master = createServer((socket) => socket.on("data", (chunk) => (said += chunk.toString()))).listen(path);
+    using channel = await openRaw(path);
+    const { fd } = (channel.socket as unknown as { _handle: { fd: number } })._handle;
+    const env = workerEnvironment({ EINHORN_SOCK_FD: "4" });
+    await using server = serve({ descriptors: [bound.fd, fd], env });
+    await server.listening();
+    await until("the ACK", () => said !== "");
+    expect(said).toBe(`{"command":"worker:ack","pid":${server.pid}}\n`);
+    master.close();
+  });
+
+  test("a master that does not listen for the ACK: exit code 3, and what that probably means", async () => {
+    using bound = bindDescriptor();
+    await using server = serve({ descriptors: [bound.fd], env: workerEnvironment({ EINHORN_SOCK_PATH: "/tmp/tsserve-none.sock" }) });
+    expect((await server.exited()).code).toBe(3);
+    expect(server.stderr()).toContain(
+      "could not acknowledge to the master at EINHORN_SOCK_PATH=/tmp/tsserve-none.sock: connect ENOENT /tmp/tsserve-none.sock; the master has probably gone",
+    );
+  });
 });
 
 test("two processes at the same time on one port: one serves, the other exits 3", async () => {
