@@ -9,10 +9,19 @@ const below: Readonly<Record<string, readonly string[]>> = {
   "@tsserve/config": [],
   "@tsserve/listener": ["@tsserve/config"],
   "@tsserve/server": ["@tsserve/config", "@tsserve/listener"],
+  "@tsserve/metrics": ["@tsserve/config", "@tsserve/listener", "@tsserve/server"],
   "@tsserve/master": ["@tsserve/config", "@tsserve/listener"],
   "@tsserve/http": ["@tsserve/config", "@tsserve/listener", "@tsserve/server"],
   "@tsserve/thrift": ["@tsserve/config", "@tsserve/listener", "@tsserve/server"],
-  tsserve: ["@tsserve/config", "@tsserve/listener", "@tsserve/server", "@tsserve/master", "@tsserve/http", "@tsserve/thrift"],
+  tsserve: [
+    "@tsserve/config",
+    "@tsserve/listener",
+    "@tsserve/server",
+    "@tsserve/master",
+    "@tsserve/metrics",
+    "@tsserve/http",
+    "@tsserve/thrift",
+  ],
   "@tsserve/testing": ["@tsserve/config", "@tsserve/listener", "@tsserve/server", "tsserve"],
 };
 

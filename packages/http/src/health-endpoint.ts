@@ -15,7 +15,10 @@ export function answerHealth(handle: RequestListener, health: Health, log: Logge
       return;
     }
     const tracked = (request as TrackedMessage)[requestKey];
-    if (tracked !== undefined) tracked.isProbe = true;
+    if (tracked !== undefined) {
+      tracked.isProbe = true;
+      tracked.route = path;
+    }
     void health.answer(probeOf(url, log)).then((status) => send(response, status === "ok" ? 200 : 503, { status }));
   };
 }

@@ -15,6 +15,8 @@ export class HttpRequest extends ActiveRequest {
   fastify: { readonly routeOptions: { readonly url?: string | undefined } } | undefined = undefined;
   /** Whether it is a health probe that the server answers for the app: they come all the time. */
   isProbe = false;
+  /** Of the body, as far as it has come; only counted where somebody asks for it. */
+  bodyBytes = 0;
   // `private` rather than `#`: one of these is made for each request, and `#` fields cost more to make.
   private knownTrace: Trace | undefined = undefined;
   private knownId: string | undefined = undefined;
@@ -54,13 +56,17 @@ interface ExpressMessage {
   readonly route?: { readonly path?: unknown };
 }
 
-/** The pattern of the route (Fastify, Express), else the path. Only for people: a raw path is no metric label. */
-export function routeOf(request: HttpRequest): string {
+/** The pattern of the route (Fastify, Express), where there is one. */
+export function patternOf(request: HttpRequest): string | undefined {
   const pattern = request.route ?? request.fastify?.routeOptions.url;
   if (pattern !== undefined) return pattern;
   const { baseUrl, route } = request.incoming as ExpressMessage;
-  if (typeof route?.path === "string") return `${typeof baseUrl === "string" ? baseUrl : ""}${route.path}`;
-  return (request.incoming.url ?? "").split("?", 1)[0] ?? "";
+  return typeof route?.path === "string" ? `${typeof baseUrl === "string" ? baseUrl : ""}${route.path}` : undefined;
+}
+
+/** The pattern of the route, else the path. Only for people: a raw path is no metric label. */
+export function routeOf(request: HttpRequest): string {
+  return patternOf(request) ?? (request.incoming.url ?? "").split("?", 1)[0] ?? "";
 }
 
 let lastId = 0;

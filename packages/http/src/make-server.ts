@@ -6,6 +6,9 @@ import { accessLog } from "./access-log.ts";
 import { Connections } from "./connections.ts";
 import { answerHealth } from "./health-endpoint.ts";
 import { openApp, type HttpApp } from "./http-app.ts";
+import type { HttpRequest } from "./http-request.ts";
+import { countBody } from "./count-body.ts";
+import { RequestMetrics } from "./request-metrics.ts";
 import { closeAfterResponse, trackRequests, trackUpgrades } from "./requests.ts";
 import { httpSettings, type HttpSettings } from "./settings.ts";
 import { trustedProxies } from "./trusted-proxies.ts";
@@ -100,9 +103,28 @@ async function wrapHandling(opened: HttpApp, settings: HttpSettings, context: Se
   if (listeners.length === 1 && listeners[0] !== undefined) handle = listeners[0].bind(server);
   if (settings.handler !== undefined) handle = await loadHandler(settings.handler, handle, context);
   if (settings.health && !opened.ownsHealth) handle = answerHealth(handle, context.health, context.log);
-  const onEnd = settings.accessLog ? accessLog(context.logger("tsserve.access"), trustedProxies(settings.trustedProxies)) : undefined;
+  const log = settings.accessLog ? accessLog(context.logger("tsserve.access"), trustedProxies(settings.trustedProxies)) : undefined;
+  const metrics = context.meter === undefined ? undefined : new RequestMetrics(context.meter, context.requests);
   server.removeAllListeners("request");
-  server.on("request", trackRequests(handle, { requests: context.requests, isDraining, onEnd }));
+  server.on(
+    "request",
+    trackRequests(handle, {
+      requests: context.requests,
+      isDraining,
+      onBegin: metrics === undefined ? undefined : countBody,
+      onEnd: both(metrics && ((request, endedAt) => metrics.ended(request, endedAt)), log),
+    }),
+  );
+}
+
+type OnEnd = (request: HttpRequest, endedAt: number) => void;
+
+function both(first: OnEnd | undefined, second: OnEnd | undefined): OnEnd | undefined {
+  if (first === undefined || second === undefined) return first ?? second;
+  return (request, endedAt) => {
+    first(request, endedAt);
+    second(request, endedAt);
+  };
 }
 
 async function loadHandler(written: string, next: RequestListener, context: ServerContext): Promise<RequestListener> {

@@ -8,6 +8,8 @@ export interface RequestTracking {
   readonly requests: ActiveRequests;
   /** Whether responses must say `Connection: close`. */
   readonly isDraining: () => boolean;
+  /** Called before a request is handled. */
+  readonly onBegin?: ((request: HttpRequest) => void) | undefined;
   /** Called when a response has ended, or its connection has. */
   readonly onEnd?: ((request: HttpRequest, endedAt: number) => void) | undefined;
 }
@@ -17,7 +19,7 @@ interface TrackedResponse extends ServerResponse {
 }
 
 /** Wraps the handling of requests so that it is known which are in progress, on which connection. */
-export function trackRequests(handle: RequestListener, { requests, isDraining, onEnd }: RequestTracking): RequestListener {
+export function trackRequests(handle: RequestListener, { requests, isDraining, onBegin, onEnd }: RequestTracking): RequestListener {
   // One function for all responses, rather than a closure for each.
   function ended(this: TrackedResponse): void {
     const request = this[requestKey];
@@ -39,6 +41,7 @@ export function trackRequests(handle: RequestListener, { requests, isDraining, o
       connection.beginRequest(request);
       requests.add(request);
       response.on("close", ended);
+      onBegin?.(request);
     }
     if (isDraining()) response.setHeader("Connection", "close");
     handle(incoming, response);

@@ -58,6 +58,8 @@ export interface MasterOptions extends FleetOptions {
   /** Starts the process of a worker, its stderr piped. */
   spawn(worker: Worker): ChildProcess;
   readonly sockets: MasterSockets;
+  /** A worker accepts connections: what else is for it can be given to it. */
+  onUp(child: ChildProcess): void;
   /** What workers say on stderr is passed on to here. */
   writeError(text: string | Uint8Array): void;
   /** In milliseconds, of a clock that only goes on. */
@@ -147,6 +149,7 @@ export class Master {
     if (process !== undefined) {
       process.hasServed = true;
       process.heardAt = this.#options.now();
+      this.#options.onUp(process.child);
     }
     this.#options.emit({ type: "acknowledged", worker: before });
   }

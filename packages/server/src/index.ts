@@ -11,7 +11,8 @@ export { systemClock, wait } from "./clock.ts";
 export { exitCodes, signalExitCode } from "./exit-codes.ts";
 export { Health, parseProbe, probeNumbers } from "./health.ts";
 export { runLifecycle } from "./lifecycle.ts";
-export { commonSettings, lifecycleSettings, workerCount } from "./settings.ts";
+export { isGauge, latencyBuckets, Meter, seriesKey, sizeBuckets } from "./meter.ts";
+export { commonSettings, lifecycleSettings, metricsSpec, workerCount } from "./settings.ts";
 export { makeServerState, SERVER_STATE } from "./state.ts";
 export { isTraceId, newSpanId, newTraceId } from "./trace-ids.ts";
 
@@ -22,6 +23,7 @@ export type { Clock } from "./clock.ts";
 export type { Cause, Emit, LifecycleEvent } from "./events.ts";
 export type { HealthCheck, HealthStatus, Probe } from "./health.ts";
 export type { Lifecycle, Step } from "./lifecycle.ts";
+export type { Aggregator, Labels, MeterCounter, MeterGauge, MeterHistogram, MetricFamily, Series } from "./meter.ts";
 export type { Route, Server, ServerConfig, ServerContext, ServerFactory, ServerModuleExtras } from "./server.ts";
 export type { LifecycleSettings } from "./settings.ts";
 export type { MutableServerState, Phase, ServerState } from "./state.ts";

@@ -2,6 +2,7 @@ import type { Listener } from "@tsserve/listener";
 import type { Spec } from "@tsserve/config";
 import type { Logger } from "pino";
 import type { ActiveRequests } from "./active-requests.ts";
+import type { Meter } from "./meter.ts";
 import type { Health } from "./health.ts";
 import type { ServerState } from "./state.ts";
 
@@ -45,6 +46,8 @@ export interface ServerContext {
   readonly health: Health;
   /** Where a server enters each request while it lasts; logs, stack dumps and metrics read it. */
   readonly requests: ActiveRequests;
+  /** Where a server counts what it does; `undefined` when metrics are off. */
+  readonly meter?: Meter | undefined;
   /** Loads `MODULE[:NAME]` as a factory is loaded: from the INI file's folder, with the same errors. */
   loadFunction(written: string, defaultName: string): Promise<(...args: never[]) => unknown>;
 }

@@ -1,6 +1,8 @@
 import { availableParallelism } from "node:os";
 import {
+  boolean,
   byteSize,
+  endpoint,
   integer,
   oneOf,
   optionalSetting,
@@ -10,6 +12,7 @@ import {
   setting,
   string,
   timespanOrSeconds,
+  type Endpoint,
   type Parser,
   type Reader,
 } from "@tsserve/config";
@@ -27,6 +30,22 @@ type CommonSettings = {
   readonly max_age: Reader<number | undefined>;
   readonly max_memory: Reader<number | undefined>;
   readonly worker_timeout: Reader<number | undefined>;
+  readonly metrics: MetricsSpec;
+  readonly monitoring: {
+    readonly blocked_hub: Reader<number | undefined>;
+    readonly concurrency: Reader<boolean>;
+    readonly connection_pool: Reader<boolean>;
+    readonly gc: { readonly stats: Reader<boolean>; readonly timing: Reader<boolean>; readonly refcycle: Reader<string | undefined> };
+  };
+};
+
+type MetricsSpec = {
+  readonly enabled: Reader<boolean>;
+  readonly endpoint: Reader<Endpoint>;
+  readonly listener: Reader<number | undefined>;
+  readonly page: Reader<boolean>;
+  readonly statsd: Reader<Endpoint | undefined>;
+  readonly namespace: Reader<string>;
 };
 
 const mostWorkers = 1024;
@@ -47,6 +66,19 @@ function atLeast(least: number, parser: Parser<number>, written: string): Parser
     return value;
   };
 }
+
+/** The keys below `metrics`, in `[server:…]` or `[app:…]`. */
+export const metricsSpec: MetricsSpec = {
+  enabled: setting(boolean, "true", "Whether metrics are kept and exported. The keys of `metrics` may stand in `[app:…]`, too."),
+  endpoint: setting(endpoint, "0.0.0.0:6060", "Where Prometheus finds `/metrics`; all workers share it."),
+  listener: optionalSetting(
+    integer,
+    "Under Einhorn, which of the inherited sockets is the exporter's, counted from 0: `1` for the second `-b`.",
+  ),
+  page: setting(boolean, "true", "Whether `/` at the same endpoint is a page that shows the metrics of all workers."),
+  statsd: optionalSetting(endpoint, "Where the figures of the runtime are sent as StatsD lines, too, by UDP: `HOST:PORT`."),
+  namespace: setting(string, "tsserve", "What the names of the StatsD lines begin with."),
+};
 
 /** The keys of `[server:…]` that every server factory has. */
 export const commonSettings: CommonSettings = {
@@ -88,6 +120,23 @@ export const commonSettings: CommonSettings = {
     atLeast(2000, timespanOrSeconds, "2 seconds"),
     "A worker whose event loop stands still for so long is reported with its stack, replaced, and killed. At least 2 seconds.",
   ),
+  metrics: metricsSpec,
+  monitoring: {
+    blocked_hub: optionalSetting(
+      positive(timespanOrSeconds),
+      "Each time that the event loop stands still for longer, this is observed with its duration, and the log has the stack that blocks it.",
+    ),
+    concurrency: setting(boolean, "true", "Whether open connections and requests in progress are reported."),
+    connection_pool: setting(boolean, "false", "Whether the connection pools that the app registered are reported."),
+    gc: {
+      stats: setting(boolean, "true", "Whether garbage collections are counted, and memory is reported."),
+      timing: setting(boolean, "false", "Whether the durations of garbage collections are observed."),
+      refcycle: optionalSetting(
+        string,
+        "For debugging: a folder, from this file's, where every ten seconds a picture is written of what was allocated and is still there.",
+      ),
+    },
+  },
 };
 
 export interface LifecycleSettings {

@@ -31,13 +31,14 @@ export interface AppContextParts {
   readonly health: Health;
   readonly stopHooks: StopHooks;
   readonly fastifyOptions: () => object;
+  /** The pools that the app registers are entered here. */
+  readonly pools: Map<string, () => PoolFigures>;
 }
 
 const require = createRequire(import.meta.url);
 
 /** What is handed to an app factory. What an app does not touch costs nothing. */
-export function makeAppContext({ log, health, stopHooks, fastifyOptions }: AppContextParts): AppContext {
-  const pools = new Map<string, () => PoolFigures>();
+export function makeAppContext({ log, health, stopHooks, fastifyOptions, pools }: AppContextParts): AppContext {
   let options: object | undefined;
   return {
     log,

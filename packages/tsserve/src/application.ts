@@ -3,8 +3,10 @@ import { boundListeners, type Listener } from "@tsserve/listener";
 import {
   ActiveRequests,
   Health,
+  Meter,
   SERVER_STATE,
   type AppContext,
+  type PoolFigures,
   type Server,
   type ServerContext,
   type ServerFactory,
@@ -21,6 +23,9 @@ export interface Application {
   readonly requests: ActiveRequests;
   readonly context: AppContext;
   readonly stopHooks: StopHooks;
+  /** Where the server counts what it does; `undefined` when metrics are off. */
+  readonly meter: Meter | undefined;
+  readonly pools: ReadonlyMap<string, () => PoolFigures>;
   /** @throws {FactoryError} with the message and stack of the user's own error */
   makeApp(): Promise<unknown>;
   /** Binds nothing. @throws {FactoryError | ConfigurationError} */
@@ -38,6 +43,8 @@ export async function loadApplication(configuration: Configuration, log: Logger)
   const extras = serverFactory.module as ServerModuleExtras;
   const appFactory = await loadFunction(app.values["factory"] ?? "", appPlace, folder, "makeApp");
   const requests = new ActiveRequests();
+  const meter = configuration.metrics.enabled ? new Meter() : undefined;
+  const pools = new Map<string, () => PoolFigures>();
   const health = new Health(SERVER_STATE, (err, probe) => log.warn({ err, probe }, "a health check failed"));
   const stopHooks = new StopHooks();
   const appLog = log.child({ logger: "app" });
@@ -45,6 +52,7 @@ export async function loadApplication(configuration: Configuration, log: Logger)
     log: appLog,
     health,
     stopHooks,
+    pools,
     fastifyOptions: () => extras.fastifyOptions?.(server.values, appLog) ?? { loggerInstance: appLog },
   });
   const serverContext: ServerContext = {
@@ -53,12 +61,15 @@ export async function loadApplication(configuration: Configuration, log: Logger)
     state: SERVER_STATE,
     health,
     requests,
+    meter,
     loadFunction: async (written, defaultName) => (await loadFunction(written, placeOf(file, server, "handler"), folder, defaultName)).call,
   };
   return {
     requests,
     context,
     stopHooks,
+    meter,
+    pools,
     makeApp: () => callAppFactory(appFactory, [app.values, context], configuration),
     makeServer: (built, listeners) => {
       const make = serverFactory.call as ServerFactory;

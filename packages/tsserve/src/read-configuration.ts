@@ -17,6 +17,8 @@ import { FactoryError } from "./factory-error.ts";
 import type { Host } from "./host.ts";
 import { loadFunction, type LoadedFunction } from "./load-function.ts";
 import { loggingSettings, loggingSpec, type LoggingSettings } from "./logging-settings.ts";
+import { metricsSettings, type MetricsSettings } from "./metrics/metrics-settings.ts";
+import { monitoringSettings, type MonitoringSettings } from "./metrics/monitoring-settings.ts";
 import { UsageError, type OptionValues } from "./options.ts";
 
 /** A configuration file, read for one app and one server. */
@@ -30,6 +32,8 @@ export interface Configuration {
   readonly serverFactory: LoadedFunction;
   readonly lifecycle: LifecycleSettings;
   readonly logging: LoggingSettings;
+  readonly metrics: MetricsSettings;
+  readonly monitoring: MonitoringSettings;
 }
 
 /**
@@ -51,14 +55,17 @@ export async function readConfiguration(host: Host, positionals: readonly string
   );
   const app = gather(problems, () => requireFactory(resolveSection(document, `app:${values["app-name"] ?? "main"}`, host.env), problems));
   const lifecycle = server && gather(problems, () => lifecycleSettings(server.values), server);
+  const metrics = server && gather(problems, () => metricsSettings(server, app, host));
+  const monitoring = server && gather(problems, () => monitoringSettings(server), server);
   const logging = gather(problems, () => readLogging(document, host, values));
   const serverFactory = server && (await loadServerFactory(server, file, folder));
   if (server !== undefined && serverFactory !== undefined && !(serverFactory instanceof FactoryError)) {
     gather(problems, () => checkServerSettings(server, serverFactory.module), server);
   }
-  if (!server || !app || !lifecycle || !logging || !serverFactory || problems.length > 0) throw new ConfigurationError(distinct(problems));
+  if (!server || !app || !lifecycle || !logging || !metrics || !monitoring || !serverFactory || problems.length > 0)
+    throw new ConfigurationError(distinct(problems));
   if (serverFactory instanceof FactoryError) throw serverFactory;
-  return { file, folder, server, app, serverFactory, lifecycle, logging };
+  return { file, folder, server, app, serverFactory, lifecycle, logging, metrics, monitoring };
 }
 
 /** A module that can't be loaded is told after what is wrong with the file itself. */
@@ -109,17 +116,19 @@ export function placeOf(file: string, section: ResolvedSection, key: string): st
   return `${file}:${problem?.line}: [${section.name}] ${key}`;
 }
 
-/** The server's section and the logging, without loading any module. @throws {ConfigurationError} @throws {UsageError} */
+/** The sections and the logging, without loading any module. @throws {ConfigurationError} @throws {UsageError} */
 export function readSections(
   host: Host,
   positionals: readonly string[],
   values: OptionValues,
-): { readonly server: ResolvedSection; readonly logging: LoggingSettings; readonly folder: string } {
+): { readonly server: ResolvedSection; readonly metrics: MetricsSettings; readonly logging: LoggingSettings; readonly folder: string } {
   const file = onlyFile(positionals);
   loadEnvironmentFile(host, values);
   const document = parseIni(readText(host, file, "the configuration file"), file);
   const server = resolveSection(document, `server:${values["server-name"] ?? "main"}`, host.env);
-  return { server, logging: readLogging(document, host, values), folder: dirname(resolve(host.cwd, file)) };
+  const app = resolveSection(document, `app:${values["app-name"] ?? "main"}`, host.env);
+  const metrics = metricsSettings(server, app, host);
+  return { server, metrics, logging: readLogging(document, host, values), folder: dirname(resolve(host.cwd, file)) };
 }
 
 /** What `script` needs: it has no server. @throws {ConfigurationError} */

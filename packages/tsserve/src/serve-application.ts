@@ -9,16 +9,19 @@ import {
   type Listener,
 } from "@tsserve/listener";
 import { exitCodes, runLifecycle, SERVER_STATE, systemClock, type LifecycleEvent, type Server, type Step } from "@tsserve/server";
+import type { Logger } from "pino";
 import { listenersFor, loadApplication, type Application } from "./application.ts";
 import { FactoryError, stackOf } from "./factory-error.ts";
 import type { Host } from "./host.ts";
 import { logEvents } from "./log-events.ts";
 import { makeLogger } from "./make-logger.ts";
 import { readBinds, type OptionValues } from "./options.ts";
-import { readConfiguration } from "./read-configuration.ts";
+import { checkMetricsFolder, type MetricsSettings } from "./metrics/metrics-settings.ts";
+import type { RunningMetrics } from "./metrics/start-metrics.ts";
+import { readConfiguration, type Configuration } from "./read-configuration.ts";
 import { isReloadChild, waitForTurn } from "./reload/child.ts";
 import { settleNextTick } from "./settle-next-tick.ts";
-import { dumpStacksOnSignal } from "./stacks/dump-stacks.ts";
+import { dumpStacksOnSignal, type StackDumps } from "./stacks/dump-stacks.ts";
 import { watchMaster } from "./watch-master.ts";
 import { isOwnWorker } from "./workers/own-worker.ts";
 
@@ -27,21 +30,33 @@ export async function serveApplication(host: Host, positionals: readonly string[
   await settleNextTick();
   const configuration = await readConfiguration(host, positionals, values);
   const worker = readEinhornWorker(host.env, host);
+  await checkMetricsFolder(configuration.metrics);
   const endpoints = readBinds(values.binds);
   const rootLog = await makeLogger(configuration.logging, host);
   const log = rootLog.child({ logger: "tsserve", ...(worker?.childIndex === undefined ? {} : { worker: worker.childIndex }) });
   const application = await loadApplication(configuration, rootLog);
-  const stacks = dumpStacksOnSignal(host, log, application.requests, configuration.logging.format);
-  const inherited = worker === undefined ? activated(host) : inheritedBy(worker);
+  const stacks = dumpStacksOnSignal(host, log, application.requests, {
+    format: configuration.logging.format,
+    blockedMs: configuration.metrics.enabled ? configuration.monitoring.blockedHubMs : undefined,
+  });
+  const passed = worker === undefined ? activated(host) : inheritedBy(worker);
+  const metricsListener = exporterListener(passed, configuration.metrics);
+  const inherited = passed.filter((listener) => listener !== metricsListener);
   const listeners = inherited.length === 0 ? await listenersFor(endpoints) : inherited;
   if (inherited.length > 0 && values.binds.length > 0 && !isOwnWorker(host))
     log.warn({ bind: values.binds }, `--bind is ignored: ${worker === undefined ? "systemd" : "the master"} passed its sockets`);
-  const running: Running = { listeners, app: undefined, server: undefined, endBorrowing: undefined };
+  const running: Running = { listeners, app: undefined, server: undefined, endBorrowing: undefined, metrics: undefined };
   const logEvent = logEvents(log);
   let configurationIsWrong = false;
   const endFigures = isOwnWorker(host) ? (await import("./workers/report-figures.ts")).reportFigures(application.requests) : undefined;
   const exitCode = await runLifecycle({
-    steps: [appStep(application, running), ...gateStep(host), serverStep(host, application, running), ...masterSteps(host, worker)],
+    steps: [
+      metricsStep(running),
+      appStep(application, running),
+      ...gateStep(host),
+      serverStep(host, application, running),
+      ...masterSteps(host, worker),
+    ],
     // Nobody waits for a balancer while developing.
     settings: isReloadChild(host) ? { ...configuration.lifecycle, drainTimeMs: 0 } : configuration.lifecycle,
     state: SERVER_STATE,
@@ -49,7 +64,10 @@ export async function serveApplication(host: Host, positionals: readonly string[
     causes: host.causes,
     emit: (event) => {
       logEvent(event);
-      if (event.type === "running") stacks.start();
+      if (event.type === "running") {
+        stacks.start();
+        void beginMetrics(host, configuration, application, running, stacks, metricsListener, worker, rootLog);
+      }
       if (event.type !== "step-failed") return;
       configurationIsWrong = event.error instanceof ConfigurationError;
       host.printError(explainFailure(event));
@@ -69,6 +87,56 @@ interface Running {
   app: unknown;
   server: Server | undefined;
   endBorrowing: (() => void) | undefined;
+  metrics: Promise<RunningMetrics> | undefined;
+}
+
+/** The first to start is the last to stop: what is counted until the end is written. What it needs is loaded when the server serves. */
+function metricsStep(running: Running): Step {
+  return {
+    name: "the metrics",
+    start: () => Promise.resolve(),
+    stop: async () => (await running.metrics)?.stop(),
+  };
+}
+
+async function beginMetrics(
+  host: Host,
+  { metrics: settings, monitoring }: Configuration,
+  { meter, pools }: Application,
+  running: Running,
+  stacks: StackDumps,
+  inherited: Listener | undefined,
+  worker: EinhornWorker | undefined,
+  log: Logger,
+): Promise<void> {
+  const { server } = running;
+  if (meter === undefined || server === undefined) return;
+  running.metrics = import("./metrics/start-metrics.ts").then(({ startMetrics }) =>
+    startMetrics({
+      host,
+      settings,
+      monitoring,
+      meter,
+      pools,
+      server,
+      log: log.child({ logger: "tsserve.metrics" }),
+      worker: worker === undefined ? undefined : { masterPid: worker.masterPid, slot: worker.childIndex ?? 0 },
+      inherited,
+      beat: () => stacks.beat(),
+    }),
+  );
+  await running.metrics.catch((err: unknown) => log.error({ err }, "metrics could not be started"));
+}
+
+/** @throws {ConfigurationError} when there is no such socket */
+function exporterListener(inherited: readonly Listener[], { enabled, listener }: MetricsSettings): Listener | undefined {
+  if (!enabled || listener === undefined || inherited.length === 0) return undefined;
+  const found = inherited[listener];
+  if (found === undefined || inherited.length === 1) {
+    const message = `expected the number of one of several inherited sockets, counted from 0; there are ${inherited.length}`;
+    throw new ConfigurationError([{ key: "metrics.listener", message, value: String(listener) }]);
+  }
+  return found;
 }
 
 function appStep(application: Application, running: Running): Step {

@@ -1,7 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { latencyBuckets } from "@tsserve/server";
 import { failedWith, succeeded } from "../server/outcome.ts";
-
-const latencyBuckets = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 30];
 
 /** The `thrift_client_*` metrics of all clients that share a registry. */
 export interface ClientMetrics {
@@ -19,7 +18,7 @@ export function clientMetrics(registry: Registry): ClientMetrics {
     name: "thrift_client_latency_seconds",
     help: "How long calls took, by the client's clock.",
     labelNames: ["thrift_method", "thrift_client_name", "thrift_success"],
-    buckets: latencyBuckets,
+    buckets: [...latencyBuckets],
     registers,
   });
   const total = new Counter({

@@ -6,6 +6,8 @@ export interface BoundMethod {
   readonly name: string;
   /** Whether the IDL says so; `undefined` where that is not known until it is called. */
   readonly oneway: boolean | undefined;
+  /** Whether it is none of the service's: its name is whatever the client wrote. */
+  readonly isUnknown?: boolean;
   /** Whether it is a health probe that the server answers for the app. */
   readonly isProbe?: boolean;
   /**

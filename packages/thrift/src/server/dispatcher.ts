@@ -263,6 +263,7 @@ function isApplicationError(error: unknown): error is ApplicationError {
 function unknownMethod(name: string): BoundMethod {
   return {
     name,
+    isUnknown: true,
     oneway: false,
     call: () => undefined,
     writeResult: () => undefined,

@@ -3,8 +3,9 @@ import { acceptAlso, stopAccepting, type Listener } from "@tsserve/listener";
 import { systemClock, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
 import { accessLog } from "./access-log.ts";
 import { Connections, lingerOf } from "./connections.ts";
-import { Dispatcher } from "./dispatcher.ts";
+import { Dispatcher, type DispatcherOptions } from "./dispatcher.ts";
 import { openApp } from "./open-app.ts";
+import { RequestMetrics } from "./request-metrics.ts";
 import { thriftSettings } from "./settings.ts";
 
 /**
@@ -16,13 +17,17 @@ import { thriftSettings } from "./settings.ts";
 export function makeServer(config: ServerConfig, listeners: readonly Listener[], app: unknown, context: ServerContext): Server {
   const settings = thriftSettings(config);
   const methods = openApp(app, context.health);
+  const metrics = context.meter === undefined ? undefined : new RequestMetrics(context.meter, context.requests);
   const dispatcher = new Dispatcher({
     methods,
     limits: settings.limits,
     maxPipelined: settings.maxPipelined,
     requests: context.requests,
     log: context.log,
-    onEnd: settings.accessLog ? accessLog(context.logger("tsserve.access")) : undefined,
+    onEnd: both(
+      metrics && ((request, outcome) => metrics.ended(request, outcome)),
+      settings.accessLog ? accessLog(context.logger("tsserve.access")) : undefined,
+    ),
     lingers: lingerOf(systemClock),
   });
   const connections = new Connections(dispatcher, settings, systemClock, () => {
@@ -62,6 +67,16 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
     stats: () => ({ openConnections: connections.size, activeRequests: context.requests.size }),
     addresses: () => acceptors.map((acceptor) => printable(acceptor)).filter((address) => address !== undefined),
     routes: () => Promise.resolve([...methods.keys()].map((path) => ({ method: "thrift", path }))),
+  };
+}
+
+type OnEnd = DispatcherOptions["onEnd"];
+
+function both(first: OnEnd, second: OnEnd): OnEnd {
+  if (first === undefined || second === undefined) return first ?? second;
+  return (request, outcome) => {
+    first(request, outcome);
+    second(request, outcome);
   };
 }
 

@@ -11,6 +11,8 @@ const startDelayMs = 500;
 export interface StackDumps {
   /** Starts the watchdog, which answers while the main thread can't. */
   start(): void;
+  /** The event loop turns. Once called, it is to be called all the time: else it is taken to be blocked. */
+  beat(): void;
   end(): void;
 }
 
@@ -19,7 +21,12 @@ export interface StackDumps {
  * something, and says for what. When it is stuck, the watchdog thread, which hears of the signal by
  * itself, takes its stack. While nobody asks, the watchdog sleeps.
  */
-export function dumpStacksOnSignal(host: Host, log: Logger, requests: ActiveRequests, format: LogFormat): StackDumps {
+export function dumpStacksOnSignal(
+  host: Host,
+  log: Logger,
+  requests: ActiveRequests,
+  { format, blockedMs }: { readonly format: LogFormat; readonly blockedMs: number | undefined },
+): StackDumps {
   const shared = makeSharedCells();
   (globalThis as Record<symbol, unknown>)[Symbol.for(requestsKey)] = () => JSON.stringify(requests.describe());
   let watchdogAnswers = 0;
@@ -35,9 +42,10 @@ export function dumpStacksOnSignal(host: Host, log: Logger, requests: ActiveRequ
   let delay: NodeJS.Timeout | undefined;
   return {
     start: () => {
-      const data: WatchdogData = { shared, cells, format, pid: host.pid, hostname: host.hostname };
+      const data: WatchdogData = { shared, cells, format, pid: host.pid, hostname: host.hostname, blockedMs };
       delay = setTimeout(() => (watchdog = startWatchdog(data, log)), startDelayMs).unref();
     },
+    beat: () => void Atomics.store(shared, cells.beat, clockMs()),
     end: () => {
       clearTimeout(delay);
       void watchdog?.terminate();

@@ -4,6 +4,8 @@ export const cells = {
   heardAt: 0,
   /** How often the watchdog has answered in its place. */
   dumped: 1,
+  /** When the event loop turned last (`clockMs`); 0 while nobody watches for blocks. */
+  beat: 2,
 } as const;
 
 /** Milliseconds, in the 31 bits that a cell has: for differences only. */
@@ -24,6 +26,8 @@ export interface WatchdogData {
   readonly format: "json" | "pretty";
   readonly pid: number;
   readonly hostname: string;
+  /** A block of the event loop that is longer is reported with its stack; `undefined`: none is. */
+  readonly blockedMs: number | undefined;
 }
 
 /** Under this key on `globalThis`, the watchdog finds the function that describes the requests in progress, as JSON. */

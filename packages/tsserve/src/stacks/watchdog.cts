@@ -13,7 +13,7 @@ interface SignalHandle {
   unref(): void;
 }
 
-const { shared, cells, format, pid, hostname } = workerData as WatchdogData;
+const { shared, cells, format, pid, hostname, blockedMs } = workerData as WatchdogData;
 
 /** How long the main thread has to answer by itself. */
 const answerWithinMs = 100;
@@ -28,27 +28,62 @@ handle.onsignal = () => {
   // The main thread may well have been the first of the two to hear of it.
   const heardAt = Atomics.load(shared, cells.heardAt);
   const isRecent = Math.abs((Date.now() % 2 ** 31) - heardAt) < answerWithinMs;
-  if (!isRecent && Atomics.wait(shared, cells.heardAt, heardAt, answerWithinMs) === "timed-out") dump();
+  if (!isRecent && Atomics.wait(shared, cells.heardAt, heardAt, answerWithinMs) === "timed-out") dump(bySignal);
 };
 handle.start((require("node:os") as typeof import("node:os")).constants.signals.SIGUSR1);
 // A thread whose only handles are foreign ones would end.
 parentPort?.on("message", () => undefined);
 parentPort?.postMessage("listening");
 
+/** What a stack is taken for. */
+interface Occasion {
+  readonly stuck: string;
+  readonly native: string;
+  readonly gone: string;
+  /** Whether it is still to be taken. */
+  isCurrent(): boolean;
+}
+
+const bySignal: Occasion = {
+  stuck: "SIGUSR1: the event loop is stuck; this is where",
+  native: "SIGUSR1: the event loop is stuck in native code; its stack follows when that returns",
+  gone: "SIGUSR1: the event loop is stuck in native code that did not return",
+  isCurrent: () => true,
+};
+
 let dumping = false;
 
-function dump(): void {
+if (blockedMs !== undefined) {
+  let reported = 0;
+  setInterval(
+    () => {
+      const beat = Atomics.load(shared, cells.beat);
+      const standsFor = (Date.now() % 2 ** 31) - beat;
+      if (beat === 0 || beat === reported || standsFor < blockedMs) return;
+      reported = beat;
+      dump({
+        stuck: `monitoring.blocked_hub: the event loop is blocked for more than ${blockedMs} ms; this is where`,
+        native: `monitoring.blocked_hub: the event loop is blocked in native code; its stack follows when that returns`,
+        gone: `monitoring.blocked_hub: the event loop is blocked in native code that did not return`,
+        isCurrent: () => Atomics.load(shared, cells.beat) === beat,
+      });
+    },
+    Math.max(2, blockedMs / 8),
+  );
+}
+
+function dump(occasion: Occasion): void {
   if (dumping) return;
   dumping = true;
   // Counted before it is taken: the main thread must not answer as well once it is free.
-  Atomics.add(shared, cells.dumped, 1);
+  if (occasion === bySignal) Atomics.add(shared, cells.dumped, 1);
   const { Session } = require("node:inspector") as typeof import("node:inspector");
   const session = new Session();
   session.connectToMainThread();
   const scripts = new Map<string, Script>();
   session.on("Debugger.scriptParsed", ({ params }) => scripts.set(params.scriptId, params));
-  const heartbeat = setTimeout(() => log("SIGUSR1: the event loop is stuck in native code; its stack follows when that returns", []), 1000);
-  const giveUp = setTimeout(() => end("SIGUSR1: the event loop is stuck in native code that did not return", []), pauseWithinMs);
+  const heartbeat = setTimeout(() => log(occasion.native, []), 1000);
+  const giveUp = setTimeout(() => end(occasion.gone, []), pauseWithinMs);
 
   const end = (message: string, stack: readonly string[], requests?: unknown): void => {
     clearTimeout(heartbeat);
@@ -59,12 +94,17 @@ function dump(): void {
   };
 
   session.once("Debugger.paused", ({ params }) => {
+    if (!occasion.isCurrent()) {
+      session.post("Debugger.resume");
+      end(`${occasion.stuck}: it turns again, its stack could not be taken in time`, []);
+      return;
+    }
     const top = params.callFrames[0];
     const expression = `globalThis[Symbol.for("tsserve.requests")]?.()`;
     const finish = (requests: unknown): void => {
       session.post("Debugger.resume");
       const stack = params.callFrames.map((frame) => formatFrame(frame, scripts));
-      end("SIGUSR1: the event loop is stuck; this is where", stack, requests);
+      end(occasion.stuck, stack, requests);
     };
     if (top === undefined) finish(undefined);
     else {

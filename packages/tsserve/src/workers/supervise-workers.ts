@@ -8,9 +8,11 @@ import { Master, openControlSocket, type MasterEnd, type Worker } from "@tsserve
 import { exitCodes, signalExitCode } from "@tsserve/server";
 import type { Host } from "../host.ts";
 import { makeLogger } from "../make-logger.ts";
+import { checkMetricsFolder } from "../metrics/metrics-settings.ts";
 import { readBinds, type OptionValues } from "../options.ts";
 import { lendable } from "./lend-sockets.ts";
 import { logMasterEvents } from "./log-master-events.ts";
+import { MetricsSocket } from "./metrics-socket.ts";
 import { masterVariable } from "./own-worker.ts";
 import { readMasterConfiguration } from "./read-master-configuration.ts";
 import { workersOf } from "./workers-of.ts";
@@ -23,6 +25,7 @@ export async function superviseWorkers(host: Host, positionals: readonly string[
   // The environment file is read anew by each worker: what it says now is not for them.
   const environment = { ...host.env };
   const configuration = readMasterConfiguration(host, positionals, values);
+  await checkMetricsFolder(configuration.metrics);
   const log = (await makeLogger(configuration.logging, host)).child({ logger: "tsserve.master" });
   const activated = activatedSockets(host);
   if (activated.length > 0 && values.binds.length > 0) log.warn({ bind: values.binds }, "--bind is ignored: systemd passed its sockets");
@@ -40,6 +43,7 @@ export async function superviseWorkers(host: Host, positionals: readonly string[
     sockets: lendable(sockets),
     writeError: (text) => process.stderr.write(text),
     now: () => performance.now(),
+    onUp: (child) => metrics?.give(child),
     emit: logMasterEvents(log),
   });
   const upgrade = (): ReturnType<Master["upgrade"]> => {
@@ -47,6 +51,7 @@ export async function superviseWorkers(host: Host, positionals: readonly string[
     if (wanted !== undefined && values.workers === undefined) master.resize(wanted);
     return master.upgrade();
   };
+  const metrics = configuration.metrics.enabled ? new MetricsSocket(configuration.metrics.endpoint, log) : undefined;
   const addresses = sockets.endpoints.map(formatEndpoint);
   try {
     const control = await openControlSocket(path, master, { stop: () => host.causes.add({ kind: "signal", signal: "SIGTERM" }), upgrade });
@@ -54,6 +59,7 @@ export async function superviseWorkers(host: Host, positionals: readonly string[
       { control_socket: path, workers: count, addresses },
       `master of ${count} workers on ${addresses.join(", ")}; tsserve ctl --socket ${path}`,
     );
+    await metrics?.open();
     followSignals(host, master, upgrade);
     master.start();
     const code = exitCodeOf(await master.ended);
@@ -62,7 +68,15 @@ export async function superviseWorkers(host: Host, positionals: readonly string[
     return code;
   } finally {
     sockets.close();
+    metrics?.close();
+    if (metrics !== undefined) await forgetMetrics(configuration.metrics.parent, host.pid);
   }
+}
+
+/** The workers' folder is named after their master. */
+async function forgetMetrics(parent: string | undefined, pid: number): Promise<void> {
+  const { folderOf, identity, removeFolder } = await import("@tsserve/metrics");
+  removeFolder(folderOf(identity(pid), parent));
 }
 
 /** Sockets of systemd's socket activation listen already, and are not ours to remove. */

@@ -1,0 +1,138 @@
+import type { ServerResponse } from "node:http";
+import {
+  latencyBuckets,
+  sizeBuckets,
+  type ActiveRequests,
+  type Meter,
+  type MeterCounter,
+  type MeterGauge,
+  type MeterHistogram,
+} from "@tsserve/server";
+import { HttpRequest, patternOf } from "./http-request.ts";
+
+const total = { name: "http_server_requests_total", help: "Requests that are over.", type: "counter" } as const;
+const latency = {
+  name: "http_server_latency_seconds",
+  help: "From a request's head to the end of its answer.",
+  type: "histogram",
+  buckets: latencyBuckets,
+} as const;
+const requestSize = {
+  name: "http_server_request_size_bytes",
+  help: "Bodies of requests.",
+  type: "histogram",
+  buckets: sizeBuckets,
+} as const;
+const responseSize = {
+  name: "http_server_response_size_bytes",
+  help: "Bodies of answers.",
+  type: "histogram",
+  buckets: sizeBuckets,
+} as const;
+const active = { name: "http_server_active_requests", help: "Requests in progress.", type: "gauge" } as const;
+
+/** What was answered to a request whose client had gone before: nginx's word for it. */
+const clientGone = 499;
+
+interface Sizes {
+  readonly latency: MeterHistogram;
+  readonly requestSize: MeterHistogram;
+  readonly responseSize: MeterHistogram;
+}
+
+/** What is counted for one method of one endpoint. */
+interface Endpoint {
+  readonly method: string;
+  readonly pattern: string;
+  readonly codes: Map<number, MeterCounter>;
+  succeeded: Sizes | undefined;
+  failed: Sizes | undefined;
+}
+
+/** Counts requests that are over, by what they were for and what became of them. */
+export class RequestMetrics {
+  readonly #meter: Meter;
+  readonly #endpoints = new Map<string, Map<string, Endpoint>>();
+  readonly #active = new Map<string, MeterGauge>();
+
+  constructor(meter: Meter, requests: ActiveRequests) {
+    this.#meter = meter;
+    meter.onSample(() => this.#sampleActive(requests));
+  }
+
+  ended(request: HttpRequest, endedAt: number): void {
+    const { incoming, response, connection } = request;
+    const status = response?.headersSent === true ? response.statusCode : clientGone;
+    const endpoint = this.#endpointOf(incoming.method ?? "", patternOf(request) ?? (status === 404 ? "404" : "*"));
+    let counter = endpoint.codes.get(status);
+    if (counter === undefined) {
+      counter = this.#meter.counter(total, {
+        http_method: endpoint.method,
+        http_endpoint: endpoint.pattern,
+        http_success: String(isSuccess(status)),
+        http_response_code: String(status),
+      });
+      endpoint.codes.set(status, counter);
+    }
+    counter.add(1);
+    const sizes = isSuccess(status)
+      ? (endpoint.succeeded ??= this.#sizesOf(endpoint, true))
+      : (endpoint.failed ??= this.#sizesOf(endpoint, false));
+    sizes.latency.observe((endedAt - request.startedAt) / 1000);
+    sizes.requestSize.observe(request.bodyBytes);
+    sizes.responseSize.observe(response === undefined ? 0 : bodyBytes(response, connection.lastAnswerBytes));
+  }
+
+  #endpointOf(method: string, pattern: string): Endpoint {
+    let methods = this.#endpoints.get(pattern);
+    if (methods === undefined) {
+      methods = new Map();
+      this.#endpoints.set(pattern, methods);
+    }
+    let endpoint = methods.get(method);
+    if (endpoint === undefined) {
+      endpoint = { method, pattern, codes: new Map(), succeeded: undefined, failed: undefined };
+      methods.set(method, endpoint);
+    }
+    return endpoint;
+  }
+
+  #sizesOf({ method, pattern }: Endpoint, success: boolean): Sizes {
+    const labels = { http_method: method, http_endpoint: pattern, http_success: String(success) };
+    return {
+      latency: this.#meter.histogram(latency, labels),
+      requestSize: this.#meter.histogram(requestSize, labels),
+      responseSize: this.#meter.histogram(responseSize, labels),
+    };
+  }
+
+  /** Those in progress are counted when somebody wants to know. */
+  #sampleActive(requests: ActiveRequests): void {
+    const counts = new Map<string, number>();
+    for (const request of requests) {
+      if (!(request instanceof HttpRequest)) continue;
+      const labels = [request.incoming.method ?? "", patternOf(request) ?? "*"] as const;
+      const key = labels.join(" ");
+      if (!this.#active.has(key)) this.#active.set(key, this.#meter.gauge(active, { http_method: labels[0], http_endpoint: labels[1] }));
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+    for (const [key, gauge] of this.#active) gauge.set(counts.get(key) ?? 0);
+  }
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 400;
+}
+
+/** What Node keeps of an answer: the length that its head announces, whether it has a body at all, and the head. */
+interface SentResponse extends ServerResponse {
+  readonly _contentLength?: number | null;
+  readonly _hasBody?: boolean;
+  readonly _header?: string | null;
+}
+
+/** Of an answer without a length, the framing of its chunks is counted, too. */
+function bodyBytes({ _contentLength: length, _hasBody: hasBody, _header: head }: SentResponse, bytes: number): number {
+  if (hasBody === false) return 0;
+  return typeof length === "number" ? length : Math.max(0, bytes - (head?.length ?? 0));
+}

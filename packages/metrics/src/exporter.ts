@@ -1,0 +1,124 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import { contentTypes, print, type TextFormat } from "./print.ts";
+import type { MergedFamily } from "./merge.ts";
+
+/** A scraper that asks for nothing, or reads nothing, is not waited for. */
+const timeoutMs = 10_000;
+const retryMs = 200;
+/** Below this, packing costs more than it saves. */
+const leastPacked = 1024;
+
+const compress = promisify(gzip);
+
+export interface Page {
+  readonly contentType: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  body(): string;
+}
+
+export interface ExporterOptions {
+  /** What is exported now. */
+  collect(): Promise<readonly MergedFamily[]>;
+  /** What is served beside `/metrics`, by path. */
+  readonly pages: ReadonlyMap<string, Page>;
+  onError(error: unknown): void;
+}
+
+/** Where the exporter listens: it tries again until it can. */
+export interface Place {
+  listen(server: Server): void;
+  /** Told once, until it listens. */
+  onBusy(error: NodeJS.ErrnoException): void;
+  onListening(): void;
+}
+
+/**
+ * Serves the metrics of all workers. Every answer closes its connection: the next scrape may be taken by another worker,
+ * if this one stands still by then.
+ */
+export class Exporter {
+  readonly #options: ExporterOptions;
+  readonly #servers = new Set<Server>();
+  readonly #retries = new Set<NodeJS.Timeout>();
+
+  constructor(options: ExporterOptions) {
+    this.#options = options;
+  }
+
+  listenAt(place: Place): void {
+    const server = createServer((request, response) => void this.#answer(request, response));
+    server.headersTimeout = timeoutMs;
+    server.requestTimeout = timeoutMs;
+    server.keepAliveTimeout = 1;
+    server.setTimeout(timeoutMs);
+    this.#servers.add(server);
+    server.unref();
+    let isTold = false;
+    server.on("error", (error: NodeJS.ErrnoException) => {
+      if (!isTold) place.onBusy(error);
+      isTold = true;
+      const retry = setTimeout(() => {
+        this.#retries.delete(retry);
+        place.listen(server);
+      }, retryMs).unref();
+      this.#retries.add(retry);
+    });
+    server.on("listening", () => {
+      isTold = false;
+      place.onListening();
+    });
+    place.listen(server);
+  }
+
+  close(): void {
+    for (const retry of this.#retries) clearTimeout(retry);
+    for (const server of this.#servers) server.close();
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.setHeader("Connection", "close");
+    try {
+      const path = request.url?.split("?", 1)[0] ?? "";
+      const page = this.#options.pages.get(path);
+      if (request.method !== "GET" && request.method !== "HEAD") {
+        response.setHeader("Allow", "GET, HEAD");
+        await send(request, response, 405, "text/plain; charset=utf-8", "only GET is answered here\n");
+      } else if (path === "/metrics") {
+        const format = formatOf(request);
+        await send(request, response, 200, contentTypes[format], print(await this.#options.collect(), format));
+      } else if (page !== undefined) {
+        for (const [name, value] of Object.entries(page.headers ?? {})) response.setHeader(name, value);
+        await send(request, response, 200, page.contentType, page.body());
+      } else await send(request, response, 404, "text/plain; charset=utf-8", "there is nothing here; the metrics are at /metrics\n");
+    } catch (error) {
+      this.#options.onError(error);
+      if (response.headersSent) response.destroy();
+      else response.writeHead(500).end();
+    }
+  }
+}
+
+function formatOf({ headers }: IncomingMessage): TextFormat {
+  return /\bapplication\/openmetrics-text\b/.test(headers.accept ?? "") ? "openmetrics" : "prometheus";
+}
+
+async function send(request: IncomingMessage, response: ServerResponse, status: number, type: string, text: string): Promise<void> {
+  response.statusCode = status;
+  response.setHeader("Content-Type", type);
+  response.setHeader("X-Content-Type-Options", "nosniff");
+  let body: string | Buffer = text;
+  if (text.length >= leastPacked && acceptsGzip(request)) {
+    body = await compress(text, { level: 1 });
+    response.setHeader("Content-Encoding", "gzip");
+  }
+  response.setHeader("Vary", "Accept, Accept-Encoding");
+  response.setHeader("Content-Length", Buffer.byteLength(body));
+  response.end(request.method === "HEAD" ? undefined : body);
+}
+
+function acceptsGzip({ headers }: IncomingMessage): boolean {
+  const accepted = String(headers["accept-encoding"] ?? "");
+  return accepted.split(",").some((each) => /^\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*$).*)?$/.test(each));
+}

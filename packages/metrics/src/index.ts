@@ -1,0 +1,26 @@
+/**
+ * Metrics of several worker processes as one: each keeps its numbers in files that the others can read without asking it,
+ * and any of them answers a scrape for all. Counters outlive their workers.
+ */
+export { Exporter } from "./exporter.ts";
+export { folderOf, identity, openFolder, problemOfFolder, removeFolder } from "./folder.ts";
+export { Merger } from "./merge.ts";
+export { print } from "./print.ts";
+export { PromClientBridge } from "./bridge.ts";
+export { blockedHubReporter } from "./reporters/blocked-hub.ts";
+export { concurrencyReporter } from "./reporters/concurrency.ts";
+export { eventLoopReporter } from "./reporters/event-loop.ts";
+export { gcReporter } from "./reporters/gc.ts";
+export { heapReporter } from "./reporters/heap.ts";
+export { poolsReporter } from "./reporters/pools.ts";
+export { processGauges } from "./reporters/process-gauges.ts";
+export { schedule } from "./reporters/schedule.ts";
+export { WorkerMetrics } from "./worker-metrics.ts";
+
+export type { ExporterOptions, Page, Place } from "./exporter.ts";
+export type { Contribution, MergedFamily, MergedSeries } from "./merge.ts";
+export type { TextFormat } from "./print.ts";
+export type { ProcessGauges } from "./reporters/process-gauges.ts";
+export type { Reporter } from "./reporters/schedule.ts";
+export type { ProcessIdentity } from "./process-identity.ts";
+export type { MetricsLog, WorkerMetricsOptions } from "./worker-metrics.ts";

@@ -1,0 +1,84 @@
+import type { Labels } from "@tsserve/server";
+import type { MergedFamily, MergedSeries } from "./merge.ts";
+
+/** The text format of Prometheus, version 0.0.4, or OpenMetrics 1.0.0. */
+export type TextFormat = "prometheus" | "openmetrics";
+
+export const contentTypes: Readonly<Record<TextFormat, string>> = {
+  prometheus: "text/plain; version=0.0.4; charset=utf-8",
+  openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
+};
+
+/** What a series' samples begin with, by format: it stays, only the values change. */
+const beginnings: Readonly<Record<TextFormat, WeakMap<MergedSeries, readonly string[]>>> = {
+  prometheus: new WeakMap(),
+  openmetrics: new WeakMap(),
+};
+
+export function print(families: readonly MergedFamily[], format: TextFormat): string {
+  const parts = families.map((each) => printFamily(each, format));
+  if (format === "openmetrics") parts.push("# EOF\n");
+  return parts.join("");
+}
+
+function printFamily({ family, series }: MergedFamily, format: TextFormat): string {
+  // OpenMetrics names a counter without the ending that its samples must have.
+  const name = format === "openmetrics" && family.type === "counter" ? family.name.replace(/_total$/, "") : family.name;
+  let text = `# HELP ${name} ${escapeHelp(family.help, format)}\n# TYPE ${name} ${family.type}\n`;
+  for (const each of series) {
+    const lines = beginningsOf(each, format);
+    const { values } = each;
+    if (family.type !== "histogram") {
+      text += `${lines[0]}${formatValue(values[0] as number)}\n`;
+      continue;
+    }
+    const bounds = values.length - 2;
+    let count = 0;
+    for (let bucket = 0; bucket <= bounds; bucket++) {
+      count += values[bucket] as number;
+      text += `${lines[bucket]}${count}\n`;
+    }
+    text += `${lines[bounds + 1]}${formatValue(values[bounds + 1] as number)}\n${lines[bounds + 2]}${count}\n`;
+  }
+  return text;
+}
+
+function beginningsOf(series: MergedSeries, format: TextFormat): readonly string[] {
+  const known = beginnings[format].get(series);
+  if (known !== undefined) return known;
+  const { family, labels, suffix } = series;
+  const begin = (ending: string, more: Labels = {}): string => `${family.name}${ending}${printLabels({ ...labels, ...more })} `;
+  let lines: string[];
+  if (family.type === "histogram") {
+    const bounds = (family.buckets ?? []).map((bound) => formatBound(bound, format));
+    lines = [...[...bounds, "+Inf"].map((le) => begin("_bucket", { le })), begin("_sum"), begin("_count")];
+  } else if (family.type === "counter" && format === "openmetrics" && !family.name.endsWith("_total")) lines = [begin("_total")];
+  else lines = [begin(suffix)];
+  beginnings[format].set(series, lines);
+  return lines;
+}
+
+/** OpenMetrics wants bounds to look like floats. */
+function formatBound(bound: number, format: TextFormat): string {
+  return format === "openmetrics" && Number.isInteger(bound) ? `${bound}.0` : String(bound);
+}
+
+function formatValue(value: number): string {
+  if (Number.isFinite(value)) return String(value);
+  if (Number.isNaN(value)) return "NaN";
+  return value > 0 ? "+Inf" : "-Inf";
+}
+
+function printLabels(labels: Labels): string {
+  const written = Object.entries(labels).map(([label, value]) => `${label}="${escapeLabel(value)}"`);
+  return written.length === 0 ? "" : `{${written.join(",")}}`;
+}
+
+function escapeLabel(value: string): string {
+  return value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll('"', '\\"');
+}
+
+function escapeHelp(help: string, format: TextFormat): string {
+  const escaped = help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+  return format === "openmetrics" ? escaped.replaceAll('"', '\\"') : escaped;
+}

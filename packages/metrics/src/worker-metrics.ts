@@ -1,0 +1,185 @@
+import type { Meter } from "@tsserve/server";
+import type { Registry } from "prom-client";
+import { PromClientBridge } from "./bridge.ts";
+import { Exporter, type Page } from "./exporter.ts";
+import { FolderReader, type LeftOut } from "./folder-reader.ts";
+import { identity, openFolder, removeFolder } from "./folder.ts";
+import { Merger, type MergedFamily } from "./merge.ts";
+import type { ProcessIdentity } from "./process-identity.ts";
+import { ValueFile } from "./value-file.ts";
+
+/** A killed worker loses what it has counted since: less than a second. */
+const flushIntervalMs = 400;
+const bridgeIntervalMs = 800;
+/** How many slots are tried when another process has ours, which no master would allow. */
+const slotsTried = 64;
+
+export interface WorkerMetricsOptions {
+  readonly meter: Meter;
+  /** The pid of the master, or this process's own. */
+  readonly masterPid: number;
+  readonly slot: number;
+  /** Where the folder of these workers is to be; default: where temporary files are. */
+  readonly parent: string | undefined;
+  /** The prom-client registries that exist by now. */
+  registries(): readonly Registry[];
+  /** Called before each flush, to set what is only known when asked for. */
+  sample(): void;
+  readonly pages: ReadonlyMap<string, Page>;
+  readonly log: MetricsLog;
+}
+
+export interface MetricsLog {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+/** The metrics of one process, and the view of all. */
+export class WorkerMetrics {
+  readonly exporter: Exporter;
+  readonly #options: WorkerMetricsOptions;
+  readonly #owner: ProcessIdentity;
+  readonly #bridge: PromClientBridge;
+  readonly #merger = new Merger();
+  #folder: string | undefined;
+  #file = ValueFile.inMemory();
+  #reader: FolderReader | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #bridging: Promise<void> | undefined;
+  #bridgedAt = 0;
+  #failedWrite = false;
+  #writeErrors = 0;
+
+  constructor(options: WorkerMetricsOptions) {
+    this.#options = options;
+    const { log } = options;
+    this.#owner = identity(process.pid);
+    this.#bridge = new PromClientBridge(options.meter, (metric, err) =>
+      log.warn({ err, metric }, `the metric ${metric} can't be collected: its last values are exported`),
+    );
+    this.exporter = new Exporter({
+      collect: () => this.collect(),
+      pages: options.pages,
+      onError: (err) => log.warn({ err }, "a scrape failed"),
+    });
+  }
+
+  /** Begins to keep the values where the other workers read them. Goes on without, when there is no place for them. */
+  start(): void {
+    const { log, masterPid, parent } = this.#options;
+    try {
+      this.#folder = openFolder(identity(masterPid), parent);
+      this.#reader = new FolderReader(this.#folder, (file, reason) =>
+        log.warn({ file, reason }, `${file} is left out of the metrics: ${reason}`),
+      );
+      this.#openFile(this.#folder);
+    } catch (err) {
+      log.warn({ err }, `metrics are kept by this process alone: ${(err as Error).message}`);
+    }
+    this.#tick();
+    this.#timer = setInterval(() => this.#tick(), flushIntervalMs).unref();
+  }
+
+  /** The last values are written; those who wait for an answer get it. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#copyRegistries();
+    this.#flush();
+    this.exporter.close();
+    this.#file.close();
+    // Workers leave their folder to their master.
+    if (this.#folder !== undefined && this.#options.masterPid === process.pid) removeFolder(this.#folder);
+  }
+
+  /** What is exported now: this process's own numbers as they are, the others' as they were written last. */
+  async collect(): Promise<MergedFamily[]> {
+    await this.#copyRegistries();
+    this.#flush();
+    return this.merged();
+  }
+
+  /** As `collect`, with what has been copied last from prom-client. */
+  merged(): MergedFamily[] {
+    const { contributions, leftOut } = this.#reader?.read(this.#file.slot) ?? { contributions: [], leftOut: nothing };
+    return [
+      ...this.#merger.merge([{ series: this.#file.series, cells: this.#file.cells, isAlive: true }, ...contributions]),
+      ...this.#ownFamilies(leftOut),
+    ];
+  }
+
+  #openFile(folder: string): void {
+    const { slot, log } = this.#options;
+    const onCorrupt = (file: string, reason: string): void =>
+      log.warn({ file, reason }, `${file} can't be read (${reason}): what earlier workers counted there is lost`);
+    for (let tried = 0; tried < slotsTried; tried++) {
+      const file = ValueFile.open(folder, slot + tried * 1000, onCorrupt);
+      if (file === undefined) continue;
+      this.#file = file;
+      return;
+    }
+    throw new Error(`other processes have all files of slot ${slot} in ${folder}`);
+  }
+
+  #tick(): void {
+    if (performance.now() - this.#bridgedAt >= bridgeIntervalMs) {
+      this.#bridgedAt = performance.now();
+      void this.#copyRegistries();
+    }
+    this.#options.sample();
+    this.#flush();
+  }
+
+  /** One at a time. */
+  #copyRegistries(): Promise<void> {
+    this.#bridging ??= this.#bridge.copy(this.#options.registries()).finally(() => (this.#bridging = undefined));
+    return this.#bridging;
+  }
+
+  #flush(): void {
+    const { meter, log } = this.#options;
+    this.#file.update(meter);
+    try {
+      this.#file.write(this.#owner);
+      if (this.#failedWrite) log.info({}, "metrics can be written again");
+      this.#failedWrite = false;
+    } catch (err) {
+      this.#writeErrors += 1;
+      if (!this.#failedWrite)
+        log.warn({ err }, `metrics can't be written: other workers see old values of this one: ${(err as Error).message}`);
+      this.#failedWrite = true;
+    }
+  }
+
+  /** What the exporter says of itself. */
+  #ownFamilies(leftOut: Readonly<Record<LeftOut, number>>): MergedFamily[] {
+    const family = {
+      name: "tsserve_exporter_left_out_files",
+      help: "Files in the metrics folder that are not among what is exported.",
+      type: "gauge",
+    } as const;
+    const errors = {
+      name: "tsserve_exporter_write_errors",
+      help: "How often this worker could not write its metrics.",
+      type: "gauge",
+    } as const;
+    const { pid } = this.#owner;
+    return [
+      {
+        family,
+        series: Object.entries(leftOut).map(([reason, count]) => ({
+          family,
+          labels: { reason },
+          suffix: "",
+          values: Float64Array.of(count),
+        })),
+      },
+      {
+        family: errors,
+        series: [{ family: errors, labels: { pid: String(pid) }, suffix: "", values: Float64Array.of(this.#writeErrors) }],
+      },
+    ];
+  }
+}
+
+const nothing = { corrupt: 0, foreign: 0, unreadable: 0 };

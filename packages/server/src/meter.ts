@@ -1,0 +1,161 @@
+/** How the values of one series in several workers become one. `sum` is the way of counters and histograms. */
+export type Aggregator = "sum" | "min" | "max" | "average" | "first" | "omit";
+
+/** What a family of series is. */
+export interface MetricFamily {
+  /** As it is exported, without the endings of a histogram's samples. */
+  readonly name: string;
+  readonly help: string;
+  readonly type: "counter" | "gauge" | "histogram" | "summary";
+  /** Default `sum`. */
+  readonly aggregator?: Aggregator;
+  /** Upper bounds, ascending, without the infinite one. */
+  readonly buckets?: readonly number[];
+}
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** One series: a family's name with values for its labels. */
+export interface Series {
+  readonly family: MetricFamily;
+  readonly labels: Labels;
+  /** Of a summary: `_sum` or `_count`; else empty. */
+  readonly suffix: string;
+  /** Its first cell. A histogram has one for each bucket, one for what is above them all, and one for the sum. */
+  readonly cell: number;
+  readonly cells: number;
+}
+
+const firstCells = 256;
+
+/**
+ * The numbers of one process, in one array: recording is an addition, and whoever exports them copies the array. Gauges
+ * without a value are NaN.
+ */
+export class Meter {
+  values: Float64Array = new Float64Array(firstCells);
+  readonly series: Series[] = [];
+  readonly #byKey = new Map<string, Series>();
+  readonly #samplers: (() => void)[] = [];
+  #used = 0;
+
+  /** How many cells are in use. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** The series of a family for these labels: the same for the same. */
+  seriesOf(family: MetricFamily, labels: Labels, suffix = ""): Series {
+    const key = seriesKey(family, labels, suffix);
+    const known = this.#byKey.get(key);
+    if (known !== undefined) return known;
+    const cells = family.type === "histogram" ? (family.buckets?.length ?? 0) + 2 : 1;
+    const series: Series = { family, labels, suffix, cell: this.#reserve(cells), cells };
+    if (isGauge(series)) this.values[series.cell] = Number.NaN;
+    this.series.push(series);
+    this.#byKey.set(key, series);
+    return series;
+  }
+
+  /** Called before the values are looked at, to set what is only known when asked for. */
+  onSample(sampler: () => void): void {
+    this.#samplers.push(sampler);
+  }
+
+  sample(): void {
+    for (const sampler of this.#samplers) sampler();
+  }
+
+  counter(family: MetricFamily, labels: Labels): Counter {
+    return new Counter(this, this.seriesOf(family, labels).cell);
+  }
+
+  gauge(family: MetricFamily, labels: Labels): Gauge {
+    return new Gauge(this, this.seriesOf(family, labels).cell);
+  }
+
+  histogram(family: MetricFamily, labels: Labels): Histogram {
+    return new Histogram(this, this.seriesOf(family, labels).cell, family.buckets ?? []);
+  }
+
+  #reserve(cells: number): number {
+    const cell = this.#used;
+    this.#used += cells;
+    if (this.#used > this.values.length) {
+      const grown = new Float64Array(Math.max(this.values.length * 2, this.#used));
+      grown.set(this.values);
+      this.values = grown;
+    }
+    return cell;
+  }
+}
+
+/** Whether only live processes count for it. */
+export function isGauge({ family, suffix }: Pick<Series, "family" | "suffix">): boolean {
+  return family.type === "gauge" || (family.type === "summary" && suffix === "");
+}
+
+/** The same for the same series in every process. */
+export function seriesKey({ name, type, buckets }: MetricFamily, labels: Labels, suffix = ""): string {
+  const written = Object.keys(labels)
+    .sort()
+    .map((label) => `${label}=${JSON.stringify(labels[label])}`);
+  return `${name}${suffix} ${type} ${buckets?.join(",") ?? ""} ${written.join(",")}`;
+}
+
+// The array may be replaced by a larger one: it is read anew each time.
+class Counter {
+  private readonly meter: Meter;
+  private readonly cell: number;
+
+  constructor(meter: Meter, cell: number) {
+    this.meter = meter;
+    this.cell = cell;
+  }
+
+  add(amount: number): void {
+    (this.meter.values[this.cell] as number) += amount;
+  }
+}
+
+class Gauge {
+  private readonly meter: Meter;
+  private readonly cell: number;
+
+  constructor(meter: Meter, cell: number) {
+    this.meter = meter;
+    this.cell = cell;
+  }
+
+  set(value: number): void {
+    this.meter.values[this.cell] = value;
+  }
+}
+
+class Histogram {
+  private readonly meter: Meter;
+  private readonly cell: number;
+  private readonly bounds: readonly number[];
+
+  constructor(meter: Meter, cell: number, bounds: readonly number[]) {
+    this.meter = meter;
+    this.cell = cell;
+    this.bounds = bounds;
+  }
+
+  observe(value: number): void {
+    const { values } = this.meter;
+    const { bounds, cell } = this;
+    let bucket = 0;
+    while (bucket < bounds.length && value > (bounds[bucket] as number)) bucket += 1;
+    (values[cell + bucket] as number) += 1;
+    (values[cell + bounds.length + 1] as number) += value;
+  }
+}
+
+export type { Counter as MeterCounter, Gauge as MeterGauge, Histogram as MeterHistogram };
+
+/** Of latencies, in seconds. */
+export const latencyBuckets: readonly number[] = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 30];
+/** Of sizes, in bytes: 8 to 4 Mi. */
+export const sizeBuckets: readonly number[] = Array.from({ length: 20 }, (_, power) => 8 * 2 ** power);

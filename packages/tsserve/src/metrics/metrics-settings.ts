@@ -1,0 +1,44 @@
+import { ConfigurationError, parseConfig, type Endpoint, type Problem, type ResolvedSection } from "@tsserve/config";
+import { metricsSpec } from "@tsserve/server";
+import type { Host } from "../host.ts";
+
+export interface MetricsSettings {
+  readonly enabled: boolean;
+  readonly endpoint: Endpoint;
+  /** Which of the inherited sockets is the exporter's. */
+  readonly listener: number | undefined;
+  readonly page: boolean;
+  readonly statsd: Endpoint | undefined;
+  readonly namespace: string;
+  /** `PROMETHEUS_MULTIPROC_DIR`. */
+  readonly parent: string | undefined;
+}
+
+/**
+ * The keys of `metrics`, which may stand in either section; the server's win.
+ *
+ * @throws {ConfigurationError} with their places
+ */
+export function metricsSettings(server: ResolvedSection, app: ResolvedSection | undefined, { env }: Pick<Host, "env">): MetricsSettings {
+  const own = keysOf(server);
+  try {
+    const { metrics } = parseConfig({ ...(app && keysOf(app)), ...own }, { metrics: metricsSpec });
+    return { ...metrics, parent: env["PROMETHEUS_MULTIPROC_DIR"] || undefined };
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    const place = (problem: Problem): Problem[] => (problem.key in own || app === undefined ? server : app).locate([problem]);
+    throw new ConfigurationError(error.problems.flatMap(place));
+  }
+}
+
+function keysOf({ values }: ResolvedSection): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).filter(([key]) => key.startsWith("metrics.")));
+}
+
+/** @throws {ConfigurationError} when the environment names a folder that can't be used */
+export async function checkMetricsFolder({ enabled, parent }: MetricsSettings): Promise<void> {
+  if (!enabled || parent === undefined) return;
+  const { problemOfFolder } = await import("@tsserve/metrics");
+  const message = problemOfFolder(parent);
+  if (message !== undefined) throw new ConfigurationError([{ key: "PROMETHEUS_MULTIPROC_DIR", message, value: parent }]);
+}

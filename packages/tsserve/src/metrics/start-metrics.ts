@@ -1,0 +1,104 @@
+import { formatEndpoint } from "@tsserve/config";
+import type { Listener } from "@tsserve/listener";
+import {
+  blockedHubReporter,
+  concurrencyReporter,
+  eventLoopReporter,
+  gcReporter,
+  heapReporter,
+  poolsReporter,
+  processGauges,
+  schedule,
+  WorkerMetrics,
+  type Place,
+  type Reporter,
+} from "@tsserve/metrics";
+import type { Meter, PoolFigures, Server } from "@tsserve/server";
+import type { Logger } from "pino";
+import type { Host } from "../host.ts";
+import { onMetricsSocket } from "../workers/metrics-socket.ts";
+import { isOwnWorker } from "../workers/own-worker.ts";
+import type { MetricsSettings } from "./metrics-settings.ts";
+import type { MonitoringSettings } from "./monitoring-settings.ts";
+import { promClientRegistries } from "./prom-client-registries.ts";
+
+export interface MetricsParts {
+  readonly host: Host;
+  readonly settings: MetricsSettings;
+  readonly monitoring: MonitoringSettings;
+  readonly meter: Meter;
+  readonly pools: ReadonlyMap<string, () => PoolFigures>;
+  readonly server: Server;
+  readonly log: Logger;
+  /** Of the worker, by its master; `undefined` for a single process. */
+  readonly worker: { readonly masterPid: number; readonly slot: number } | undefined;
+  /** The inherited socket that is the exporter's. */
+  readonly inherited: Listener | undefined;
+  /** Tells the watchdog that the event loop turns. */
+  readonly beat: () => void;
+}
+
+export interface RunningMetrics {
+  stop(): Promise<void>;
+}
+
+/** Keeps, exports and reports the metrics of this process. */
+export function startMetrics(parts: MetricsParts): RunningMetrics {
+  const { host, settings, meter, worker, log } = parts;
+  const metrics = new WorkerMetrics({
+    meter,
+    masterPid: worker?.masterPid ?? host.pid,
+    slot: worker?.slot ?? 0,
+    parent: settings.parent,
+    registries: promClientRegistries,
+    sample: () => meter.sample(),
+    pages: new Map(),
+    log,
+  });
+  metrics.start();
+  const endReports = schedule(reporters(parts), (reporter, err) => log.warn({ err, reporter }, `the reporter ${reporter} failed`));
+  if (isOwnWorker(host)) onMetricsSocket((handle) => metrics.exporter.listenAt(handlePlace(handle)));
+  else metrics.exporter.listenAt(parts.inherited === undefined ? boundPlace(parts) : inheritedPlace(parts.inherited, log));
+  return {
+    stop: async () => {
+      endReports();
+      await metrics.stop();
+    },
+  };
+}
+
+function reporters({ host, monitoring, meter, pools, server, beat }: MetricsParts): Reporter[] {
+  const gauges = processGauges(meter, host.hostname, host.pid);
+  const { gc, blockedHubMs } = monitoring;
+  return [
+    ...(monitoring.concurrency ? [concurrencyReporter(gauges, () => server.stats())] : []),
+    ...(monitoring.connectionPool ? [poolsReporter(gauges, pools)] : []),
+    eventLoopReporter(gauges),
+    ...(gc.stats ? [heapReporter(gauges)] : []),
+    ...(gc.stats || gc.timing ? [gcReporter(meter, host.hostname, gc)] : []),
+    ...(blockedHubMs === undefined ? [] : [blockedHubReporter(meter, host.hostname, blockedHubMs, beat)]),
+  ];
+}
+
+/** Among workers, whoever comes first has the port, and the next one takes it over when that one goes. */
+function boundPlace({ settings, worker, log }: MetricsParts): Place {
+  const where = formatEndpoint(settings.endpoint);
+  const options = "path" in settings.endpoint ? settings.endpoint : { ...settings.endpoint, host: settings.endpoint.host || undefined };
+  return {
+    listen: (server) => server.listen(options),
+    onBusy: (error) =>
+      worker === undefined
+        ? log.warn({ code: error.code }, `metrics: cannot listen on ${where} (${error.code}); it is tried again until it can`)
+        : log.debug({ code: error.code }, `metrics: another worker has ${where}, or somebody else`),
+    onListening: () => log.info({ endpoint: where }, `metrics at http://${where}/metrics`),
+  };
+}
+
+function inheritedPlace(listener: Listener, log: Logger): Place {
+  const fail = (err: unknown): void => log.warn({ err }, "metrics: can't listen on the inherited socket");
+  return { listen: (server) => void listener.listen(server).catch(fail), onBusy: fail, onListening: () => undefined };
+}
+
+function handlePlace(handle: object): Place {
+  return { listen: (server) => server.listen({ _handle: handle } as object), onBusy: () => undefined, onListening: () => undefined };
+}
