@@ -7,6 +7,7 @@ import type { MergedFamily } from "./merge.ts";
 /** A scraper that asks for nothing, or reads nothing, is not waited for. */
 const timeoutMs = 10_000;
 const retryMs = 200;
+const closeTimeoutMs = 250;
 /** Below this, packing costs more than it saves. */
 const leastPacked = 1024;
 
@@ -72,9 +73,14 @@ export class Exporter {
     place.listen(server);
   }
 
-  close(): void {
+  /** Those who wait for an answer get it, if they asked soon enough. */
+  async close(): Promise<void> {
     for (const retry of this.#retries) clearTimeout(retry);
-    for (const server of this.#servers) server.close();
+    const closed = [...this.#servers].map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([Promise.all(closed), new Promise((resolve) => (timer = setTimeout(resolve, closeTimeoutMs)))]);
+    clearTimeout(timer);
+    for (const server of this.#servers) server.closeAllConnections();
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -119,6 +125,6 @@ async function send(request: IncomingMessage, response: ServerResponse, status: 
 }
 
 function acceptsGzip({ headers }: IncomingMessage): boolean {
-  const accepted = String(headers["accept-encoding"] ?? "");
+  const accepted = headers["accept-encoding"] ?? "";
   return accepted.split(",").some((each) => /^\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*$).*)?$/.test(each));
 }

@@ -88,7 +88,7 @@ export class FolderReader {
       this.#readIndex(`${path}.index`, known);
       const owner = { pid: cells[head.pid] ?? 0, startedAt: cells[head.startedAt] ?? 0 };
       const used = Math.min(cells.length - head.length, cells[head.cells] ?? 0);
-      return { series: known.series, cells: cells.subarray(head.length, head.length + used), isAlive: isAlive(owner) };
+      return { slot: Number(slot), series: known.series, cells: cells.subarray(head.length, head.length + used), isAlive: isAlive(owner) };
     } finally {
       closeSync(values);
     }

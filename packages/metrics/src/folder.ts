@@ -39,7 +39,7 @@ export function openFolder(master: ProcessIdentity, parent: string = tmpdir()): 
     const found = lstatSync(folder);
     // Names in a folder for everybody can be guessed.
     if (!found.isDirectory() || (process.getuid !== undefined && found.uid !== process.getuid()))
-      throw new Error(`${folder} belongs to somebody else`);
+      throw new Error(`${folder} belongs to somebody else`, { cause: error });
   }
   return folder;
 }

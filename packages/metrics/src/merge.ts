@@ -3,6 +3,7 @@ import type { StoredSeries } from "./value-file.ts";
 
 /** What one process has counted. */
 export interface Contribution {
+  readonly slot: number;
   readonly series: readonly StoredSeries[];
   /** By the series' cells. Shorter when the last ones have not been written yet. */
   readonly cells: Float64Array;
@@ -50,7 +51,8 @@ export class Merger {
 
   merge(contributions: readonly Contribution[]): MergedFamily[] {
     this.#round += 1;
-    for (const contribution of contributions) this.#add(contribution);
+    // In the same order whoever merges: sums of floating-point numbers differ by it, and must not seem to decrease.
+    for (const contribution of [...contributions].sort((a, b) => a.slot - b.slot)) this.#add(contribution);
     return this.#families();
   }
 

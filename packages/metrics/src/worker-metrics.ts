@@ -84,9 +84,9 @@ export class WorkerMetrics {
   /** The last values are written; those who wait for an answer get it. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    await this.exporter.close();
     await this.#copyRegistries();
     this.#flush();
-    this.exporter.close();
     this.#file.close();
     // Workers leave their folder to their master.
     if (this.#folder !== undefined && this.#options.masterPid === process.pid) removeFolder(this.#folder);
@@ -101,11 +101,9 @@ export class WorkerMetrics {
 
   /** As `collect`, with what has been copied last from prom-client. */
   merged(): MergedFamily[] {
+    const { slot = this.#options.slot, series, cells } = this.#file;
     const { contributions, leftOut } = this.#reader?.read(this.#file.slot) ?? { contributions: [], leftOut: nothing };
-    return [
-      ...this.#merger.merge([{ series: this.#file.series, cells: this.#file.cells, isAlive: true }, ...contributions]),
-      ...this.#ownFamilies(leftOut),
-    ];
+    return [...this.#merger.merge([{ slot, series, cells, isAlive: true }, ...contributions]), ...this.#ownFamilies(leftOut)];
   }
 
   #openFile(folder: string): void {

@@ -23,6 +23,7 @@ import { isReloadChild, waitForTurn } from "./reload/child.ts";
 import { settleNextTick } from "./settle-next-tick.ts";
 import { dumpStacksOnSignal, type StackDumps } from "./stacks/dump-stacks.ts";
 import { watchMaster } from "./watch-master.ts";
+import type { MetricsSocketInbox } from "./workers/metrics-socket.ts";
 import { isOwnWorker } from "./workers/own-worker.ts";
 
 /** Serves the app in this process until there is a reason to stop. */
@@ -45,7 +46,7 @@ export async function serveApplication(host: Host, positionals: readonly string[
   const listeners = inherited.length === 0 ? await listenersFor(endpoints) : inherited;
   if (inherited.length > 0 && values.binds.length > 0 && !isOwnWorker(host))
     log.warn({ bind: values.binds }, `--bind is ignored: ${worker === undefined ? "systemd" : "the master"} passed its sockets`);
-  const running: Running = { listeners, app: undefined, server: undefined, endBorrowing: undefined, metrics: undefined };
+  const running: Running = { listeners, app: undefined, server: undefined, endBorrowing: undefined, inbox: undefined, metrics: undefined };
   const logEvent = logEvents(log);
   let configurationIsWrong = false;
   const endFigures = isOwnWorker(host) ? (await import("./workers/report-figures.ts")).reportFigures(application.requests) : undefined;
@@ -87,6 +88,7 @@ interface Running {
   app: unknown;
   server: Server | undefined;
   endBorrowing: (() => void) | undefined;
+  inbox: MetricsSocketInbox | undefined;
   metrics: Promise<RunningMetrics> | undefined;
 }
 
@@ -122,6 +124,7 @@ async function beginMetrics(
       log: log.child({ logger: "tsserve.metrics" }),
       worker: worker === undefined ? undefined : { masterPid: worker.masterPid, slot: worker.childIndex ?? 0 },
       inherited,
+      inbox: running.inbox,
       beat: () => stacks.beat(),
     }),
   );
@@ -161,7 +164,10 @@ function serverStep(host: Host, application: Application, running: Running): Ste
       const server = await application.makeServer(running.app, running.listeners);
       running.server = server;
       await server.start();
-      if (isOwnWorker(host)) running.endBorrowing = (await import("./workers/lend-sockets.ts")).borrowSockets(server);
+      if (isOwnWorker(host)) {
+        running.endBorrowing = (await import("./workers/lend-sockets.ts")).borrowSockets(server);
+        running.inbox = new (await import("./workers/metrics-socket.ts")).MetricsSocketInbox();
+      }
       server.ended?.then(
         () => host.causes.add({ kind: "server-ended" }),
         (error: unknown) => host.causes.add({ kind: "server-ended", error }),

@@ -16,8 +16,7 @@ import {
 import type { Meter, PoolFigures, Server } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { Host } from "../host.ts";
-import { onMetricsSocket } from "../workers/metrics-socket.ts";
-import { isOwnWorker } from "../workers/own-worker.ts";
+import type { MetricsSocketInbox } from "../workers/metrics-socket.ts";
 import type { MetricsSettings } from "./metrics-settings.ts";
 import type { MonitoringSettings } from "./monitoring-settings.ts";
 import { promClientRegistries } from "./prom-client-registries.ts";
@@ -34,6 +33,8 @@ export interface MetricsParts {
   readonly worker: { readonly masterPid: number; readonly slot: number } | undefined;
   /** The inherited socket that is the exporter's. */
   readonly inherited: Listener | undefined;
+  /** Of our own master's workers, where the exporter's socket comes. */
+  readonly inbox: MetricsSocketInbox | undefined;
   /** Tells the watchdog that the event loop turns. */
   readonly beat: () => void;
 }
@@ -57,7 +58,7 @@ export function startMetrics(parts: MetricsParts): RunningMetrics {
   });
   metrics.start();
   const endReports = schedule(reporters(parts), (reporter, err) => log.warn({ err, reporter }, `the reporter ${reporter} failed`));
-  if (isOwnWorker(host)) onMetricsSocket((handle) => metrics.exporter.listenAt(handlePlace(handle)));
+  if (parts.inbox !== undefined) parts.inbox.each((handle) => metrics.exporter.listenAt(handlePlace(handle)));
   else metrics.exporter.listenAt(parts.inherited === undefined ? boundPlace(parts) : inheritedPlace(parts.inherited, log));
   return {
     stop: async () => {

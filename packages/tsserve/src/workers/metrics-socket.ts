@@ -54,11 +54,24 @@ export class MetricsSocket {
   }
 }
 
-/** The worker's side. */
-export function onMetricsSocket(listen: (handle: object) => void): void {
-  process.on("message", (message: unknown, handle: unknown) => {
-    const isOurs = (message as { type?: unknown } | null)?.type === messageType;
-    if (isOurs && typeof handle === "object" && handle !== null) listen(handle);
-  });
-  process.channel?.unref();
+/** The worker's side: sockets that come before somebody wants them are kept. */
+export class MetricsSocketInbox {
+  readonly #kept: object[] = [];
+  #listen: ((handle: object) => void) | undefined;
+
+  /** Must be made before the worker acknowledges: the socket comes then. */
+  constructor() {
+    process.on("message", (message: unknown, handle: unknown) => {
+      const isOurs = (message as { type?: unknown } | null)?.type === messageType;
+      if (!isOurs || typeof handle !== "object" || handle === null) return;
+      if (this.#listen === undefined) this.#kept.push(handle);
+      else this.#listen(handle);
+    });
+    process.channel?.unref();
+  }
+
+  each(listen: (handle: object) => void): void {
+    this.#listen = listen;
+    for (const handle of this.#kept.splice(0)) listen(handle);
+  }
 }

@@ -1,0 +1,409 @@
+import { mkdirSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { gunzipSync } from "node:zlib";
+import { bindDescriptor, freePort, makeTemporaryFolder, openRaw, spawnTsserve, until, workerEnvironment } from "@tsserve/testing";
+import { describe, expect, test } from "vitest";
+import { get, serveFleet, up, type Fleet } from "./support/fleet.ts";
+import { countersOf, parseScrape, scrape, type Scrape } from "./support/scrape.ts";
+import { fixture, serve, type Served, type ServeOptions } from "./support/serve.ts";
+import { benchClient, framed, message, serveThrift } from "./support/thrift.ts";
+
+/** Serves one of the fixtures with its metrics on a port of their own. */
+async function serveMeasured({ server = {}, ...options }: ServeOptions = {}): Promise<Served & { readonly metrics: number; url: string }> {
+  const metrics = await freePort();
+  const served = serve({ ...options, server: { access_log: "false", "metrics.endpoint": `127.0.0.1:${metrics}`, ...server } });
+  const url = await served.listening();
+  await served.log(/^metrics at /);
+  return { ...served, metrics, url };
+}
+
+/** Counts with a copy of prom-client that it imports itself. */
+const measuredApp = `import { Counter, Gauge, Histogram, Summary, register } from "${new URL("../node_modules/prom-client/index.js", import.meta.url).pathname}";
+const hits = new Counter({ name: "app_hits_total", help: "Hits.", labelNames: ["kind"] });
+const took = new Histogram({ name: "app_took_seconds", help: "How long it took.", buckets: [0.1, 1] });
+const gauge = (name, aggregator) => new Gauge({ name, help: "A gauge.", ...(aggregator && { aggregator }) });
+const level = gauge("app_level");
+const lowest = gauge("app_lowest", "min");
+const highest = gauge("app_highest", "max");
+const mean = gauge("app_mean", "average");
+const unseen = gauge("app_unseen", "omit");
+const size = new Summary({ name: "app_size", help: "A summary.", percentiles: [0.5] });
+const index = Number(process.env.EINHORN_CHILD_INDEX ?? 0);
+for (const each of [level, lowest, highest, mean, unseen]) each.set(index + 1);
+export const makeApp = () => (request, response) => {
+  hits.inc({ kind: 'a "quoted" \\\\ one' });
+  took.observe(0.5);
+  size.observe(4);
+  if (request.url === "/reset") register.resetMetrics();
+  if (request.url === "/die") process.kill(process.pid, "SIGKILL");
+  response.end(JSON.stringify({ greeting: "one", pid: process.pid }));
+};
+`;
+
+interface MeasuredFleet extends Fleet {
+  readonly metrics: number;
+  folderOfMetrics(): string;
+}
+
+async function measuredFleet(workers: number, server = ""): Promise<MeasuredFleet> {
+  const metrics = await freePort();
+  const fleet = await serveFleet({ workers, app: measuredApp, server: `metrics.endpoint = 127.0.0.1:${metrics}\n${server}` });
+  await up(fleet, workers);
+  await until("the exporter", () => scrape(metrics).catch(() => undefined));
+  const folderOfMetrics = (): string => {
+    const name = readdirSync(tmpdir()).find((each) => each.startsWith(`tsserve-metrics-${fleet.pid}-`));
+    return `${tmpdir()}/${name ?? "none"}`;
+  };
+  return { ...fleet, metrics, folderOfMetrics };
+}
+
+describe("the exporter", () => {
+  test("tells what the HTTP server did, by route", async () => {
+    await using served = await serveMeasured({ app: "routes.js" });
+    const ask = (path: string, init?: RequestInit): Promise<unknown> => fetch(served.url + path, init).then((response) => response.text());
+    await ask("/items/1");
+    await ask("/items/2");
+    await ask("/nowhere");
+    await ask("/elsewhere?a=1");
+    await ask("/items", { method: "POST", body: "0123456789" });
+    const chunks = new ReadableStream({
+      start: (stream) => (stream.enqueue(Buffer.from("01234")), stream.enqueue(Buffer.from("567")), stream.close()),
+    });
+    await ask("/items", { method: "POST", body: chunks, duplex: "half" } as RequestInit);
+    await ask("/fails");
+    using slow = await openRaw(served.url);
+    slow.send("GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    const seen = await until("the slow one", async () => {
+      const all = await scrape(served.metrics);
+      return all.sum("http_server_active_requests", 'http_endpoint="/slow"') === 1 ? all : undefined;
+    });
+    const total = (...labels: string[]): number => seen.sum("http_server_requests_total", ...labels);
+    expect(total('http_method="GET",http_endpoint="/items/:id",http_success="true",http_response_code="200"')).toBe(2);
+    expect(total('http_endpoint="404",http_success="false",http_response_code="404"')).toBe(2);
+    expect(total('http_method="POST",http_endpoint="/items",http_success="true",http_response_code="201"')).toBe(2);
+    expect(total('http_endpoint="/fails",http_success="false",http_response_code="500"')).toBe(1);
+    // Bodies of 10 and 8 bytes came, and {"id":"1"}, 10 bytes, went twice.
+    expect(seen.sum("http_server_request_size_bytes_sum", 'http_endpoint="/items"')).toBe(18);
+    expect(seen.sum("http_server_response_size_bytes_sum", 'http_endpoint="/items/:id"')).toBe(20);
+    expect(
+      seen.value('http_server_response_size_bytes_bucket{http_method="GET",http_endpoint="/items/:id",http_success="true",le="8"}'),
+    ).toBe(0);
+    expect(
+      seen.value('http_server_response_size_bytes_bucket{http_method="GET",http_endpoint="/items/:id",http_success="true",le="16"}'),
+    ).toBe(2);
+    expect(
+      seen.value('http_server_latency_seconds_bucket{http_method="GET",http_endpoint="/items/:id",http_success="true",le="+Inf"}'),
+    ).toBe(2);
+    expect(seen.sum("runtime_active_requests")).toBeGreaterThanOrEqual(0);
+    expect(seen.text).toMatch(/^runtime_heap_used_bytes\{hostname="[^"]+",pid="\d+"\} \d{6,}$/m);
+    expect(seen.text).not.toContain("/nowhere");
+  });
+
+  test("speaks OpenMetrics and gzip when it is asked to, and answers nothing else", async () => {
+    await using served = await serveMeasured();
+    await fetch(served.url);
+    const plain = await scrape(served.metrics);
+    expect(plain.contentType).toBe("text/plain; version=0.0.4; charset=utf-8");
+    const open = await scrape(served.metrics, { Accept: "application/openmetrics-text;version=1.0.0,text/plain;q=0.5" });
+    expect(open.contentType).toBe("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    expect(open.text).toMatch(/^# TYPE http_server_requests counter$/m);
+    expect(open.text).toMatch(/^http_server_requests_total\{.*\} 1$/m);
+    expect(open.text.endsWith("# EOF\n")).toBe(true);
+    using raw = await openRaw(`http://127.0.0.1:${served.metrics}`);
+    raw.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n");
+    const packed = Buffer.from(await raw.closed(), "latin1");
+    expect(packed.toString("latin1")).toMatch(/Content-Encoding: gzip/);
+    expect(gunzipSync(packed.subarray(packed.indexOf("\r\n\r\n") + 4)).toString()).toContain("http_server_requests_total");
+    expect((await scrape(served.metrics, {}, "/other")).status).toBe(404);
+    expect((await fetch(`http://127.0.0.1:${served.metrics}/metrics`, { method: "POST", body: "x" })).status).toBe(405);
+    expect((await fetch(`http://127.0.0.1:${served.metrics}/metrics`, { method: "HEAD" })).headers.get("content-length")).toMatch(
+      /^\d{4,}$/,
+    );
+  });
+
+  test("a port that somebody else holds is told once, and taken when it is free; the service goes on", async () => {
+    const holder = createServer().listen(0, "127.0.0.1");
+    await until("the holder", () => holder.listening);
+    const { port } = holder.address() as { port: number };
+    await using served = serve({ server: { "metrics.endpoint": `127.0.0.1:${port}` } });
+    const url = await served.listening();
+    await served.log(/^metrics: cannot listen on 127\.0\.0\.1:\d+ \(EADDRINUSE\); it is tried again until it can$/);
+    expect((await fetch(url)).status).toBe(200);
+    holder.close();
+    await served.log(/^metrics at /);
+    expect((await scrape(port)).sum("http_server_requests_total")).toBe(1);
+    expect(served.logs().filter(({ msg }) => msg.startsWith("metrics: cannot")).length).toBe(1);
+  });
+
+  test("can be turned off, in either section", async () => {
+    const port = await freePort();
+    await using served = serve({ config: { "metrics.enabled": "false", "metrics.endpoint": `127.0.0.1:${port}` } });
+    const url = await served.listening();
+    expect((await fetch(url)).status).toBe(200);
+    served.kill();
+    expect(await served.exited()).toMatchObject({ code: 0 });
+    expect(served.logs().some(({ msg }) => msg.startsWith("metrics"))).toBe(false);
+  });
+
+  test("wrong settings are errors with their places", async () => {
+    await using served = serve({ server: { "metrics.endpont": ":1" }, config: { "metrics.endpoint": "nowhere" } });
+    expect(await served.exited()).toMatchObject({ code: 2 });
+    expect(served.stderr()).toContain('metrics.endpont: unknown key, did you mean "metrics.endpoint"?');
+    expect(served.stderr()).toMatch(/app\.ini:\d+: \[app:main\] metrics\.endpoint: expected an endpoint/);
+    for (const [folder, problem] of [
+      ["/nowhere/at/all", "expected an existing folder, there is none"],
+      ["/etc/passwd", "expected a folder, it is none"],
+    ] as const) {
+      await using wrong = serve({ env: { PROMETHEUS_MULTIPROC_DIR: folder } });
+      expect(await wrong.exited()).toMatchObject({ code: 2 });
+      expect(wrong.stderr()).toContain(`PROMETHEUS_MULTIPROC_DIR: ${problem}, found "${folder}"`);
+    }
+  });
+
+  test("tells what the Thrift server did, by method and outcome; names that clients make up share a value", async () => {
+    const metrics = await freePort();
+    await using served = serveThrift({ server: { access_log: "false", "metrics.endpoint": `127.0.0.1:${metrics}` } });
+    const endpoint = await served.endpoint();
+    await served.log(/^metrics at /);
+    using client = benchClient(endpoint);
+    for (let n = 0; n < 3; n++) await client.call("ping", []);
+    await client.call("fail", [1]).catch(() => undefined);
+    await client.call("fail", [2]).catch(() => undefined);
+    using raw = await openRaw(`http://${endpoint}`);
+    raw.send(framed(message("binary", "made_up_by_a_client")));
+    await raw.receives(/made_up/);
+    const seen = await scrape(metrics);
+    const total = (...labels: string[]): number => seen.sum("thrift_server_requests_total", ...labels);
+    const fine = 'thrift_exception_type="",thrift_baseplate_status="",thrift_baseplate_status_code=""';
+    expect(total(`thrift_method="ping",thrift_success="true",${fine}`)).toBe(3);
+    const declared = 'thrift_exception_type="BenchError",thrift_baseplate_status="NOT_FOUND",thrift_baseplate_status_code="404"';
+    expect(total(`thrift_method="fail",thrift_success="false",${declared}`)).toBe(1);
+    expect(total('thrift_method="fail"', 'thrift_success="false"')).toBe(2);
+    expect(total('thrift_method="unknown"', 'thrift_success="false"')).toBe(1);
+    expect(seen.text).not.toContain("made_up");
+    expect(seen.value('thrift_server_latency_seconds_count{thrift_method="ping",thrift_success="true"}')).toBe(3);
+    expect(seen.value('thrift_server_latency_seconds_count{thrift_method="fail",thrift_success="false"}')).toBe(2);
+  });
+});
+
+describe("the metrics of several workers", () => {
+  test("are one: counters add up, gauges are merged as prom-client is told to", async () => {
+    await using fleet = await measuredFleet(3);
+    const pids = new Set<number>();
+    let asked = 0;
+    while (pids.size < 3) {
+      pids.add((await get(fleet)).pid);
+      asked += 1;
+    }
+    const seen = await until("all to be seen", async () => {
+      const all = await scrape(fleet.metrics);
+      return all.sum("app_hits_total") === asked && all.sum("app_level") === 6 ? all : undefined;
+    });
+    expect(seen.value('app_hits_total{kind="a \\"quoted\\" \\\\ one"}')).toBe(asked);
+    expect(seen.sum("http_server_requests_total")).toBe(asked);
+    expect([seen.value('app_took_seconds_bucket{le="0.1"}'), seen.value('app_took_seconds_bucket{le="1"}')]).toEqual([0, asked]);
+    expect([seen.value("app_took_seconds_sum"), seen.value("app_took_seconds_count")]).toEqual([asked / 2, asked]);
+    expect([seen.value('app_size{quantile="0.5"}'), seen.value("app_size_sum"), seen.value("app_size_count")]).toEqual([
+      4,
+      asked * 4,
+      asked,
+    ]);
+    expect(["app_level", "app_lowest", "app_highest", "app_mean", "app_unseen"].map((name) => seen.value(name))).toEqual([
+      6,
+      1,
+      3,
+      2,
+      undefined,
+    ]);
+    expect(seen.text.match(/^runtime_heap_used_bytes\{/gm)).toHaveLength(3);
+  });
+
+  test("counters never decrease, for two scrapers at once: kill -9, upgrades, resets; files do not pile up", async () => {
+    await using fleet = await measuredFleet(2, "drain_time = 100 milliseconds");
+    const end = new AbortController();
+    let scrapes = 0;
+    let cut = 0;
+    const watch = async (): Promise<void> => {
+      let last = new Map<string, number>();
+      while (!end.signal.aborted) {
+        // Who is killed takes the scrapes along that it is answering.
+        const seen = await scrape(fleet.metrics).catch(() => undefined);
+        if (seen === undefined) {
+          cut += 1;
+          continue;
+        }
+        const now = countersOf(seen);
+        for (const [series, value] of last) expect(now.get(series), series).toBeGreaterThanOrEqual(value);
+        last = now;
+        scrapes += 1;
+      }
+    };
+    const watchers = Promise.all([watch(), watch()]);
+    try {
+      for (let round = 0; round < 6; round++) {
+        for (let n = 0; n < 20; n++) await get(fleet);
+        if (round === 3) await get(fleet, "/reset");
+        if (round % 2 === 0) {
+          const before = (await fleet.settled(2)).workers.map(({ pid }) => pid);
+          await fetch(`http://127.0.0.1:${fleet.port}/die`).catch(() => undefined);
+          await until("a new worker", async () => (await fleet.settled(2)).workers.some(({ pid }) => !before.includes(pid)));
+        } else expect(await fleet.ctl("upgrade")).toMatchObject({ code: 0 });
+        await fleet.settled(2);
+      }
+    } finally {
+      end.abort();
+    }
+    await watchers;
+    expect(scrapes).toBeGreaterThan(50);
+    expect(cut).toBeLessThanOrEqual(2 * 3);
+    // A killed worker may have taken along what it counted in its last second, nothing else.
+    const seen = await scrape(fleet.metrics);
+    expect(seen.sum("app_hits_total")).toBeGreaterThan(60);
+    expect(seen.sum("app_level")).toBeGreaterThan(0);
+    expect(seen.text.match(/^runtime_heap_used_bytes\{/gm)).toHaveLength(2);
+    expect(readdirSync(fleet.folderOfMetrics()).length).toBeLessThanOrEqual(8);
+    expect(statSync(fleet.folderOfMetrics()).mode & 0o777).toBe(0o700);
+    const folder = fleet.folderOfMetrics();
+    fleet.kill("SIGTERM");
+    await fleet.exited();
+    expect(() => statSync(folder)).toThrow(/ENOENT/);
+  });
+
+  test("a worker that stands still delays no scrape, and its numbers stay", async () => {
+    await using fleet = await measuredFleet(3);
+    const { workers } = await fleet.settled(3);
+    for (let n = 0; n < 30; n++) await get(fleet);
+    await until("all to be written", async () => (await scrape(fleet.metrics)).sum("app_hits_total") === 30);
+    const stopped = workers[0]?.pid ?? 0;
+    process.kill(stopped, "SIGSTOP");
+    try {
+      for (let n = 0; n < 30; n++) {
+        const seen = await scrape(fleet.metrics);
+        expect([seen.sum("app_hits_total"), seen.sum("app_level")]).toEqual([30, 6]);
+      }
+    } finally {
+      process.kill(stopped, "SIGCONT");
+    }
+  });
+
+  test("a file that is broken, or not ours, is left out, counted, and told once", async () => {
+    await using fleet = await measuredFleet(2);
+    for (let n = 0; n < 20; n++) await get(fleet);
+    await until("all", async () => (await scrape(fleet.metrics)).sum("app_hits_total") === 20);
+    const folder = fleet.folderOfMetrics();
+    writeFileSync(`${folder}/77.values`, "this is no file of ours, and it is longer than a head of eight doubles would be");
+    writeFileSync(`${folder}/77.index`, "[]");
+    writeFileSync(`${folder}/notes.txt`, "hello");
+    mkdirSync(`${folder}/78.values`);
+    writeFileSync(`${folder}/79.values`, "");
+    const seen = await scrape(fleet.metrics);
+    expect(seen.sum("app_hits_total")).toBe(20);
+    expect(seen.value('tsserve_exporter_left_out_files{reason="foreign"}')).toBe(1);
+    expect(seen.value('tsserve_exporter_left_out_files{reason="corrupt"}')).toBe(1);
+    expect(seen.value('tsserve_exporter_left_out_files{reason="unreadable"}')).toBe(1);
+    for (let n = 0; n < 10; n++) await scrape(fleet.metrics);
+    const told = fleet.logs().filter(({ msg }) => msg.includes("77.values is left out of the metrics"));
+    expect(new Set(told.map(({ pid }) => pid)).size).toBe(told.length);
+    // Even those of a living worker: it writes on, the others are exported.
+    truncateSync(`${folder}/0.index`, 10);
+    truncateSync(`${folder}/1.values`, 100);
+    expect((await scrape(fleet.metrics)).status).toBe(200);
+    expect((await get(fleet)).greeting).toBe("one");
+  });
+});
+
+describe("workers of another master", () => {
+  test("share the port: when the one that has it is killed, another one takes it over, and nothing is forgotten", async () => {
+    const port = await freePort();
+    using bound = bindDescriptor();
+    const folder = makeTemporaryFolder({
+      "package.json": '{"type":"module"}',
+      "app.js": measuredApp,
+      "app.ini": `[server:main]\nfactory = tsserve/http\naccess_log = false\n[app:main]\nfactory = ./app.js\nmetrics.endpoint = 127.0.0.1:${port}\n`,
+    });
+    const start = (index: number) =>
+      spawnTsserve({
+        args: ["app.ini"],
+        cwd: folder.path,
+        descriptors: [bound.fd],
+        env: workerEnvironment({ EINHORN_CHILD_INDEX: String(index) }),
+      });
+    await using first = start(0);
+    await first.log(/^metrics at /);
+    await using second = start(1);
+    await second.listening();
+    for (let n = 0; n < 10; n++) await fetch(`http://127.0.0.1:${bound.port}`, { headers: { Connection: "close" } });
+    await until("all of both", async () => (await scrape(port)).sum("app_hits_total") === 10);
+    await new Promise((resolve) => setTimeout(resolve, 900));
+    first.kill("SIGKILL");
+    await second.log(/^metrics at /);
+    const seen = await scrape(port);
+    expect(seen.sum("app_hits_total")).toBe(10);
+    expect(seen.sum("app_level")).toBe(2);
+    folder.remove();
+  });
+
+  test("the second inherited socket is the exporter's when metrics.listener says so", async () => {
+    using first = bindDescriptor();
+    using second = bindDescriptor();
+    const parent = makeTemporaryFolder({});
+    const env = workerEnvironment({ EINHORN_FD_COUNT: "2", EINHORN_FD_1: "4", PROMETHEUS_MULTIPROC_DIR: parent.path });
+    await using served = serve({ descriptors: [first.fd, second.fd], env, bind: [], server: { "metrics.listener": "1" } });
+    await served.listening();
+    expect((await fetch(`http://127.0.0.1:${first.port}`)).status).toBe(200);
+    const seen = await until("the exporter", () => scrape(second.port).catch(() => undefined));
+    expect(seen.sum("http_server_requests_total")).toBe(1);
+    expect(readdirSync(parent.path)).toHaveLength(1);
+    parent.remove();
+    await using wrong = serve({ descriptors: [first.fd], env: workerEnvironment(), bind: [], server: { "metrics.listener": "1" } });
+    expect(await wrong.exited()).toMatchObject({ code: 2 });
+    expect(wrong.stderr()).toContain(
+      "metrics.listener: expected the number of one of several inherited sockets, counted from 0; there are 1",
+    );
+  });
+});
+
+describe("reporters", () => {
+  test("each block of the event loop is observed once, and its stack is in the log", async () => {
+    await using served = await serveMeasured({ app: "blocks.js", server: { "monitoring.blocked_hub": "100 milliseconds" } });
+    // The watchdog starts a little later than the server.
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    for (let n = 0; n < 5; n++) {
+      await fetch(`${served.url}/block?ms=250`);
+      await fetch(`${served.url}/block?ms=20`);
+    }
+    const count = async (): Promise<Scrape> => await scrape(served.metrics);
+    const seen = await until("all", async () =>
+      (await count()).sum("runtime_hub_blocked_seconds_count") >= 5 ? await count() : undefined,
+    );
+    expect(seen.sum("runtime_hub_blocked_seconds_count")).toBe(5);
+    expect(seen.sum("runtime_hub_blocked_seconds_sum")).toBeGreaterThan(1.1);
+    const stacks = served
+      .logs()
+      .filter(({ msg }) => msg === "monitoring.blocked_hub: the event loop is blocked for more than 100 ms; this is where");
+    expect(stacks).toHaveLength(5);
+    expect(String(stacks[0]?.["stack"])).toContain(`standStill (${fixture("blocks.js")}`);
+    expect(stacks[0]?.["requests"]).toMatchObject([{ method: "GET", route: "/block" }]);
+  });
+
+  test("pools and the durations of garbage collections, where they are asked for", async () => {
+    const server = { "monitoring.connection_pool": "true", "monitoring.gc.timing": "true", "monitoring.gc.stats": "false" };
+    await using served = await serveMeasured({ app: "blocks.js", server });
+    await fetch(`${served.url}/garbage`);
+    const seen = await until("a collection", async () => {
+      const all = await scrape(served.metrics);
+      return all.sum("runtime_gc_elapsed_seconds_count") > 0 ? all : undefined;
+    });
+    expect(seen.sum("runtime_pool_size", 'client="database"')).toBe(8);
+    expect(["idle", "in_use", "waiting"].map((name) => seen.sum(`runtime_pool_${name}`, 'client="database"'))).toEqual([5, 3, 1]);
+    expect(seen.text).not.toContain("runtime_heap_used_bytes");
+    // A pool whose figures throw is told, and keeps nothing else from being reported.
+    expect(seen.sum("runtime_event_loop_utilization")).toBeGreaterThan(0);
+    expect(served.logs().filter(({ msg }) => msg === "the reporter monitoring.connection_pool failed")).toHaveLength(1);
+  });
+});
+
+test("what is printed can be read again", () => {
+  expect(parseScrape(200, "", 'a{b="c"} 3\n# x\nd 1e3\n').value("d")).toBe(1000);
+});
