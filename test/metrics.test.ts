@@ -245,9 +245,9 @@ describe("the metrics of several workers", () => {
         for (let n = 0; n < 20; n++) await get(fleet);
         if (round === 3) await get(fleet, "/reset");
         if (round % 2 === 0) {
-          const before = (await fleet.settled(2)).workers.map(({ pid }) => pid);
+          const before = new Set((await fleet.settled(2)).workers.map(({ pid }) => pid));
           await fetch(`http://127.0.0.1:${fleet.port}/die`).catch(() => undefined);
-          await until("a new worker", async () => (await fleet.settled(2)).workers.some(({ pid }) => !before.includes(pid)));
+          await until("a new worker", async () => (await fleet.settled(2)).workers.some(({ pid }) => !before.has(pid)));
         } else expect(await fleet.ctl("upgrade")).toMatchObject({ code: 0 });
         await fleet.settled(2);
       }

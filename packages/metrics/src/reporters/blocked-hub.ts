@@ -8,8 +8,10 @@ const family = {
   buckets: [0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30],
 } as const;
 
-const longestBeatMs = 25;
+const longestBeatMs = 50;
 const shortestBeatMs = 2;
+/** More would be more exact, and wake an idle process more often. */
+const beatsPerThreshold = 5;
 
 /**
  * Observes each block of the event loop that is longer than a threshold once, with its duration.
@@ -18,15 +20,15 @@ const shortestBeatMs = 2;
  */
 export function blockedHubReporter(meter: Meter, hostname: string, thresholdMs: number, beat: () => void): Reporter {
   const blocked = meter.histogram(family, { hostname });
-  const beatMs = Math.min(longestBeatMs, Math.max(shortestBeatMs, thresholdMs / 20));
+  const beatMs = Math.min(longestBeatMs, Math.max(shortestBeatMs, thresholdMs / beatsPerThreshold));
   let last = performance.now();
   const timer = setInterval(() => {
     const now = performance.now();
-    // Of the time between two beats, one interval is nobody's fault.
-    const lateMs = now - last - beatMs;
+    // A block begins at any moment between two beats: half of an interval, on average, is nobody's fault.
+    const blockedMs = now - last - beatMs / 2;
     last = now;
     beat();
-    if (lateMs >= thresholdMs) blocked.observe(lateMs / 1000);
+    if (blockedMs >= thresholdMs) blocked.observe(blockedMs / 1000);
   }, beatMs);
   timer.unref();
   beat();

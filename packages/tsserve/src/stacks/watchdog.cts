@@ -53,23 +53,27 @@ const bySignal: Occasion = {
 
 let dumping = false;
 
-if (blockedMs !== undefined) {
-  let reported = 0;
-  setInterval(
-    () => {
-      const beat = Atomics.load(shared, cells.beat);
-      const standsFor = (Date.now() % 2 ** 31) - beat;
-      if (beat === 0 || beat === reported || standsFor < blockedMs) return;
-      reported = beat;
-      dump({
-        stuck: `monitoring.blocked_hub: the event loop is blocked for more than ${blockedMs} ms; this is where`,
-        native: `monitoring.blocked_hub: the event loop is blocked in native code; its stack follows when that returns`,
-        gone: `monitoring.blocked_hub: the event loop is blocked in native code that did not return`,
-        isCurrent: () => Atomics.load(shared, cells.beat) === beat,
-      });
-    },
-    Math.max(2, blockedMs / 8),
-  );
+if (blockedMs !== undefined) watchForBlocks(blockedMs);
+
+/** Sleeps until the last beat that it knows of is too old; by then there has been a later one, or the loop is blocked. */
+function watchForBlocks(thresholdMs: number): void {
+  const beat = Atomics.load(shared, cells.beat);
+  const standsForMs = (Date.now() % 2 ** 31) - beat;
+  if (beat === 0 || standsForMs < thresholdMs) {
+    setTimeout(watchForBlocks, beat === 0 ? thresholdMs : thresholdMs - standsForMs, thresholdMs);
+    return;
+  }
+  dump({
+    stuck: `monitoring.blocked_hub: the event loop is blocked for more than ${thresholdMs} ms; this is where`,
+    native: `monitoring.blocked_hub: the event loop is blocked in native code; its stack follows when that returns`,
+    gone: `monitoring.blocked_hub: the event loop is blocked in native code that did not return`,
+    isCurrent: () => Atomics.load(shared, cells.beat) === beat,
+  });
+  const untilNextBeat = (): void => {
+    if (Atomics.load(shared, cells.beat) === beat) setTimeout(untilNextBeat, thresholdMs / 4);
+    else watchForBlocks(thresholdMs);
+  };
+  untilNextBeat();
 }
 
 function dump(occasion: Occasion): void {
