@@ -15,8 +15,8 @@ const compress = promisify(gzip);
 
 export interface Page {
   readonly contentType: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  body(): string;
+  headers?(): Readonly<Record<string, string>>;
+  body(): string | Promise<string>;
 }
 
 export interface ExporterOptions {
@@ -95,8 +95,8 @@ export class Exporter {
         const format = formatOf(request);
         await send(request, response, 200, contentTypes[format], print(await this.#options.collect(), format));
       } else if (page !== undefined) {
-        for (const [name, value] of Object.entries(page.headers ?? {})) response.setHeader(name, value);
-        await send(request, response, 200, page.contentType, page.body());
+        for (const [name, value] of Object.entries(page.headers?.() ?? {})) response.setHeader(name, value);
+        await send(request, response, 200, page.contentType, await page.body());
       } else await send(request, response, 404, "text/plain; charset=utf-8", "there is nothing here; the metrics are at /metrics\n");
     } catch (error) {
       this.#options.onError(error);

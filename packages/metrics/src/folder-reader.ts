@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from "node:fs";
 import type { MetricFamily } from "@tsserve/server";
+import { isJournal } from "./journal.ts";
 import type { Contribution } from "./merge.ts";
 import { isAlive } from "./process-identity.ts";
 import { checkHead, CorruptFileError, head, parseIndex, readCells, type StoredSeries } from "./value-file.ts";
@@ -55,6 +56,7 @@ export class FolderReader {
     }
     for (const name of names) {
       const match = /^(\d{1,6})\.(values|index)$/.exec(name);
+      if (isJournal(name)) continue;
       if (match === null) leave("foreign", name, "is no file of ours");
       else if (match[2] === "values" && Number(match[1]) !== ownSlot) {
         try {

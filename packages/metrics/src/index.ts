@@ -3,7 +3,7 @@
  * and any of them answers a scrape for all. Counters outlive their workers.
  */
 export { Exporter } from "./exporter.ts";
-export { folderOf, identity, openFolder, problemOfFolder, removeFolder } from "./folder.ts";
+export { problemOfFolder } from "./folder.ts";
 export { Merger } from "./merge.ts";
 export { print } from "./print.ts";
 export { PromClientBridge } from "./bridge.ts";
@@ -18,6 +18,7 @@ export { schedule } from "./reporters/schedule.ts";
 export { WorkerMetrics } from "./worker-metrics.ts";
 
 export type { ExporterOptions, Page, Place } from "./exporter.ts";
+export type { Block } from "./journal.ts";
 export type { Contribution, MergedFamily, MergedSeries } from "./merge.ts";
 export type { TextFormat } from "./print.ts";
 export type { ProcessGauges } from "./reporters/process-gauges.ts";

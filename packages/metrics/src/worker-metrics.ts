@@ -2,6 +2,9 @@ import type { Meter } from "@tsserve/server";
 import type { Registry } from "prom-client";
 import { PromClientBridge } from "./bridge.ts";
 import { Exporter, type Page } from "./exporter.ts";
+import { readBlocks, readFleetReport, writeBlock, type Block } from "./journal.ts";
+import { overviewOf } from "./overview.ts";
+import { metricsPage } from "./page.ts";
 import { FolderReader, type LeftOut } from "./folder-reader.ts";
 import { identity, openFolder, removeFolder } from "./folder.ts";
 import { Merger, type MergedFamily } from "./merge.ts";
@@ -25,7 +28,9 @@ export interface WorkerMetricsOptions {
   registries(): readonly Registry[];
   /** Called before each flush, to set what is only known when asked for. */
   sample(): void;
-  readonly pages: ReadonlyMap<string, Page>;
+  /** Whether `/` shows the metrics to people. */
+  readonly page: boolean;
+  readonly hostname: string;
   readonly log: MetricsLog;
 }
 
@@ -60,7 +65,7 @@ export class WorkerMetrics {
     );
     this.exporter = new Exporter({
       collect: () => this.collect(),
-      pages: options.pages,
+      pages: options.page ? this.#pages() : new Map(),
       onError: (err) => log.warn({ err }, "a scrape failed"),
     });
   }
@@ -104,6 +109,33 @@ export class WorkerMetrics {
     const { slot = this.#options.slot, series, cells } = this.#file;
     const { contributions, leftOut } = this.#reader?.read(this.#file.slot) ?? { contributions: [], leftOut: nothing };
     return [...this.#merger.merge([{ slot, series, cells, isAlive: true }, ...contributions]), ...this.#ownFamilies(leftOut)];
+  }
+
+  /** A block of the event loop, for the page. */
+  addBlock(block: Omit<Block, "pid">): void {
+    if (this.#folder === undefined) return;
+    try {
+      writeBlock(this.#folder, this.#options.slot, { ...block, pid: process.pid });
+    } catch {
+      // That the folder can't be written is told elsewhere.
+    }
+  }
+
+  #pages(): Map<string, Page> {
+    const body = async (): Promise<string> => JSON.stringify({ ...overviewOf(await this.collect(), Date.now()), ...this.#fleet() });
+    return new Map([
+      ["/", metricsPage()],
+      ["/metrics.json", { contentType: "application/json; charset=utf-8", headers: () => ({ "Cache-Control": "no-store" }), body }],
+    ]);
+  }
+
+  /** What is no number. Without a master of ours, the workers are those that have written. */
+  #fleet(): object {
+    const { hostname } = this.#options;
+    const report = this.#folder === undefined ? undefined : readFleetReport(this.#folder);
+    const alone = { index: this.#options.slot, pid: process.pid, state: "up", age_seconds: Math.round(process.uptime()) };
+    const blocks = this.#folder === undefined ? [] : readBlocks(this.#folder, Date.now());
+    return { hostname, workers: report?.workers ?? [alone], restarts: report?.restarts ?? [], blocks };
   }
 
   #openFile(folder: string): void {

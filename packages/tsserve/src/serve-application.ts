@@ -126,6 +126,7 @@ async function beginMetrics(
       inherited,
       inbox: running.inbox,
       beat: () => stacks.beat(),
+      onBlock: (listener) => stacks.onBlock(listener),
     }),
   );
   await running.metrics.catch((err: unknown) => log.error({ err }, "metrics could not be started"));

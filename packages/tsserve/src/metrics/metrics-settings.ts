@@ -38,7 +38,7 @@ function keysOf({ values }: ResolvedSection): Record<string, string> {
 /** @throws {ConfigurationError} when the environment names a folder that can't be used */
 export async function checkMetricsFolder({ enabled, parent }: MetricsSettings): Promise<void> {
   if (!enabled || parent === undefined) return;
-  const { problemOfFolder } = await import("@tsserve/metrics");
+  const { problemOfFolder } = await import("@tsserve/metrics/folder");
   const message = problemOfFolder(parent);
   if (message !== undefined) throw new ConfigurationError([{ key: "PROMETHEUS_MULTIPROC_DIR", message, value: parent }]);
 }

@@ -10,6 +10,7 @@ import {
   processGauges,
   schedule,
   WorkerMetrics,
+  type Block,
   type Place,
   type Reporter,
 } from "@tsserve/metrics";
@@ -37,6 +38,8 @@ export interface MetricsParts {
   readonly inbox: MetricsSocketInbox | undefined;
   /** Tells the watchdog that the event loop turns. */
   readonly beat: () => void;
+  /** Where the watchdog tells what it has found. */
+  readonly onBlock: (listener: (block: Omit<Block, "pid">) => void) => void;
 }
 
 export interface RunningMetrics {
@@ -53,10 +56,12 @@ export function startMetrics(parts: MetricsParts): RunningMetrics {
     parent: settings.parent,
     registries: promClientRegistries,
     sample: () => meter.sample(),
-    pages: new Map(),
+    page: settings.page,
+    hostname: host.hostname,
     log,
   });
   metrics.start();
+  parts.onBlock((block) => metrics.addBlock(block));
   const endReports = schedule(reporters(parts), (reporter, err) => log.warn({ err, reporter }, `the reporter ${reporter} failed`));
   if (parts.inbox !== undefined) parts.inbox.each((handle) => metrics.exporter.listenAt(handlePlace(handle)));
   else metrics.exporter.listenAt(parts.inherited === undefined ? boundPlace(parts) : inheritedPlace(parts.inherited, log));

@@ -3,7 +3,7 @@ import type { ActiveRequests, RequestDescription } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { Host } from "../host.ts";
 import type { LogFormat } from "../logging-settings.ts";
-import { cells, clockMs, makeSharedCells, requestsKey, type WatchdogData } from "./shared.ts";
+import { cells, clockMs, makeSharedCells, requestsKey, type BlockMessage, type WatchdogData } from "./shared.ts";
 
 /** A thread takes some 30 ms of a core to start: not while the first requests wait. */
 const startDelayMs = 500;
@@ -13,6 +13,8 @@ export interface StackDumps {
   start(): void;
   /** The event loop turns. Once called, it is to be called all the time: else it is taken to be blocked. */
   beat(): void;
+  /** What the watchdog finds when the event loop is blocked. */
+  onBlock(listener: (block: BlockMessage) => void): void;
   end(): void;
 }
 
@@ -39,12 +41,14 @@ export function dumpStacksOnSignal(
     watchdogAnswers = dumped;
   });
   let watchdog: Worker | undefined;
+  let tellBlock: (block: BlockMessage) => void = () => undefined;
   let delay: NodeJS.Timeout | undefined;
   return {
     start: () => {
       const data: WatchdogData = { shared, cells, format, pid: host.pid, hostname: host.hostname, blockedMs };
-      delay = setTimeout(() => (watchdog = startWatchdog(data, log)), startDelayMs).unref();
+      delay = setTimeout(() => (watchdog = startWatchdog(data, log, (block) => tellBlock(block))), startDelayMs).unref();
     },
+    onBlock: (listener) => (tellBlock = listener),
     beat: () => void Atomics.store(shared, cells.beat, clockMs()),
     end: () => {
       clearTimeout(delay);
@@ -53,7 +57,7 @@ export function dumpStacksOnSignal(
   };
 }
 
-function startWatchdog(workerData: WatchdogData, log: Logger): Worker {
+function startWatchdog(workerData: WatchdogData, log: Logger, onBlock: (block: BlockMessage) => void): Worker {
   // Not loaded before it is needed: every start would wait for it.
   const threads = process.getBuiltinModule("node:worker_threads");
   const watchdog = new threads.Worker(new URL("./watchdog.cjs", import.meta.url), {
@@ -64,6 +68,9 @@ function startWatchdog(workerData: WatchdogData, log: Logger): Worker {
     resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32, stackSizeMb: 1 },
   });
   watchdog.once("message", () => log.debug("the watchdog thread listens for SIGUSR1"));
+  watchdog.on("message", (message: unknown) => {
+    if (typeof message === "object") onBlock(message as BlockMessage);
+  });
   watchdog.unref();
   watchdog.on("error", (err) => log.warn({ err }, "the watchdog thread failed: SIGUSR1 can't show the stack of a stuck event loop"));
   return watchdog;

@@ -1,3 +1,5 @@
+import type { RequestDescription } from "@tsserve/server";
+
 /** The cells of the memory that the main thread and its watchdog share. */
 export const cells = {
   /** When the main thread last heard of a SIGUSR1 itself (`clockMs`). */
@@ -28,6 +30,14 @@ export interface WatchdogData {
   readonly hostname: string;
   /** A block of the event loop that is longer is reported with its stack; `undefined`: none is. */
   readonly blockedMs: number | undefined;
+}
+
+/** What the watchdog tells the main thread of a block, once it is over. */
+export interface BlockMessage {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly stack: string;
+  readonly requests: readonly RequestDescription[];
 }
 
 /** Under this key on `globalThis`, the watchdog finds the function that describes the requests in progress, as JSON. */

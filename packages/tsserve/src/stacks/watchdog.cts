@@ -109,6 +109,7 @@ function dump(occasion: Occasion): void {
       session.post("Debugger.resume");
       const stack = params.callFrames.map((frame) => formatFrame(frame, scripts));
       end(occasion.stuck, stack, requests);
+      if (occasion !== bySignal) parentPort?.postMessage({ at: Date.now(), stack: stack.join("\n"), requests: requests ?? [] });
     };
     if (top === undefined) finish(undefined);
     else {

@@ -14,6 +14,7 @@ import { lendable } from "./lend-sockets.ts";
 import { logMasterEvents } from "./log-master-events.ts";
 import { MetricsSocket } from "./metrics-socket.ts";
 import { masterVariable } from "./own-worker.ts";
+import { FleetPublisher } from "./publish-fleet.ts";
 import { readMasterConfiguration } from "./read-master-configuration.ts";
 import { workersOf } from "./workers-of.ts";
 
@@ -32,6 +33,9 @@ export async function superviseWorkers(host: Host, positionals: readonly string[
   const sockets = activated.length > 0 ? SlotSockets.shared(activated) : await SlotSockets.bind(readBinds(values.binds), count);
   const path =
     (values.socket && resolve(host.cwd, values.socket)) ?? configuration.controlSocket ?? join(tmpdir(), `tsserve-${host.pid}.sock`);
+  const logEvent = logMasterEvents(log);
+  const metrics = configuration.metrics.enabled ? new MetricsSocket(configuration.metrics.endpoint, log) : undefined;
+  const publisher = metrics && new FleetPublisher(configuration.metrics.parent);
   const master = new Master({
     workers: count,
     upgradeMode: configuration.upgradeMode,
@@ -44,14 +48,16 @@ export async function superviseWorkers(host: Host, positionals: readonly string[
     writeError: (text) => process.stderr.write(text),
     now: () => performance.now(),
     onUp: (child) => metrics?.give(child),
-    emit: logMasterEvents(log),
+    emit: (event) => {
+      logEvent(event);
+      publisher?.note(event);
+    },
   });
   const upgrade = (): ReturnType<Master["upgrade"]> => {
     const wanted = workersOf({ ...host, env: environment }, positionals, values);
     if (wanted !== undefined && values.workers === undefined) master.resize(wanted);
     return master.upgrade();
   };
-  const metrics = configuration.metrics.enabled ? new MetricsSocket(configuration.metrics.endpoint, log) : undefined;
   const addresses = sockets.endpoints.map(formatEndpoint);
   try {
     const control = await openControlSocket(path, master, { stop: () => host.causes.add({ kind: "signal", signal: "SIGTERM" }), upgrade });
@@ -60,6 +66,7 @@ export async function superviseWorkers(host: Host, positionals: readonly string[
       `master of ${count} workers on ${addresses.join(", ")}; tsserve ctl --socket ${path}`,
     );
     await metrics?.open();
+    publisher?.start(master);
     followSignals(host, master, upgrade);
     master.start();
     const code = exitCodeOf(await master.ended);
@@ -69,14 +76,8 @@ export async function superviseWorkers(host: Host, positionals: readonly string[
   } finally {
     sockets.close();
     metrics?.close();
-    if (metrics !== undefined) await forgetMetrics(configuration.metrics.parent, host.pid);
+    publisher?.end();
   }
-}
-
-/** The workers' folder is named after their master. */
-async function forgetMetrics(parent: string | undefined, pid: number): Promise<void> {
-  const { folderOf, identity, removeFolder } = await import("@tsserve/metrics");
-  removeFolder(folderOf(identity(pid), parent));
 }
 
 /** Sockets of systemd's socket activation listen already, and are not ours to remove. */

@@ -1,0 +1,119 @@
+import type { MergedFamily, MergedSeries } from "./merge.ts";
+
+/** What the page shows of one process. */
+interface ProcessFigures {
+  readonly pid: number;
+  [figure: string]: number;
+}
+
+interface EndpointFigures {
+  readonly name: string;
+  requests: number;
+  failed: number;
+  seconds: number;
+  active: number;
+}
+
+/** What the page is fed with: counters as they are, it makes rates of them itself. */
+export interface Overview {
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly requests: number;
+  readonly failed: number;
+  readonly active: number;
+  readonly collections: number;
+  /** Of all requests, by bucket; the last one is what is above all bounds, in seconds. */
+  readonly latency: { readonly bounds: readonly number[]; readonly counts: readonly number[] };
+  readonly processes: readonly ProcessFigures[];
+  readonly endpoints: readonly EndpointFigures[];
+  readonly pools: readonly Readonly<Record<string, string | number>>[];
+}
+
+const processGauges: Readonly<Record<string, string>> = {
+  runtime_open_connections: "open_connections",
+  runtime_active_requests: "active_requests",
+  runtime_event_loop_utilization: "event_loop_utilization",
+  runtime_heap_used_bytes: "heap_used",
+  runtime_heap_limit_bytes: "heap_limit",
+  runtime_resident_memory_bytes: "resident",
+};
+
+const mostEndpoints = 50;
+
+export function overviewOf(families: readonly MergedFamily[], now: number): Overview {
+  const byName = new Map(families.map((family) => [family.family.name, family]));
+  const seriesOf = (name: string): readonly MergedSeries[] => byName.get(name)?.series ?? [];
+  const endpoints = endpointsOf(seriesOf);
+  const sum = (of: (endpoint: EndpointFigures) => number): number => endpoints.reduce((total, endpoint) => total + of(endpoint), 0);
+  return {
+    time: now,
+    requests: sum(({ requests }) => requests),
+    failed: sum(({ failed }) => failed),
+    active: sum(({ active }) => active),
+    collections: seriesOf("runtime_gc_collections_total").reduce((total, { values }) => total + (values[0] ?? 0), 0),
+    latency: latencyOf([...seriesOf("http_server_latency_seconds"), ...seriesOf("thrift_server_latency_seconds")]),
+    processes: processesOf(seriesOf),
+    endpoints: endpoints.sort((a, b) => b.requests - a.requests).slice(0, mostEndpoints),
+    pools: poolsOf(seriesOf),
+  };
+}
+
+type SeriesOf = (name: string) => readonly MergedSeries[];
+
+function endpointsOf(seriesOf: SeriesOf): EndpointFigures[] {
+  const endpoints = new Map<string, EndpointFigures>();
+  const of = ({ labels }: MergedSeries): EndpointFigures => {
+    const name = labels["thrift_method"] ?? `${labels["http_method"]} ${labels["http_endpoint"]}`;
+    let endpoint = endpoints.get(name);
+    if (endpoint === undefined) {
+      endpoint = { name, requests: 0, failed: 0, seconds: 0, active: 0 };
+      endpoints.set(name, endpoint);
+    }
+    return endpoint;
+  };
+  for (const kind of ["http", "thrift"]) {
+    for (const series of seriesOf(`${kind}_server_requests_total`)) {
+      const count = series.values[0] ?? 0;
+      of(series).requests += count;
+      if (series.labels[`${kind}_success`] === "false") of(series).failed += count;
+    }
+    for (const series of seriesOf(`${kind}_server_latency_seconds`)) of(series).seconds += series.values.at(-1) ?? 0;
+    for (const series of seriesOf(`${kind}_server_active_requests`)) of(series).active += series.values[0] ?? 0;
+  }
+  return [...endpoints.values()];
+}
+
+function latencyOf(histograms: readonly MergedSeries[]): Overview["latency"] {
+  const bounds = histograms[0]?.family.buckets ?? [];
+  const counts = Array.from({ length: bounds.length + 1 }, (_, bucket) =>
+    histograms.reduce((total, { values }) => total + (values[bucket] ?? 0), 0),
+  );
+  return { bounds, counts };
+}
+
+function processesOf(seriesOf: SeriesOf): ProcessFigures[] {
+  const processes = new Map<number, ProcessFigures>();
+  const set = ({ labels, values }: MergedSeries, figure: string): void => {
+    const pid = Number(labels["pid"]);
+    const known = processes.get(pid) ?? { pid };
+    known[figure] = values[0] ?? 0;
+    processes.set(pid, known);
+  };
+  for (const [name, figure] of Object.entries(processGauges)) for (const series of seriesOf(name)) set(series, figure);
+  for (const series of seriesOf("runtime_event_loop_delay_seconds"))
+    if (series.labels["quantile"] === "0.99") set(series, "event_loop_delay");
+  return [...processes.values()].sort((a, b) => a.pid - b.pid);
+}
+
+function poolsOf(seriesOf: SeriesOf): Readonly<Record<string, string | number>>[] {
+  const pools = new Map<string, Record<string, string | number>>();
+  for (const figure of ["size", "idle", "in_use", "waiting"]) {
+    for (const { labels, values } of seriesOf(`runtime_pool_${figure}`)) {
+      const key = `${labels["pid"]} ${labels["client"]}`;
+      const pool = pools.get(key) ?? { pid: Number(labels["pid"]), client: labels["client"] ?? "" };
+      pool[figure] = values[0] ?? 0;
+      pools.set(key, pool);
+    }
+  }
+  return [...pools.values()];
+}

@@ -1,0 +1,43 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { Page } from "./exporter.ts";
+
+const folder = new URL("../page/", import.meta.url);
+
+/** The page that shows the metrics of all workers: one document, of which nothing is loaded from elsewhere. Read when it is first asked for. */
+export function metricsPage(): Page {
+  let made: { readonly html: string; readonly policy: string } | undefined;
+  const make = (): { readonly html: string; readonly policy: string } => {
+    const read = (name: string): string => readFileSync(new URL(name, folder), "utf8");
+    const style = read("style.css");
+    const script = read("script.js");
+    // Functions, since a replacement may hold a `$`.
+    const html = read("index.html")
+      .replace(/<style>[^]*?<\/style>/, () => `<style>${style}</style>`)
+      .replace(/<script>[^]*?<\/script>/, () => `<script>${script}</script>`);
+    const policy = [
+      "default-src 'none'",
+      `style-src '${hashOf(style)}'`,
+      `script-src '${hashOf(script)}'`,
+      "connect-src 'self'",
+      "img-src data:",
+      "base-uri 'none'",
+      "form-action 'none'",
+      "frame-ancestors 'none'",
+    ].join("; ");
+    return { html, policy };
+  };
+  return {
+    contentType: "text/html; charset=utf-8",
+    headers: () => ({
+      "Content-Security-Policy": (made ??= make()).policy,
+      "Referrer-Policy": "no-referrer",
+      "Cache-Control": "no-cache",
+    }),
+    body: () => (made ??= make()).html,
+  };
+}
+
+function hashOf(text: string): string {
+  return `sha256-${createHash("sha256").update(text).digest("base64")}`;
+}

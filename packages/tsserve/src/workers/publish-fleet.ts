@@ -1,0 +1,79 @@
+import { writeFileSync } from "node:fs";
+import type { Master, MasterEvent } from "@tsserve/master";
+import { folderOf, identity, openFolder, removeFolder } from "@tsserve/metrics/folder";
+
+const publishIntervalMs = 1000;
+const keptMs = 3_600_000;
+const mostRestarts = 100;
+
+/** Tells the workers how the fleet is, in their metrics folder: any of them shows it on the page of the metrics. */
+export class FleetPublisher {
+  readonly #restarts: { readonly at: number; readonly what: string; readonly words: string }[] = [];
+  readonly #parent: string | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(parent: string | undefined) {
+    this.#parent = parent;
+  }
+
+  /** Without a folder nothing is told, which the workers log. */
+  start(master: Master): void {
+    let folder: string;
+    try {
+      folder = openFolder(identity(process.pid), this.#parent);
+    } catch {
+      return;
+    }
+    const publish = (): void => {
+      const restarts = this.#restarts.filter(({ at }) => Date.now() - at < keptMs).reverse();
+      try {
+        writeFileSync(`${folder}/master.json`, JSON.stringify({ workers: master.status(), restarts }), { mode: 0o600 });
+      } catch {
+        // A full disk: the next time, perhaps.
+      }
+    };
+    publish();
+    this.#timer = setInterval(publish, publishIntervalMs).unref();
+  }
+
+  /** Notes what an operator would ask about. */
+  note(event: MasterEvent): void {
+    const what = describe(event);
+    if (what === undefined) return;
+    this.#restarts.push({ at: Date.now(), what, words: "words" in event ? event.words : "" });
+    if (this.#restarts.length > mostRestarts) this.#restarts.shift();
+  }
+
+  /** The folder goes with its master. */
+  end(): void {
+    clearInterval(this.#timer);
+    removeFolder(folderOf(identity(process.pid), this.#parent));
+  }
+}
+
+function describe(event: MasterEvent): string | undefined {
+  switch (event.type) {
+    case "exited": {
+      const { worker, code, signal } = event;
+      if (worker.state === "stopping" && (code === 0 || signal === "SIGUSR2")) return undefined;
+      return `worker ${worker.index} (generation ${worker.generation}, pid ${worker.pid}) ${signal === null ? `exited with ${code}` : `was ended by ${signal}`}`;
+    }
+    case "retiring":
+      return `worker ${event.worker.index} (pid ${event.worker.pid}) is replaced: ${event.reason}`;
+    case "upgraded":
+      return `upgraded to generation ${event.generation} in ${Math.round(event.ms)} ms`;
+    case "abandoned":
+      return `generation ${event.generation} was abandoned`;
+    case "acknowledged":
+    case "blocked":
+    case "killed":
+    case "never-served":
+    case "resized":
+    case "spawned":
+    case "stopping":
+    case "upgrade-begun":
+      return undefined;
+    default:
+      return event satisfies never;
+  }
+}
