@@ -1,4 +1,6 @@
 import { mkdirSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { gunzipSync } from "node:zlib";
@@ -398,6 +400,44 @@ describe("reporters", () => {
     // A pool whose figures throw is told, and keeps nothing else from being reported.
     expect(seen.sum("runtime_event_loop_utilization")).toBeGreaterThan(0);
     expect(served.logs().filter(({ msg }) => msg === "the reporter monitoring.connection_pool failed")).toHaveLength(1);
+  });
+});
+
+describe("StatsD", () => {
+  test("the figures of the runtime are sent, tagged with host and process", async () => {
+    const listener = createSocket("udp4");
+    const lines: string[] = [];
+    listener.on("message", (bytes) => lines.push(...bytes.toString().split("\n")));
+    listener.bind(0, "127.0.0.1");
+    await once(listener, "listening");
+    const server = {
+      "metrics.statsd": `127.0.0.1:${listener.address().port}`,
+      "metrics.namespace": "my.svc",
+      "monitoring.connection_pool": "true",
+      "monitoring.blocked_hub": "50 milliseconds",
+    };
+    await using served = await serveMeasured({ app: "blocks.js", server });
+    await fetch(`${served.url}/block?ms=120`);
+    const tags = `,hostname=[^,]+,PID=${served.pid}`;
+    const expected = [
+      `my\\.svc\\.runtime\\.open_connections${tags}:\\d+\\|g`,
+      `my\\.svc\\.runtime\\.active_requests${tags}:0\\|g`,
+      `my\\.svc\\.runtime\\.pool\\.in_use${tags},client=database:3\\|g`,
+      `my\\.svc\\.runtime\\.heap\\.used_bytes${tags}:\\d+\\|g`,
+      `my\\.svc\\.runtime\\.hub_blocked${tags}:1\\d\\d(?:\\.\\d+)?\\|ms`,
+    ];
+    for (const line of expected)
+      await until(line, () => lines.some((each) => new RegExp(`^${line}$`).test(each)), { describe: () => lines.join("\n") });
+    listener.close();
+  });
+
+  test("a host that is not there costs nothing", async () => {
+    await using served = await serveMeasured({ server: { "metrics.statsd": "no-such-host.invalid:8125" } });
+    expect((await fetch(served.url)).status).toBe(200);
+    served.kill();
+    expect(await served.exited()).toMatchObject({ code: 0 });
+    expect(served.stderr()).toBe("");
+    expect(served.logs().filter(({ level }) => level === "warn" || level === "error")).toEqual([]);
   });
 });
 

@@ -19,7 +19,7 @@ function element(name, attributes = {}, ...children) {
 const round = (value) => (value >= 100 ? Math.round(value).toLocaleString("en") : Number(value.toPrecision(3)).toString());
 const seconds = (value) => (value < 1 ? `${round(value * 1000)} ms` : `${round(value)} s`);
 const bytes = (value) => (value < 2 ** 20 ? `${round(value / 1024)} kB` : `${round(value / 2 ** 20)} MB`);
-const part = (value) => `${round(value * 100)} %`;
+const percent = (value) => `${round(value * 100)} %`;
 
 const plots = [
   {
@@ -42,7 +42,7 @@ const plots = [
   { title: "In progress", unit: round, lines: [["active", "requests"]] },
   {
     title: "Event loop",
-    unit: part,
+    unit: percent,
     lines: [
       ["elu", "mean utilization"],
       ["busiest", "busiest worker"],
@@ -96,7 +96,7 @@ function add(now) {
   const elapsed = (now.time - then.time) / 1000;
   if (elapsed <= 0) return;
   const rate = (key) => Math.max(0, now[key] - then[key]) / elapsed;
-  const sum = (list) => list.reduce((total, each) => total + each, 0);
+  const sum = (values) => values.reduce((total, each) => total + each, 0);
   const loops = now.processes.map(({ event_loop_utilization: each }) => each ?? 0);
   const { bounds, counts } = now.latency;
   points.push({
@@ -182,7 +182,10 @@ function show(now) {
       ["age", ({ age_seconds: age }) => (age === undefined ? undefined : seconds(Math.max(1, age)))],
       ["in progress", (worker) => of(worker).active_requests],
       ["connections", (worker) => of(worker).open_connections],
-      ["event loop", (worker) => (of(worker).event_loop_utilization === undefined ? undefined : part(of(worker).event_loop_utilization))],
+      [
+        "event loop",
+        (worker) => (of(worker).event_loop_utilization === undefined ? undefined : percent(of(worker).event_loop_utilization)),
+      ],
       [
         "heap",
         (worker) => (of(worker).heap_used === undefined ? undefined : `${bytes(of(worker).heap_used)} of ${bytes(of(worker).heap_limit)}`),
@@ -251,7 +254,7 @@ async function poll() {
     state.className = "bad";
     state.textContent = `no answer: ${error.message}`;
   }
-  setTimeout(poll, intervalMs);
+  setTimeout(() => void poll(), intervalMs);
 }
 
 byId("span").addEventListener("change", draw);

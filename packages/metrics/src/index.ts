@@ -14,6 +14,7 @@ export { gcReporter } from "./reporters/gc.ts";
 export { heapReporter } from "./reporters/heap.ts";
 export { poolsReporter } from "./reporters/pools.ts";
 export { processGauges } from "./reporters/process-gauges.ts";
+export { loadStatsdClient, statsdReporter } from "./reporters/statsd.ts";
 export { schedule } from "./reporters/schedule.ts";
 export { WorkerMetrics } from "./worker-metrics.ts";
 

@@ -16,7 +16,7 @@ import type { Host } from "./host.ts";
 import { logEvents } from "./log-events.ts";
 import { makeLogger } from "./make-logger.ts";
 import { readBinds, type OptionValues } from "./options.ts";
-import { checkMetricsFolder, type MetricsSettings } from "./metrics/metrics-settings.ts";
+import { checkMetrics, type MetricsSettings } from "./metrics/metrics-settings.ts";
 import type { RunningMetrics } from "./metrics/start-metrics.ts";
 import { readConfiguration, type Configuration } from "./read-configuration.ts";
 import { isReloadChild, waitForTurn } from "./reload/child.ts";
@@ -31,7 +31,7 @@ export async function serveApplication(host: Host, positionals: readonly string[
   await settleNextTick();
   const configuration = await readConfiguration(host, positionals, values);
   const worker = readEinhornWorker(host.env, host);
-  await checkMetricsFolder(configuration.metrics);
+  await checkMetrics(configuration.metrics);
   const endpoints = readBinds(values.binds);
   const rootLog = await makeLogger(configuration.logging, host);
   const log = rootLog.child({ logger: "tsserve", ...(worker?.childIndex === undefined ? {} : { worker: worker.childIndex }) });

@@ -1,5 +1,6 @@
 import type { Meter } from "@tsserve/server";
 import type { Reporter } from "./schedule.ts";
+import type { Timings } from "./statsd.ts";
 
 const family = {
   name: "runtime_hub_blocked_seconds",
@@ -18,7 +19,13 @@ const beatsPerThreshold = 5;
  *
  * @param beat called at each turn of the timer: for a watchdog, which takes the stack while the loop is still blocked
  */
-export function blockedHubReporter(meter: Meter, hostname: string, thresholdMs: number, beat: () => void): Reporter {
+export function blockedHubReporter(
+  meter: Meter,
+  hostname: string,
+  thresholdMs: number,
+  beat: () => void,
+  timings: Timings | undefined,
+): Reporter {
   const blocked = meter.histogram(family, { hostname });
   const beatMs = Math.min(longestBeatMs, Math.max(shortestBeatMs, thresholdMs / beatsPerThreshold));
   let last = performance.now();
@@ -28,7 +35,9 @@ export function blockedHubReporter(meter: Meter, hostname: string, thresholdMs: 
     const blockedMs = now - last - beatMs / 2;
     last = now;
     beat();
-    if (blockedMs >= thresholdMs) blocked.observe(blockedMs / 1000);
+    if (blockedMs < thresholdMs) return;
+    blocked.observe(blockedMs / 1000);
+    timings?.timing("hub_blocked", blockedMs);
   }, beatMs);
   timer.unref();
   beat();

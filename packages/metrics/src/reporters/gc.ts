@@ -1,6 +1,7 @@
 import { constants, PerformanceObserver, type NodeGCPerformanceDetail, type PerformanceEntry } from "node:perf_hooks";
 import type { Meter, MeterCounter, MeterHistogram } from "@tsserve/server";
 import type { Reporter } from "./schedule.ts";
+import type { Timings } from "./statsd.ts";
 
 const collections = { name: "runtime_gc_collections_total", help: "Garbage collections.", type: "counter" } as const;
 const elapsed = {
@@ -22,6 +23,7 @@ export function gcReporter(
   meter: Meter,
   hostname: string,
   { stats, timing }: { readonly stats: boolean; readonly timing: boolean },
+  timings: Timings | undefined,
 ): Reporter {
   const series = new Map<string, { readonly count: MeterCounter; readonly elapsed: MeterHistogram | undefined }>();
   const seriesOf = (kind: string): { readonly count: MeterCounter; readonly elapsed: MeterHistogram | undefined } => {
@@ -35,9 +37,11 @@ export function gcReporter(
   };
   const observer = new PerformanceObserver((list) => {
     for (const { duration, detail } of list.getEntries() as (PerformanceEntry & { readonly detail?: unknown })[]) {
-      const { count, elapsed: took } = seriesOf(kinds[(detail as NodeGCPerformanceDetail).kind ?? -1] ?? "other");
+      const kind = kinds[(detail as NodeGCPerformanceDetail).kind ?? -1] ?? "other";
+      const { count, elapsed: took } = seriesOf(kind);
       if (stats) count.add(1);
       took?.observe(duration / 1000);
+      if (timing) timings?.timing("gc.elapsed", duration, { kind });
     }
   });
   observer.observe({ entryTypes: ["gc"] });

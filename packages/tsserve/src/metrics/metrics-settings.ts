@@ -8,7 +8,7 @@ export interface MetricsSettings {
   /** Which of the inherited sockets is the exporter's. */
   readonly listener: number | undefined;
   readonly page: boolean;
-  readonly statsd: Endpoint | undefined;
+  readonly statsd: { readonly host: string; readonly port: number } | undefined;
   readonly namespace: string;
   /** `PROMETHEUS_MULTIPROC_DIR`. */
   readonly parent: string | undefined;
@@ -23,7 +23,10 @@ export function metricsSettings(server: ResolvedSection, app: ResolvedSection | 
   const own = keysOf(server);
   try {
     const { metrics } = parseConfig({ ...(app && keysOf(app)), ...own }, { metrics: metricsSpec });
-    return { ...metrics, parent: env["PROMETHEUS_MULTIPROC_DIR"] || undefined };
+    const { statsd } = metrics;
+    if (statsd !== undefined && "path" in statsd)
+      throw new ConfigurationError([{ key: "metrics.statsd", message: "expected HOST:PORT", value: statsd.path }]);
+    return { ...metrics, statsd, parent: env["PROMETHEUS_MULTIPROC_DIR"] || undefined };
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     const place = (problem: Problem): Problem[] => (problem.key in own || app === undefined ? server : app).locate([problem]);
@@ -35,9 +38,17 @@ function keysOf({ values }: ResolvedSection): Record<string, string> {
   return Object.fromEntries(Object.entries(values).filter(([key]) => key.startsWith("metrics.")));
 }
 
-/** @throws {ConfigurationError} when the environment names a folder that can't be used */
-export async function checkMetricsFolder({ enabled, parent }: MetricsSettings): Promise<void> {
-  if (!enabled || parent === undefined) return;
+/** @throws {ConfigurationError} when the environment names a folder that can't be used, or the client of StatsD is not installed */
+export async function checkMetrics({ enabled, parent, statsd }: MetricsSettings): Promise<void> {
+  if (!enabled) return;
+  if (statsd !== undefined) {
+    const { loadStatsdClient } = await import("@tsserve/metrics");
+    await loadStatsdClient().catch(() => {
+      const message = "needs the package hot-shots, which is not installed: npm install hot-shots";
+      throw new ConfigurationError([{ key: "metrics.statsd", message, value: undefined }]);
+    });
+  }
+  if (parent === undefined) return;
   const { problemOfFolder } = await import("@tsserve/metrics/folder");
   const message = problemOfFolder(parent);
   if (message !== undefined) throw new ConfigurationError([{ key: "PROMETHEUS_MULTIPROC_DIR", message, value: parent }]);

@@ -6,9 +6,11 @@ import {
   eventLoopReporter,
   gcReporter,
   heapReporter,
+  loadStatsdClient,
   poolsReporter,
   processGauges,
   schedule,
+  statsdReporter,
   WorkerMetrics,
   type Block,
   type Place,
@@ -47,7 +49,7 @@ export interface RunningMetrics {
 }
 
 /** Keeps, exports and reports the metrics of this process. */
-export function startMetrics(parts: MetricsParts): RunningMetrics {
+export async function startMetrics(parts: MetricsParts): Promise<RunningMetrics> {
   const { host, settings, meter, worker, log } = parts;
   const metrics = new WorkerMetrics({
     meter,
@@ -62,7 +64,7 @@ export function startMetrics(parts: MetricsParts): RunningMetrics {
   });
   metrics.start();
   parts.onBlock((block) => metrics.addBlock(block));
-  const endReports = schedule(reporters(parts), (reporter, err) => log.warn({ err, reporter }, `the reporter ${reporter} failed`));
+  const endReports = schedule(await reporters(parts), (reporter, err) => log.warn({ err, reporter }, `the reporter ${reporter} failed`));
   if (parts.inbox !== undefined) parts.inbox.each((handle) => metrics.exporter.listenAt(handlePlace(handle)));
   else metrics.exporter.listenAt(parts.inherited === undefined ? boundPlace(parts) : inheritedPlace(parts.inherited, log));
   return {
@@ -73,16 +75,26 @@ export function startMetrics(parts: MetricsParts): RunningMetrics {
   };
 }
 
-function reporters({ host, monitoring, meter, pools, server, beat }: MetricsParts): Reporter[] {
+async function reporters({ host, settings, monitoring, meter, pools, server, beat }: MetricsParts): Promise<Reporter[]> {
   const gauges = processGauges(meter, host.hostname, host.pid);
+  const statsd =
+    settings.statsd &&
+    statsdReporter(await loadStatsdClient(), meter, {
+      ...settings.statsd,
+      namespace: settings.namespace,
+      hostname: host.hostname,
+      pid: host.pid,
+    });
   const { gc, blockedHubMs } = monitoring;
   return [
     ...(monitoring.concurrency ? [concurrencyReporter(gauges, () => server.stats())] : []),
     ...(monitoring.connectionPool ? [poolsReporter(gauges, pools)] : []),
     eventLoopReporter(gauges),
     ...(gc.stats ? [heapReporter(gauges)] : []),
-    ...(gc.stats || gc.timing ? [gcReporter(meter, host.hostname, gc)] : []),
-    ...(blockedHubMs === undefined ? [] : [blockedHubReporter(meter, host.hostname, blockedHubMs, beat)]),
+    ...(gc.stats || gc.timing ? [gcReporter(meter, host.hostname, gc, statsd)] : []),
+    ...(blockedHubMs === undefined ? [] : [blockedHubReporter(meter, host.hostname, blockedHubMs, beat, statsd)]),
+    // The last one: it sends what the others have just set.
+    ...(statsd === undefined ? [] : [statsd]),
   ];
 }
 

@@ -8,7 +8,7 @@ import { Master, openControlSocket, type MasterEnd, type Worker } from "@tsserve
 import { exitCodes, signalExitCode } from "@tsserve/server";
 import type { Host } from "../host.ts";
 import { makeLogger } from "../make-logger.ts";
-import { checkMetricsFolder } from "../metrics/metrics-settings.ts";
+import { checkMetrics } from "../metrics/metrics-settings.ts";
 import { readBinds, type OptionValues } from "../options.ts";
 import { lendable } from "./lend-sockets.ts";
 import { logMasterEvents } from "./log-master-events.ts";
@@ -26,7 +26,8 @@ export async function superviseWorkers(host: Host, positionals: readonly string[
   // The environment file is read anew by each worker: what it says now is not for them.
   const environment = { ...host.env };
   const configuration = readMasterConfiguration(host, positionals, values);
-  await checkMetricsFolder(configuration.metrics);
+  // That is for the workers to have.
+  await checkMetrics({ ...configuration.metrics, statsd: undefined });
   const log = (await makeLogger(configuration.logging, host)).child({ logger: "tsserve.master" });
   const activated = activatedSockets(host);
   if (activated.length > 0 && values.binds.length > 0) log.warn({ bind: values.binds }, "--bind is ignored: systemd passed its sockets");
