@@ -22,7 +22,7 @@ function samplesOf(page: string): Record<string, string> {
 /** A temporary folder has no packages: they are named by where they are. */
 function withPackages(source: string): string {
   return source.replace(
-    /from "(tsserve(?:\/\w+)?|fastify|@tsserve\/\w+)"/g,
+    /from "(tsserve(?:\/\w+)?|fastify|prom-client|@tsserve\/\w+)"/g,
     (_, name: string) => `from ${JSON.stringify(import.meta.resolve(name))}`,
   );
 }

@@ -54,7 +54,7 @@ describe.runIf(hasProgram(executablePath))("the page of the metrics, in Chromium
     expect(await workers.first().innerText()).toMatch(/^\d\s+1\s+\d+\s+up/);
     // What happens is seen without a reload.
     for (let n = 0; n < 40; n++) await get(fleet);
-    await expect.poll(() => page.locator("#endpoints tbody tr").first().innerText(), { timeout: 15_000 }).toMatch(/^GET \*\s+4\d/);
+    await expect.poll(() => page.locator("#endpoints tbody tr").first().innerText(), { timeout: 15_000 }).toMatch(/^get \*\s+4\d/);
     const rates = page.getByRole("img", { name: /^Requests per second: all / });
     await expect.poll(() => rates.locator("path").first().getAttribute("d"), { timeout: 15_000 }).toMatch(/^M[\d. ]+L/);
     expect(await page.locator("#pools tbody tr").first().innerText()).toMatch(/database\s+\d+\s+8\s+3\s+5\s+0/);

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer } from "node:net";
@@ -78,21 +78,21 @@ describe("the exporter", () => {
       return all.sum("http_server_active_requests", 'http_endpoint="/slow"') === 1 ? all : undefined;
     });
     const total = (...labels: string[]): number => seen.sum("http_server_requests_total", ...labels);
-    expect(total('http_method="GET",http_endpoint="/items/:id",http_success="true",http_response_code="200"')).toBe(2);
+    expect(total('http_method="get",http_endpoint="/items/:id",http_success="true",http_response_code="200"')).toBe(2);
     expect(total('http_endpoint="404",http_success="false",http_response_code="404"')).toBe(2);
-    expect(total('http_method="POST",http_endpoint="/items",http_success="true",http_response_code="201"')).toBe(2);
+    expect(total('http_method="post",http_endpoint="/items",http_success="true",http_response_code="201"')).toBe(2);
     expect(total('http_endpoint="/fails",http_success="false",http_response_code="500"')).toBe(1);
     // Bodies of 10 and 8 bytes came, and {"id":"1"}, 10 bytes, went twice.
     expect(seen.sum("http_server_request_size_bytes_sum", 'http_endpoint="/items"')).toBe(18);
     expect(seen.sum("http_server_response_size_bytes_sum", 'http_endpoint="/items/:id"')).toBe(20);
     expect(
-      seen.value('http_server_response_size_bytes_bucket{http_method="GET",http_endpoint="/items/:id",http_success="true",le="8"}'),
+      seen.value('http_server_response_size_bytes_bucket{http_method="get",http_endpoint="/items/:id",http_success="true",le="8"}'),
     ).toBe(0);
     expect(
-      seen.value('http_server_response_size_bytes_bucket{http_method="GET",http_endpoint="/items/:id",http_success="true",le="16"}'),
+      seen.value('http_server_response_size_bytes_bucket{http_method="get",http_endpoint="/items/:id",http_success="true",le="16"}'),
     ).toBe(2);
     expect(
-      seen.value('http_server_latency_seconds_bucket{http_method="GET",http_endpoint="/items/:id",http_success="true",le="+Inf"}'),
+      seen.value('http_server_latency_seconds_bucket{http_method="get",http_endpoint="/items/:id",http_success="true",le="+Inf"}'),
     ).toBe(2);
     expect(seen.sum("runtime_active_requests")).toBeGreaterThanOrEqual(0);
     expect(seen.text).toMatch(/^runtime_heap_used_bytes\{hostname="[^"]+",pid="\d+"\} \d{6,}$/m);
@@ -401,6 +401,22 @@ describe("reporters", () => {
     expect(seen.sum("runtime_event_loop_utilization")).toBeGreaterThan(0);
     expect(served.logs().filter(({ msg }) => msg === "the reporter monitoring.connection_pool failed")).toHaveLength(1);
   });
+});
+
+test("what keeps growing is named and drawn; a snapshot is written when it is asked for", async () => {
+  const folder = makeTemporaryFolder({ snapshot: "" });
+  await using served = await serveMeasured({ app: "leaks.js", server: { "monitoring.gc.refcycle": folder.path } });
+  for (let n = 0; n < 20; n++) await fetch(served.url);
+  await served.log(/^a heap snapshot is written: /);
+  const line = await until("the growth", () => served.logs().find(({ msg }) => msg.includes("leak (")), { timeoutMs: 30_000 });
+  expect(line["growing"]).toEqual(expect.arrayContaining([expect.stringMatching(/^leak \(.*leaks\.js:\d+\) \+\d+ kB$/)]));
+  expect((line["growing"] as string[]).length).toBeLessThanOrEqual(5);
+  const picture = readFileSync(line["picture"] as string, "utf8");
+  expect(picture).toMatch(/^<svg [^]*leak \([^]*<\/svg>\n$/);
+  const names = readdirSync(folder.path);
+  expect(names.filter((name) => name.endsWith(".heapsnapshot"))).toHaveLength(1);
+  expect(names).not.toContain("snapshot");
+  folder.remove();
 });
 
 describe("StatsD", () => {

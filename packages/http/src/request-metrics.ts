@@ -61,9 +61,9 @@ export class RequestMetrics {
   }
 
   ended(request: HttpRequest, endedAt: number): void {
-    const { incoming, response, connection } = request;
+    const { response, connection } = request;
     const status = response?.headersSent === true ? response.statusCode : clientGone;
-    const endpoint = this.#endpointOf(incoming.method ?? "", patternOf(request) ?? (status === 404 ? "404" : "*"));
+    const endpoint = this.#endpointOf(methodOf(request), patternOf(request) ?? (status === 404 ? "404" : "*"));
     let counter = endpoint.codes.get(status);
     if (counter === undefined) {
       counter = this.#meter.counter(total, {
@@ -111,13 +111,26 @@ export class RequestMetrics {
     const counts = new Map<string, number>();
     for (const request of requests) {
       if (!(request instanceof HttpRequest)) continue;
-      const labels = [request.incoming.method ?? "", patternOf(request) ?? "*"] as const;
+      const labels = [methodOf(request), patternOf(request) ?? "*"] as const;
       const key = labels.join(" ");
       if (!this.#active.has(key)) this.#active.set(key, this.#meter.gauge(active, { http_method: labels[0], http_endpoint: labels[1] }));
       counts.set(key, (counts.get(key) ?? 0) + 1);
     }
     for (const [key, gauge] of this.#active) gauge.set(counts.get(key) ?? 0);
   }
+}
+
+const lowerCase = new Map<string | undefined, string>();
+
+/** In lower case, as baseplate.py has it. Node knows some forty methods, and refuses all others. */
+function methodOf({ incoming }: HttpRequest): string {
+  const { method } = incoming;
+  let lower = lowerCase.get(method);
+  if (lower === undefined) {
+    lower = (method ?? "").toLowerCase();
+    lowerCase.set(method, lower);
+  }
+  return lower;
 }
 
 function isSuccess(status: number): boolean {

@@ -15,6 +15,7 @@ export { heapReporter } from "./reporters/heap.ts";
 export { poolsReporter } from "./reporters/pools.ts";
 export { processGauges } from "./reporters/process-gauges.ts";
 export { loadStatsdClient, statsdReporter } from "./reporters/statsd.ts";
+export { refcycleReporter } from "./reporters/refcycle.ts";
 export { schedule } from "./reporters/schedule.ts";
 export { WorkerMetrics } from "./worker-metrics.ts";
 

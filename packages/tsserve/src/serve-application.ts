@@ -103,7 +103,7 @@ function metricsStep(running: Running): Step {
 
 async function beginMetrics(
   host: Host,
-  { metrics: settings, monitoring }: Configuration,
+  { metrics: settings, monitoring, folder }: Configuration,
   { meter, pools }: Application,
   running: Running,
   stacks: StackDumps,
@@ -118,6 +118,7 @@ async function beginMetrics(
       host,
       settings,
       monitoring,
+      folder,
       meter,
       pools,
       server,

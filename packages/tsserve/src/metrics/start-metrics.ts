@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { formatEndpoint } from "@tsserve/config";
 import type { Listener } from "@tsserve/listener";
 import {
@@ -9,6 +10,7 @@ import {
   loadStatsdClient,
   poolsReporter,
   processGauges,
+  refcycleReporter,
   schedule,
   statsdReporter,
   WorkerMetrics,
@@ -32,6 +34,8 @@ export interface MetricsParts {
   readonly pools: ReadonlyMap<string, () => PoolFigures>;
   readonly server: Server;
   readonly log: Logger;
+  /** Of the INI file. */
+  readonly folder: string;
   /** Of the worker, by its master; `undefined` for a single process. */
   readonly worker: { readonly masterPid: number; readonly slot: number } | undefined;
   /** The inherited socket that is the exporter's. */
@@ -75,7 +79,7 @@ export async function startMetrics(parts: MetricsParts): Promise<RunningMetrics>
   };
 }
 
-async function reporters({ host, settings, monitoring, meter, pools, server, beat }: MetricsParts): Promise<Reporter[]> {
+async function reporters({ host, settings, monitoring, meter, pools, server, log, folder, beat }: MetricsParts): Promise<Reporter[]> {
   const gauges = processGauges(meter, host.hostname, host.pid);
   const statsd =
     settings.statsd &&
@@ -93,9 +97,21 @@ async function reporters({ host, settings, monitoring, meter, pools, server, bea
     ...(gc.stats ? [heapReporter(gauges)] : []),
     ...(gc.stats || gc.timing ? [gcReporter(meter, host.hostname, gc, statsd)] : []),
     ...(blockedHubMs === undefined ? [] : [blockedHubReporter(meter, host.hostname, blockedHubMs, beat, statsd)]),
+    ...refcycle(gc.refcycle, folder, log),
     // The last one: it sends what the others have just set.
     ...(statsd === undefined ? [] : [statsd]),
   ];
+}
+
+/** For debugging: that its folder can't be made is no reason not to serve. */
+function refcycle(written: string | undefined, folder: string, log: Logger): Reporter[] {
+  if (written === undefined) return [];
+  try {
+    return [refcycleReporter(resolve(folder, written), log)];
+  } catch (err) {
+    log.warn({ err }, `monitoring.gc.refcycle is off: ${(err as Error).message}`);
+    return [];
+  }
 }
 
 /** Among workers, whoever comes first has the port, and the next one takes it over when that one goes. */
