@@ -14,7 +14,10 @@ const folder = makeTemporaryFolder({
   "app.ini": `[server:main]\nfactory = tsserve/http\naccess_log = false\nupgrade = fleet\nmetrics.endpoint = 127.0.0.1:${metrics}\n[app:main]\nfactory = ./app.js\n`,
 });
 const socket = `${folder.path}/ctl.sock`;
-await using server = spawnTsserve({ args: ["app.ini", "--bind", `127.0.0.1:${port}`, "--workers", "4", "--socket", socket], cwd: folder.path });
+await using server = spawnTsserve({
+  args: ["app.ini", "--bind", `127.0.0.1:${port}`, "--workers", "4", "--socket", socket],
+  cwd: folder.path,
+});
 await until("the workers", () => server.logs().filter(({ msg }) => msg.endsWith(" is up")).length === 4);
 
 interface Status {
@@ -51,7 +54,9 @@ let cut = 0;
 async function watch(): Promise<void> {
   let last = new Map<string, number>();
   while (!end.signal.aborted) {
-    const text = await fetch(`http://127.0.0.1:${metrics}/metrics`).then((response) => response.text()).catch(() => undefined);
+    const text = await fetch(`http://127.0.0.1:${metrics}/metrics`)
+      .then((response) => response.text())
+      .catch(() => undefined);
     if (text === undefined) {
       cut += 1;
       continue;
@@ -97,7 +102,9 @@ while (done < replacements) {
 await settled();
 end.abort();
 const [, , served] = await watching;
-console.log(`${done} replacements, ${scrapes} scrapes by two scrapers, ${served.ok} requests: ${decreases} decreases; ${cut} scrapes cut by a kill; at most ${files} files`);
+console.log(
+  `${done} replacements, ${scrapes} scrapes by two scrapers, ${served.ok} requests: ${decreases} decreases; ${cut} scrapes cut by a kill; at most ${files} files`,
+);
 server.kill("SIGTERM");
 await server.exited(30_000);
 folder.remove();

@@ -47,8 +47,9 @@ await until("the workers", () => server.logs().filter(({ msg }) => msg.endsWith(
 const scrape = async (): Promise<number> => {
   const begun = performance.now();
   const text = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
+  const ms = performance.now() - begun;
   if (text.split("\nmany_total").length - 1 < series) throw new Error("series are missing");
-  return performance.now() - begun;
+  return ms;
 };
 const worker = async (path: string): Promise<{ pid: number; longest: number }> =>
   (await (await fetch(`http://127.0.0.1:${port}${path}`, { headers: { Connection: "close" } })).json()) as { pid: number; longest: number };
@@ -61,7 +62,15 @@ const all = async (path: string): Promise<{ pid: number; longest: number }[]> =>
   return [...found.values()];
 };
 
-await until("all to be written", () => scrape().then(() => true, () => undefined), { timeoutMs: 20_000 });
+await until(
+  "all to be written",
+  () =>
+    scrape().then(
+      () => true,
+      () => undefined,
+    ),
+  { timeoutMs: 20_000 },
+);
 for (let n = 0; n < 10; n++) await scrape();
 const one = alone();
 await all("/reset");
@@ -70,7 +79,9 @@ for (let n = 0; n < scrapes; n++) took.push(await scrape());
 const workers = await all("/");
 const other = alone();
 console.log(`register.metrics() of ${series} series in one process: ${((one + other) / 2).toFixed(1)} ms`);
-console.log(`a scrape of 4 x ${series} series, over HTTP: ${median(took).toFixed(1)} ms, ratio ${(median(took) / ((one + other) / 2)).toFixed(2)}`);
+console.log(
+  `a scrape of 4 x ${series} series, over HTTP: ${median(took).toFixed(1)} ms, ratio ${(median(took) / ((one + other) / 2)).toFixed(2)}`,
+);
 console.log(`longest delay of a worker's event loop meanwhile: ${Math.max(...workers.map(({ longest }) => longest)).toFixed(1)} ms`);
 
 const stopped = workers[0]?.pid ?? 0;
@@ -78,7 +89,9 @@ process.kill(stopped, "SIGSTOP");
 const withStopped: number[] = [];
 for (let n = 0; n < scrapes; n++) withStopped.push(await scrape());
 process.kill(stopped, "SIGCONT");
-console.log(`with one worker stopped: ${median(withStopped).toFixed(1)} ms, at most ${Math.max(...withStopped).toFixed(1)} (before: at most ${Math.max(...took).toFixed(1)})`);
+console.log(
+  `with one worker stopped: ${median(withStopped).toFixed(1)} ms, at most ${Math.max(...withStopped).toFixed(1)} (before: at most ${Math.max(...took).toFixed(1)})`,
+);
 server.kill("SIGTERM");
 await server.exited();
 folder.remove();

@@ -12,20 +12,29 @@ interface Got {
   readonly values: readonly (MetricValue<string> & { readonly metricName?: string })[];
 }
 
+/** What one value of a metric was when it was looked at last. */
 interface Known {
   readonly labels: Readonly<Record<string, unknown>>;
   readonly metricName: string | undefined;
   readonly series: Series;
+  readonly counted: Counted;
+}
+
+/** Of a series: a histogram's values are several. */
+interface Counted {
+  /** What its cells showed last, and what they had shown before they were reset. */
+  readonly last: number[];
+  readonly lost: number[];
+  /** In which copy it was there last. */
+  copied: number;
 }
 
 /** What has been seen of one metric. */
-class Bridged {
+interface Bridged {
   /** By its place in what the metric gives, which rarely changes. */
-  readonly known: Known[] = [];
-  /** What counters showed last, and what they had shown before they were reset, by cell. */
-  readonly last = new Map<number, number>();
-  readonly lost = new Map<number, number>();
-  gauges = new Set<number>();
+  readonly places: Known[];
+  readonly counted: Map<Series, Counted>;
+  copies: number;
 }
 
 /** Copies the metrics of prom-client registries into a meter. */
@@ -74,53 +83,66 @@ export class PromClientBridge {
   #copyMetric(metric: object, got: Got): Set<number> {
     let bridged = this.#bridged.get(metric);
     if (bridged === undefined) {
-      bridged = new Bridged();
+      bridged = { places: [], counted: new Map(), copies: 0 };
       this.#bridged.set(metric, bridged);
     }
     const gauges = new Set<number>();
     const { values } = got;
+    bridged.copies += 1;
     for (let n = 0; n < values.length; n++) {
       const value = values[n] as Got["values"][number];
       const isBucket = got.type === "histogram" && value.metricName?.endsWith("_bucket") === true;
-      let known = bridged.known[n];
+      let known = bridged.places[n];
       if (known === undefined || !isSame(known, value)) {
-        known = { labels: value.labels, metricName: value.metricName, series: this.#seriesOf(got, value) };
-        bridged.known[n] = known;
+        known = this.#knownOf(bridged, got, value);
+        bridged.places[n] = known;
       }
       const { series } = known;
-      if (isBucket) n = this.#copyBuckets(bridged, series, values, n);
+      known.counted.copied = bridged.copies;
+      if (isBucket) n = this.#copyBuckets(known, values, n);
       else if (got.type === "histogram") {
         // Its count is that of the buckets.
-        if (value.metricName?.endsWith("_sum") === true) this.#count(bridged, series.cell + series.cells - 1, value.value);
+        if (value.metricName?.endsWith("_sum") === true) this.#count(known, series.cells - 1, value.value);
       } else if (isGauge(series)) {
         gauges.add(series.cell);
         this.#meter.values[series.cell] = value.value;
-      } else this.#count(bridged, series.cell, value.value);
+      } else this.#count(known, 0, value.value);
     }
+    forgetMissing(bridged);
     return gauges;
   }
 
+  #knownOf(bridged: Bridged, got: Got, { labels, metricName }: Got["values"][number]): Known {
+    const series = this.#seriesOf(got, labels, metricName);
+    let counted = bridged.counted.get(series);
+    if (counted === undefined) {
+      counted = { last: [], lost: [], copied: 0 };
+      bridged.counted.set(series, counted);
+    }
+    return { labels, metricName, series, counted };
+  }
+
   /** prom-client's buckets hold what the smaller ones hold, too. */
-  #copyBuckets(bridged: Bridged, series: Series, values: Got["values"], first: number): number {
+  #copyBuckets(known: Known, values: Got["values"], first: number): number {
     let below = 0;
-    const buckets = series.cells - 1;
+    const buckets = known.series.cells - 1;
     for (let bucket = 0; bucket < buckets; bucket++) {
       const value = values[first + bucket]?.value ?? 0;
-      this.#count(bridged, series.cell + bucket, value - below);
+      this.#count(known, bucket, value - below);
       below = value;
     }
     return first + buckets - 1;
   }
 
   /** A counter that was reset goes on from where it was. */
-  #count(bridged: Bridged, cell: number, value: number): void {
-    const last = bridged.last.get(cell) ?? 0;
-    if (value < last) bridged.lost.set(cell, (bridged.lost.get(cell) ?? 0) + last);
-    bridged.last.set(cell, value);
-    this.#meter.values[cell] = value + (bridged.lost.size === 0 ? 0 : (bridged.lost.get(cell) ?? 0));
+  #count({ series, counted: { last, lost } }: Known, offset: number, value: number): void {
+    const before = last[offset] ?? 0;
+    if (value < before) lost[offset] = (lost[offset] ?? 0) + before;
+    last[offset] = value;
+    this.#meter.values[series.cell + offset] = value + (lost[offset] ?? 0);
   }
 
-  #seriesOf({ name, help, type, aggregator, values }: Got, { labels, metricName }: Got["values"][number]): Series {
+  #seriesOf({ name, help, type, aggregator, values }: Got, labels: Known["labels"], metricName: string | undefined): Series {
     const own = Object.fromEntries(
       Object.entries(labels)
         .filter(([label]) => type !== "histogram" || label !== "le")
@@ -136,6 +158,17 @@ export class PromClientBridge {
     };
     const suffix = type === "summary" && metricName !== undefined ? metricName.slice(name.length) : "";
     return this.#meter.seriesOf(family, own as Labels, suffix);
+  }
+}
+
+/** What is not there any more would begin at zero, if it came again. */
+function forgetMissing({ counted, copies }: Bridged): void {
+  for (const { last, lost, copied } of counted.values()) {
+    if (copied === copies) continue;
+    for (let offset = 0; offset < last.length; offset++) {
+      lost[offset] = (lost[offset] ?? 0) + (last[offset] ?? 0);
+      last[offset] = 0;
+    }
   }
 }
 

@@ -67,11 +67,12 @@ export class Merger {
         continue;
       }
       const { values } = sum;
-      if (sum.round !== this.#round) {
-        sum.round = this.#round;
-        values.fill(0);
+      const isFirst = sum.round !== this.#round;
+      sum.round = this.#round;
+      for (let offset = 0; offset < each.cells; offset++) {
+        const value = cells[each.cell + offset] as number;
+        values[offset] = isFirst ? value : (values[offset] as number) + value;
       }
-      for (let offset = 0; offset < each.cells; offset++) (values[offset] as number) += cells[each.cell + offset] as number;
     }
   }
 
