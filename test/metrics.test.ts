@@ -370,19 +370,19 @@ describe("reporters", () => {
     await new Promise((resolve) => setTimeout(resolve, 1000));
     for (let n = 0; n < 5; n++) {
       await fetch(`${served.url}/block?ms=250`);
-      await fetch(`${served.url}/block?ms=20`);
+      await fetch(`${served.url}/block?ms=10`);
     }
     const count = async (): Promise<Scrape> => await scrape(served.metrics);
     const seen = await until("all", async () =>
       (await count()).sum("runtime_hub_blocked_seconds_count") >= 5 ? await count() : undefined,
     );
-    expect(seen.sum("runtime_hub_blocked_seconds_count")).toBe(5);
     expect(seen.sum("runtime_hub_blocked_seconds_sum")).toBeGreaterThan(1.1);
+    // A machine that is short of cores may block the loop, too: those stacks are others.
     const stacks = served
       .logs()
-      .filter(({ msg }) => msg === "monitoring.blocked_hub: the event loop is blocked for more than 100 ms; this is where");
+      .filter(({ msg }) => msg === "monitoring.blocked_hub: the event loop is blocked for more than 100 ms; this is where")
+      .filter(({ stack }) => String(stack).includes(`standStill (${fixture("blocks.js")}`));
     expect(stacks).toHaveLength(5);
-    expect(String(stacks[0]?.["stack"])).toContain(`standStill (${fixture("blocks.js")}`);
     expect(stacks[0]?.["requests"]).toMatchObject([{ method: "GET", route: "/block" }]);
   });
 

@@ -12,8 +12,13 @@ export interface MeasuredFleet extends Fleet {
 export async function measuredFleet({ server = "", ...options }: FleetOptions & { readonly workers: number }): Promise<MeasuredFleet> {
   const metrics = await freePort();
   const fleet = await serveFleet({ ...options, server: `metrics.endpoint = 127.0.0.1:${metrics}\n${server}` });
-  await up(fleet, options.workers);
-  await until("the exporter", () => scrape(metrics).catch(() => undefined));
+  try {
+    await up(fleet, options.workers);
+    await until("the exporter", () => scrape(metrics).catch(() => undefined));
+  } catch (error) {
+    await fleet[Symbol.asyncDispose]();
+    throw error;
+  }
   return { ...fleet, metrics };
 }
 
