@@ -51,7 +51,9 @@ describe.runIf(hasProgram(executablePath))("the page of the metrics, in Chromium
     await page.getByRole("status").getByText("3 workers").waitFor();
     const workers = page.locator("#workers tbody tr");
     await expect.poll(() => workers.count()).toBe(3);
-    expect(await workers.first().innerText()).toMatch(/^\d\s+1\s+\d+\s+up/);
+    await expect
+      .poll(() => workers.allInnerTexts(), { timeout: 10_000 })
+      .toEqual(Array(3).fill(expect.stringMatching(/^\d\s+1\s+\d+\s+up/)));
     // What happens is seen without a reload.
     for (let n = 0; n < 40; n++) await get(fleet);
     await expect.poll(() => page.locator("#endpoints tbody tr").first().innerText(), { timeout: 15_000 }).toMatch(/^get \*\s+4\d/);

@@ -16,7 +16,8 @@ describe.runIf(hasProgram("/usr/bin/prometheus"))("Prometheus itself", () => {
     const prometheus = spawn("/usr/bin/prometheus", args, { cwd: folder.path, stdio: "ignore" });
     const query = async (text: string): Promise<number | undefined> => {
       const response = await fetch(`http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(text)}`).catch(() => undefined);
-      const body = (await response?.json()) as { data?: { result?: { value: [number, string] }[] } } | undefined;
+      // While it starts, it says so in words.
+      const body = (await response?.json().catch(() => undefined)) as { data?: { result?: { value: [number, string] }[] } } | undefined;
       const value = body?.data?.result?.[0]?.value[1];
       return value === undefined ? undefined : Number(value);
     };

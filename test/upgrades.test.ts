@@ -17,7 +17,7 @@ export const makeApp = () => (request, response) => {
 
 describe("an upgrade", () => {
   test("ten times in a row, loses nothing: new connections and kept ones, 16 kB bodies, slow readers, streams", async () => {
-    await using fleet = await serveFleet({ server: "drain_time = 200 milliseconds", app: carrier("generation 1") });
+    await using fleet = await serveFleet({ server: "drain_time = 500 milliseconds", app: carrier("generation 1") });
     await up(fleet, 2);
     const end = new AbortController();
     const options = { port: fleet.port, signal: end.signal, hungAfterMs: 20_000 };

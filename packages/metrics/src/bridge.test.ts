@@ -2,6 +2,7 @@ import { Meter } from "@tsserve/server";
 import { Counter, Gauge, Histogram, Registry, Summary } from "prom-client";
 import { beforeEach, describe, expect, test } from "vitest";
 import { PromClientBridge } from "./bridge.ts";
+import { Definitions } from "./definitions.ts";
 import { Merger } from "./merge.ts";
 import { print } from "./print.ts";
 import { ValueFile } from "./value-file.ts";
@@ -21,7 +22,7 @@ beforeEach(() => {
 /** What would be exported, as samples. */
 async function exported(): Promise<string[]> {
   await bridge.copy([registry]);
-  const file = ValueFile.inMemory();
+  const file = ValueFile.inMemory(new Definitions());
   file.update(meter);
   const families = new Merger().merge([{ slot: 0, series: file.series, cells: file.cells, isAlive: true }]);
   return print(families, "prometheus")
@@ -112,7 +113,7 @@ describe("what prom-client holds is exported as prom-client prints it", () => {
   test("a metric that can't be collected is told once, keeps its last value, and keeps nothing else back", async () => {
     let fails = false;
     const registers = [registry];
-    new Gauge({
+    const gauge = new Gauge({
       name: "fails",
       help: "f",
       registers,
@@ -121,6 +122,7 @@ describe("what prom-client holds is exported as prom-client prints it", () => {
         this.set(7);
       },
     });
+    expect(registry.getSingleMetric("fails")).toBe(gauge);
     const after = new Counter({ name: "after_total", help: "a", registers });
     after.inc();
     await exported();
@@ -131,7 +133,7 @@ describe("what prom-client holds is exported as prom-client prints it", () => {
   });
 
   test("a collect that never ends is given up", async () => {
-    new Gauge({ name: "endless", help: "e", registers: [registry], collect: () => new Promise(() => undefined) });
+    registry.registerMetric(new Gauge({ name: "endless", help: "e", registers: [], collect: () => new Promise(() => undefined) }));
     new Counter({ name: "after_total", help: "a", registers: [registry] }).inc();
     expect(await exported()).toEqual(["after_total 1"]);
     expect(told).toEqual(["endless: its collect() took more than 1000 ms"]);

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { contentTypes, print, type TextFormat } from "./print.ts";
+import { contentTypes, printParts, type TextFormat } from "./print.ts";
 import type { MergedFamily } from "./merge.ts";
 
 /** A scraper that asks for nothing, or reads nothing, is not waited for. */
@@ -20,8 +20,8 @@ export interface Page {
 }
 
 export interface ExporterOptions {
-  /** What is exported now. */
-  collect(): Promise<readonly MergedFamily[]>;
+  /** Hands over what is exported now, which stays as it is until `use` is done. */
+  collect<T>(use: (families: readonly MergedFamily[]) => Promise<T>): Promise<T>;
   /** What is served beside `/metrics`, by path. */
   readonly pages: ReadonlyMap<string, Page>;
   onError(error: unknown): void;
@@ -93,7 +93,7 @@ export class Exporter {
         await send(request, response, 405, "text/plain; charset=utf-8", "only GET is answered here\n");
       } else if (path === "/metrics") {
         const format = formatOf(request);
-        await send(request, response, 200, contentTypes[format], print(await this.#options.collect(), format));
+        await send(request, response, 200, contentTypes[format], await this.#options.collect((families) => printInTurns(families, format)));
       } else if (page !== undefined) {
         for (const [name, value] of Object.entries(page.headers?.() ?? {})) response.setHeader(name, value);
         await send(request, response, 200, page.contentType, await page.body());
@@ -104,6 +104,16 @@ export class Exporter {
       else response.writeHead(500).end();
     }
   }
+}
+
+/** The event loop turns in between. */
+async function printInTurns(families: readonly MergedFamily[], format: TextFormat): Promise<string> {
+  const parts: string[] = [];
+  for (const part of printParts(families, format)) {
+    parts.push(part);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return parts.join("");
 }
 
 function formatOf({ headers }: IncomingMessage): TextFormat {

@@ -1,9 +1,9 @@
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from "node:fs";
-import type { MetricFamily } from "@tsserve/server";
+import type { Definitions } from "./definitions.ts";
 import { isJournal } from "./journal.ts";
 import type { Contribution } from "./merge.ts";
 import { isAlive } from "./process-identity.ts";
-import { checkHead, CorruptFileError, head, parseIndex, readCells, type StoredSeries } from "./value-file.ts";
+import { checkHead, CorruptFileError, head, parseLine, readCells, type StoredSeries } from "./value-file.ts";
 
 /** Why a file is not among what is exported. */
 export type LeftOut = "corrupt" | "foreign" | "unreadable";
@@ -13,11 +13,16 @@ export interface FolderContents {
   readonly leftOut: Readonly<Record<LeftOut, number>>;
 }
 
+/** A few milliseconds' worth. */
+const linesAtOnce = 2000;
+
 interface KnownFile {
   /** Which file was read: a name may come to mean another one. */
   readonly inode: number;
   /** How much of the index has been read: whole lines. */
   indexBytes: number;
+  /** Lines that have been read, and wait for their turn. */
+  unparsed: string[];
   readonly series: StoredSeries[];
   cells: Float64Array;
 }
@@ -27,17 +32,22 @@ export class FolderReader {
   readonly #folder: string;
   readonly #onLeftOut: (file: string, reason: string) => void;
   readonly #known = new Map<string, KnownFile>();
-  readonly #families = new Map<string, MetricFamily>();
+  readonly #definitions: Definitions;
   /** Each is told once. */
   readonly #told = new Set<string>();
 
-  constructor(folder: string, onLeftOut: (file: string, reason: string) => void) {
+  constructor(folder: string, definitions: Definitions, onLeftOut: (file: string, reason: string) => void) {
     this.#folder = folder;
+    this.#definitions = definitions;
     this.#onLeftOut = onLeftOut;
   }
 
-  /** @param ownSlot not read: the process knows better itself */
-  read(ownSlot: number | undefined): FolderContents {
+  /**
+   * Files with very many new series are read in turns, so that the event loop is not held up.
+   *
+   * @param ownSlot not read: the process knows better itself
+   */
+  async read(ownSlot: number | undefined): Promise<FolderContents> {
     const contributions: Contribution[] = [];
     const leftOut = { corrupt: 0, foreign: 0, unreadable: 0 };
     const leave = (why: LeftOut, name: string, reason: string): void => {
@@ -60,7 +70,7 @@ export class FolderReader {
       if (match === null) leave("foreign", name, "is no file of ours");
       else if (match[2] === "values" && Number(match[1]) !== ownSlot) {
         try {
-          const contribution = this.#readSlot(match[1] ?? "");
+          const contribution = await this.#readSlot(match[1] ?? "");
           if (contribution !== undefined) contributions.push(contribution);
         } catch (error) {
           this.#known.delete(match[1] ?? "");
@@ -72,7 +82,7 @@ export class FolderReader {
   }
 
   /** The values first: the index that is read then has the lines of all of them. */
-  #readSlot(slot: string): Contribution | undefined {
+  async #readSlot(slot: string): Promise<Contribution | undefined> {
     const path = `${this.#folder}/${slot}`;
     const values = openSync(`${path}.values`, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
@@ -81,13 +91,14 @@ export class FolderReader {
       if (size === 0) return undefined;
       let known = this.#known.get(slot);
       if (known?.inode !== ino) {
-        known = { inode: ino, indexBytes: 0, series: [], cells: new Float64Array(0) };
+        known = { inode: ino, indexBytes: 0, unparsed: [], series: [], cells: new Float64Array(0) };
         this.#known.set(slot, known);
       }
       const cells = readCells(values, known.cells);
       known.cells = cells.length > known.cells.length ? cells : known.cells;
       checkHead(cells);
       this.#readIndex(`${path}.index`, known);
+      await this.#parse(known);
       const owner = { pid: cells[head.pid] ?? 0, startedAt: cells[head.startedAt] ?? 0 };
       const used = Math.min(cells.length - head.length, cells[head.cells] ?? 0);
       return { slot: Number(slot), series: known.series, cells: cells.subarray(head.length, head.length + used), isAlive: isAlive(owner) };
@@ -105,10 +116,20 @@ export class FolderReader {
       const bytes = Buffer.alloc(size - known.indexBytes);
       const count = readSync(index, bytes, 0, bytes.length, known.indexBytes);
       const end = bytes.subarray(0, count).lastIndexOf(10) + 1;
-      known.series.push(...parseIndex(bytes.toString("utf8", 0, end), this.#families));
+      for (const line of bytes.toString("utf8", 0, end).split("\n")) if (line !== "") known.unparsed.push(line);
       known.indexBytes += end;
     } finally {
       closeSync(index);
+    }
+  }
+
+  async #parse(known: KnownFile): Promise<void> {
+    const lines = known.unparsed;
+    if (lines.length === 0) return;
+    known.unparsed = [];
+    for (let n = 0; n < lines.length; n++) {
+      known.series.push(parseLine(lines[n] as string, this.#definitions));
+      if (n % linesAtOnce === linesAtOnce - 1) await new Promise((resolve) => setImmediate(resolve));
     }
   }
 }

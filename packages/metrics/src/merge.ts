@@ -1,4 +1,5 @@
-import { isGauge, type Labels, type MetricFamily } from "@tsserve/server";
+import type { Labels, MetricFamily } from "@tsserve/server";
+import type { Definition } from "./definitions.ts";
 import type { StoredSeries } from "./value-file.ts";
 
 /** What one process has counted. */
@@ -34,7 +35,7 @@ class Sum implements MergedSeries {
   round = 0;
   processes = 0;
 
-  constructor({ family, labels, suffix, cells }: StoredSeries) {
+  constructor({ family, labels, suffix, cells }: Definition) {
     this.family = family;
     this.labels = labels;
     this.suffix = suffix;
@@ -44,9 +45,9 @@ class Sum implements MergedSeries {
 
 /** Merges what several processes have counted. It remembers which series there are, so that the next merge is only additions. */
 export class Merger {
-  readonly #byKey = new Map<string, Sum>();
+  readonly #sums = new Map<Definition, Sum>();
   /** Where each series of a contribution belongs, by the list of series. */
-  readonly #sums = new WeakMap<readonly StoredSeries[], Sum[]>();
+  readonly #sumsOfLists = new WeakMap<readonly StoredSeries[], Sum[]>();
   #round = 0;
 
   merge(contributions: readonly Contribution[]): MergedFamily[] {
@@ -59,18 +60,18 @@ export class Merger {
   #add({ series, cells, isAlive }: Contribution): void {
     const sums = this.#sumsOf(series);
     for (let n = 0; n < series.length; n++) {
-      const each = series[n] as StoredSeries;
-      if (each.cell + each.cells > cells.length) continue;
+      const { definition, cell } = series[n] as StoredSeries;
+      if (cell + definition.cells > cells.length) continue;
       const sum = sums[n] as Sum;
-      if (isGauge(each)) {
-        if (isAlive) this.#addGauge(sum, cells[each.cell] as number);
+      if (definition.isGauge) {
+        if (isAlive) this.#addGauge(sum, cells[cell] as number);
         continue;
       }
       const { values } = sum;
       const isFirst = sum.round !== this.#round;
       sum.round = this.#round;
-      for (let offset = 0; offset < each.cells; offset++) {
-        const value = cells[each.cell + offset] as number;
+      for (let offset = 0; offset < definition.cells; offset++) {
+        const value = cells[cell + offset] as number;
         values[offset] = isFirst ? value : (values[offset] as number) + value;
       }
     }
@@ -96,18 +97,18 @@ export class Merger {
   }
 
   #sumsOf(series: readonly StoredSeries[]): Sum[] {
-    let sums = this.#sums.get(series);
+    let sums = this.#sumsOfLists.get(series);
     if (sums === undefined) {
       sums = [];
-      this.#sums.set(series, sums);
+      this.#sumsOfLists.set(series, sums);
     }
     // Lists of series only grow.
     for (let n = sums.length; n < series.length; n++) {
-      const each = series[n] as StoredSeries;
-      let sum = this.#byKey.get(each.key);
+      const { definition } = series[n] as StoredSeries;
+      let sum = this.#sums.get(definition);
       if (sum === undefined) {
-        sum = new Sum(each);
-        this.#byKey.set(each.key, sum);
+        sum = new Sum(definition);
+        this.#sums.set(definition, sum);
       }
       sums.push(sum);
     }
@@ -116,7 +117,7 @@ export class Merger {
 
   #families(): MergedFamily[] {
     const families = new Map<string, MergedFamily>();
-    for (const sum of this.#byKey.values()) {
+    for (const sum of this.#sums.values()) {
       if (sum.round !== this.#round) continue;
       const known = families.get(sum.family.name);
       if (known === undefined) families.set(sum.family.name, { family: sum.family, series: [sum] });

@@ -9,6 +9,8 @@ export const contentTypes: Readonly<Record<TextFormat, string>> = {
   openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
 };
 
+const valuesAtOnce = 2000;
+
 /** What a series' samples begin with, by format: it stays, only the values change. */
 const beginnings: Readonly<Record<TextFormat, WeakMap<MergedSeries, readonly string[]>>> = {
   prometheus: new WeakMap(),
@@ -16,16 +18,27 @@ const beginnings: Readonly<Record<TextFormat, WeakMap<MergedSeries, readonly str
 };
 
 export function print(families: readonly MergedFamily[], format: TextFormat): string {
-  const parts = families.map((each) => printFamily(each, format));
-  if (format === "openmetrics") parts.push("# EOF\n");
-  return parts.join("");
+  return [...printParts(families, format)].join("");
 }
 
-function printFamily({ family, series }: MergedFamily, format: TextFormat): string {
+/** Some milliseconds' worth of text at a time. */
+export function* printParts(families: readonly MergedFamily[], format: TextFormat): Generator<string> {
+  for (const each of families) yield* printFamily(each, format);
+  if (format === "openmetrics") yield "# EOF\n";
+}
+
+function* printFamily({ family, series }: MergedFamily, format: TextFormat): Generator<string> {
   // OpenMetrics names a counter without the ending that its samples must have.
   const name = format === "openmetrics" && family.type === "counter" ? family.name.replace(/_total$/, "") : family.name;
   let text = `# HELP ${name} ${escapeHelp(family.help, format)}\n# TYPE ${name} ${family.type}\n`;
+  let printed = 0;
   for (const each of series) {
+    printed += each.values.length;
+    if (printed > valuesAtOnce) {
+      yield text;
+      text = "";
+      printed = 0;
+    }
     const lines = beginningsOf(each, format);
     const { values } = each;
     if (family.type !== "histogram") {
@@ -40,7 +53,7 @@ function printFamily({ family, series }: MergedFamily, format: TextFormat): stri
     }
     text += `${lines[bounds + 1]}${formatValue(values[bounds + 1] as number)}\n${lines[bounds + 2]}${count}\n`;
   }
-  return text;
+  yield text;
 }
 
 function beginningsOf(series: MergedSeries, format: TextFormat): readonly string[] {

@@ -4,14 +4,15 @@
  *
  * - `SLOT.values`: an array of doubles in the machine's own byte order: a head of eight (`head`), then the cells. Each is
  *   written as a whole, and only grows where it counts something: a reader in the middle of a write sees some older cells.
- * - `SLOT.index`: for each series a line of JSON, only ever added to: `[cell, cells, name, type, labels, suffix, help,
- *   aggregator, buckets]`. A line that is not finished is not there yet.
+ * - `SLOT.index`: for each series a line, only ever added to: its key, its first cell, and JSON of its help and its
+ *   aggregator, with tabs in between. A line that is not finished is not there yet.
  *
  * A new worker in a slot goes on where its predecessor ended: counters continue, gauges are forgotten. So the sum over
  * all slots never decreases, and there are never more files than slots.
  */
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
-import { isGauge, seriesKey, type Aggregator, type Labels, type Meter, type MetricFamily, type Series } from "@tsserve/server";
+import type { Aggregator, Meter, Series } from "@tsserve/server";
+import type { Definition, Definitions } from "./definitions.ts";
 import { isAlive, type ProcessIdentity } from "./process-identity.ts";
 
 /** Cells of the head. */
@@ -26,65 +27,33 @@ export class CorruptFileError extends Error {
   override readonly name = "CorruptFileError";
 }
 
-export interface StoredSeries extends Series {
-  readonly key: string;
+/** A series, and where in a file it is. */
+export interface StoredSeries {
+  readonly definition: Definition;
+  readonly cell: number;
 }
 
-type IndexLine = readonly [
-  cell: number,
-  cells: number,
-  name: string,
-  type: MetricFamily["type"],
-  labels: Labels,
-  suffix: string,
-  help: string,
-  aggregator: Aggregator | null,
-  buckets: readonly number[] | null,
-];
-
-const types: ReadonlySet<unknown> = new Set(["counter", "gauge", "histogram", "summary"]);
-
-/** Reads finished lines of an index. @throws {CorruptFileError} */
-export function parseIndex(text: string, families: Map<string, MetricFamily>): StoredSeries[] {
-  return text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => parseLine(line, families));
+/** Reads one line of an index. @throws {CorruptFileError} */
+export function parseLine(line: string, definitions: Definitions): StoredSeries {
+  const [key = "", cellText = "", rest = ""] = line.split("\t");
+  const cell = Number(cellText);
+  const definition = definitions.known(key) ?? parseDefinition(key, rest, definitions);
+  if (definition === undefined || cellText === "" || !Number.isInteger(cell) || cell < 0 || cell + definition.cells > mostCells)
+    throw new CorruptFileError("a line of the index is no series");
+  return { definition, cell };
 }
 
-function parseLine(line: string, families: Map<string, MetricFamily>): StoredSeries {
-  let parsed: IndexLine;
+function parseDefinition(key: string, rest: string, definitions: Definitions): Definition | undefined {
   try {
-    parsed = JSON.parse(line) as IndexLine;
+    const [help, aggregator] = JSON.parse(rest) as [unknown, Aggregator | null];
+    return typeof help === "string" ? definitions.parse(key, help, aggregator ?? undefined) : undefined;
   } catch {
-    throw new CorruptFileError("a line of the index is no JSON");
+    return undefined;
   }
-  if (!Array.isArray(parsed) || parsed.length !== 9) throw new CorruptFileError("a line of the index is no series");
-  const [cell, cells, name, type, labels, suffix, help, aggregator, buckets] = parsed;
-  const isSound =
-    Number.isInteger(cell) &&
-    cell >= 0 &&
-    cell + cells <= mostCells &&
-    cells === (type === "histogram" ? (buckets?.length ?? 0) + 2 : 1) &&
-    typeof name === "string" &&
-    types.has(type) &&
-    typeof labels === "object" &&
-    labels !== null;
-  if (!isSound) throw new CorruptFileError("a line of the index is no series");
-  // Families are shared: there are few, and each has many series.
-  const familyKey = `${name} ${type} ${aggregator} ${buckets?.join(",") ?? ""}`;
-  let family = families.get(familyKey);
-  if (family === undefined) {
-    family = { name, help, type, ...(aggregator === null ? {} : { aggregator }), ...(buckets === null ? {} : { buckets }) };
-    families.set(familyKey, family);
-  }
-  return { family, labels, suffix, cell, cells, key: seriesKey(family, labels, suffix) };
 }
 
-function lineOf({ family, labels, suffix, cells }: Series, cell: number): string {
-  const { name, type, help, aggregator, buckets } = family;
-  const line: IndexLine = [cell, cells, name, type, labels, suffix, help, aggregator ?? null, buckets ?? null];
-  return `${JSON.stringify(line)}\n`;
+function lineOf({ key, family }: Definition, cell: number): string {
+  return `${key}\t${cell}\t${JSON.stringify([family.help, family.aggregator ?? null])}\n`;
 }
 
 /** The cells of a file, its head checked. @throws {CorruptFileError} */
@@ -109,6 +78,7 @@ export class ValueFile {
   /** All that are in the file, those that only earlier workers had among them. It only grows. */
   readonly series: StoredSeries[];
   readonly slot: number | undefined;
+  readonly #definitions: Definitions;
   readonly #descriptors: { readonly values: number; readonly index: number } | undefined;
   /** What earlier workers have counted, by the file's cells. */
   #base: Float64Array;
@@ -122,25 +92,27 @@ export class ValueFile {
   #pending = "";
 
   private constructor(
+    definitions: Definitions,
     slot: number | undefined,
     descriptors: { values: number; index: number } | undefined,
     { counted, series }: Predecessor,
   ) {
+    this.#definitions = definitions;
     this.slot = slot;
     this.#descriptors = descriptors;
     this.#base = counted;
     this.series = series;
-    this.#known = new Map(series.map(({ key, cell }) => [key, cell]));
+    this.#known = new Map(series.map(({ definition, cell }) => [definition.key, cell]));
     this.#used = counted.length;
     this.#out = new Float64Array(head.length + counted.length);
     this.#out.set(counted, head.length);
     // A gauge is the living's: the successor has its own, or none.
-    for (const each of series) if (isGauge(each)) this.#out[head.length + each.cell] = Number.NaN;
+    for (const { definition, cell } of series) if (definition.isGauge) this.#out[head.length + cell] = Number.NaN;
   }
 
   /** For a process that has no place for files. */
-  static inMemory(): ValueFile {
-    return new ValueFile(undefined, undefined, nobody());
+  static inMemory(definitions: Definitions): ValueFile {
+    return new ValueFile(definitions, undefined, undefined, nobody());
   }
 
   /**
@@ -149,7 +121,12 @@ export class ValueFile {
    * @returns `undefined` when a live process has them
    * @throws {Error} when the files can't be opened
    */
-  static open(folder: string, slot: number, onCorrupt: (file: string, reason: string) => void): ValueFile | undefined {
+  static open(
+    folder: string,
+    slot: number,
+    definitions: Definitions,
+    onCorrupt: (file: string, reason: string) => void,
+  ): ValueFile | undefined {
     const path = `${folder}/${slot}`;
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
     const values = openSync(`${path}.values`, flags, 0o600);
@@ -160,8 +137,8 @@ export class ValueFile {
     };
     try {
       index = openSync(`${path}.index`, flags | constants.O_APPEND, 0o600);
-      const left = readPredecessor(values, index);
-      if (left !== undefined) return new ValueFile(slot, { values, index }, left);
+      const left = readPredecessor(values, index, definitions);
+      if (left !== undefined) return new ValueFile(definitions, slot, { values, index }, left);
       close();
       return undefined;
     } catch (error) {
@@ -172,7 +149,7 @@ export class ValueFile {
       onCorrupt(path, error.message);
       ftruncateSync(values, 0);
       ftruncateSync(index, 0);
-      return new ValueFile(slot, { values, index }, nobody());
+      return new ValueFile(definitions, slot, { values, index }, nobody());
     }
   }
 
@@ -220,14 +197,14 @@ export class ValueFile {
   #describe(meter: Meter): void {
     for (let n = this.#cells.length; n < meter.series.length; n++) {
       const series = meter.series[n] as Series;
-      const key = seriesKey(series.family, series.labels, series.suffix);
-      let cell = this.#known.get(key);
+      const definition = this.#definitions.of(series);
+      let cell = this.#known.get(definition.key);
       if (cell === undefined) {
         cell = this.#used;
         this.#used += series.cells;
-        this.#known.set(key, cell);
-        this.series.push({ ...series, cell, key });
-        this.#pending += lineOf(series, cell);
+        this.#known.set(definition.key, cell);
+        this.series.push({ definition, cell });
+        this.#pending += lineOf(definition, cell);
       }
       this.#cells.push(cell);
     }
@@ -266,7 +243,7 @@ function nobody(): Predecessor {
 }
 
 /** @returns `undefined` when it is alive */
-function readPredecessor(values: number, index: number): Predecessor | undefined {
+function readPredecessor(values: number, index: number, definitions: Definitions): Predecessor | undefined {
   const cells = readCells(values);
   const text = readFileSync(index, "utf8");
   if (cells.length === 0) {
@@ -278,9 +255,10 @@ function readPredecessor(values: number, index: number): Predecessor | undefined
   if (owner.pid !== process.pid && isAlive(owner)) return undefined;
   const finished = text.slice(0, text.lastIndexOf("\n") + 1);
   if (finished.length < text.length) ftruncateSync(index, Buffer.byteLength(finished));
-  const series = parseIndex(finished, new Map());
-  const counted = new Float64Array(series.reduce((most, { cell, cells: count }) => Math.max(most, cell + count), 0));
+  const lines = finished.split("\n").slice(0, -1);
+  const series = lines.map((line) => parseLine(line, definitions));
+  const counted = new Float64Array(series.reduce((most, { definition, cell }) => Math.max(most, cell + definition.cells), 0));
   counted.set(cells.subarray(head.length, head.length + counted.length));
-  for (const each of series) if (isGauge(each)) counted[each.cell] = 0;
+  for (const { definition, cell } of series) if (definition.isGauge) counted[cell] = 0;
   return { counted, series };
 }

@@ -5,6 +5,7 @@ import { Exporter, type Page } from "./exporter.ts";
 import { readBlocks, readFleetReport, writeBlock, type Block } from "./journal.ts";
 import { overviewOf } from "./overview.ts";
 import { metricsPage } from "./page.ts";
+import { Definitions } from "./definitions.ts";
 import { FolderReader, type LeftOut } from "./folder-reader.ts";
 import { identity, openFolder, removeFolder } from "./folder.ts";
 import { Merger, type MergedFamily } from "./merge.ts";
@@ -48,8 +49,10 @@ export class WorkerMetrics {
   readonly #bridge: PromClientBridge;
   readonly #merger = new Merger();
   #folder: string | undefined;
-  #file = ValueFile.inMemory();
+  readonly #definitions = new Definitions();
+  #file = ValueFile.inMemory(this.#definitions);
   #reader: FolderReader | undefined;
+  #collecting: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #bridging: Promise<void> | undefined;
   #bridgedAt = 0;
@@ -64,7 +67,7 @@ export class WorkerMetrics {
       log.warn({ err, metric }, `the metric ${metric} can't be collected: its last values are exported`),
     );
     this.exporter = new Exporter({
-      collect: () => this.collect(),
+      collect: (use) => this.collect(use),
       pages: options.page ? this.#pages() : new Map(),
       onError: (err) => log.warn({ err }, "a scrape failed"),
     });
@@ -75,7 +78,7 @@ export class WorkerMetrics {
     const { log, masterPid, parent } = this.#options;
     try {
       this.#folder = openFolder(identity(masterPid), parent);
-      this.#reader = new FolderReader(this.#folder, (file, reason) =>
+      this.#reader = new FolderReader(this.#folder, this.#definitions, (file, reason) =>
         log.warn({ file, reason }, `${file} is left out of the metrics: ${reason}`),
       );
       this.#openFile(this.#folder);
@@ -97,18 +100,27 @@ export class WorkerMetrics {
     if (this.#folder !== undefined && this.#options.masterPid === process.pid) removeFolder(this.#folder);
   }
 
-  /** What is exported now: this process's own numbers as they are, the others' as they were written last. */
-  async collect(): Promise<MergedFamily[]> {
-    await this.#copyRegistries();
-    this.#flush();
-    return this.merged();
+  /**
+   * What is exported now: this process's own numbers as they are, the others' as they were written last. One scrape at a
+   * time, and with pauses in between, in which requests are served.
+   */
+  collect<T>(use: (families: readonly MergedFamily[]) => Promise<T>): Promise<T> {
+    const collected = this.#collecting.then(async () => use(await this.#collect()));
+    this.#collecting = collected.catch(() => undefined);
+    return collected;
   }
 
-  /** As `collect`, with what has been copied last from prom-client. */
-  merged(): MergedFamily[] {
+  async #collect(): Promise<MergedFamily[]> {
+    await this.#copyRegistries();
+    await pause();
+    this.#options.sample();
+    this.#flush();
+    const { contributions, leftOut } = (await this.#reader?.read(this.#file.slot)) ?? { contributions: [], leftOut: nothing };
+    await pause();
     const { slot = this.#options.slot, series, cells } = this.#file;
-    const { contributions, leftOut } = this.#reader?.read(this.#file.slot) ?? { contributions: [], leftOut: nothing };
-    return [...this.#merger.merge([{ slot, series, cells, isAlive: true }, ...contributions]), ...this.#ownFamilies(leftOut)];
+    const families = this.#merger.merge([{ slot, series, cells, isAlive: true }, ...contributions]);
+    await pause();
+    return [...families, ...this.#ownFamilies(leftOut)];
   }
 
   /** A block of the event loop, for the page. */
@@ -122,7 +134,8 @@ export class WorkerMetrics {
   }
 
   #pages(): Map<string, Page> {
-    const body = async (): Promise<string> => JSON.stringify({ ...overviewOf(await this.collect(), Date.now()), ...this.#fleet() });
+    const body = (): Promise<string> =>
+      this.collect((families) => Promise.resolve(JSON.stringify({ ...overviewOf(families, Date.now()), ...this.#fleet() })));
     return new Map([
       ["/", metricsPage()],
       ["/metrics.json", { contentType: "application/json; charset=utf-8", headers: () => ({ "Cache-Control": "no-store" }), body }],
@@ -143,7 +156,7 @@ export class WorkerMetrics {
     const onCorrupt = (file: string, reason: string): void =>
       log.warn({ file, reason }, `${file} can't be read (${reason}): what earlier workers counted there is lost`);
     for (let tried = 0; tried < slotsTried; tried++) {
-      const file = ValueFile.open(folder, slot + tried * 1000, onCorrupt);
+      const file = ValueFile.open(folder, slot + tried * 1000, this.#definitions, onCorrupt);
       if (file === undefined) continue;
       this.#file = file;
       return;
@@ -210,6 +223,10 @@ export class WorkerMetrics {
       },
     ];
   }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 const nothing = { corrupt: 0, foreign: 0, unreadable: 0 };

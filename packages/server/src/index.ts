@@ -11,7 +11,7 @@ export { systemClock, wait } from "./clock.ts";
 export { exitCodes, signalExitCode } from "./exit-codes.ts";
 export { Health, parseProbe, probeNumbers } from "./health.ts";
 export { runLifecycle } from "./lifecycle.ts";
-export { isGauge, latencyBuckets, Meter, seriesKey, sizeBuckets } from "./meter.ts";
+export { isGauge, latencyBuckets, Meter, seriesKey, sizeBuckets, sortedLabels } from "./meter.ts";
 export { commonSettings, lifecycleSettings, metricsSpec, workerCount } from "./settings.ts";
 export { makeServerState, SERVER_STATE } from "./state.ts";
 export { isTraceId, newSpanId, newTraceId } from "./trace-ids.ts";

@@ -18,6 +18,7 @@ export type Labels = Readonly<Record<string, string>>;
 /** One series: a family's name with values for its labels. */
 export interface Series {
   readonly family: MetricFamily;
+  /** By name. */
   readonly labels: Labels;
   /** Of a summary: `_sum` or `_count`; else empty. */
   readonly suffix: string;
@@ -50,7 +51,7 @@ export class Meter {
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
     const cells = family.type === "histogram" ? (family.buckets?.length ?? 0) + 2 : 1;
-    const series: Series = { family, labels, suffix, cell: this.#reserve(cells), cells };
+    const series: Series = { family, labels: sortedLabels(labels), suffix, cell: this.#reserve(cells), cells };
     if (isGauge(series)) this.values[series.cell] = Number.NaN;
     this.series.push(series);
     this.#byKey.set(key, series);
@@ -95,12 +96,14 @@ export function isGauge({ family, suffix }: Pick<Series, "family" | "suffix">): 
   return family.type === "gauge" || (family.type === "summary" && suffix === "");
 }
 
-/** The same for the same series in every process. */
+/** The same text for the same series in every process: JSON of its name, type, labels, ending and bounds. */
 export function seriesKey({ name, type, buckets }: MetricFamily, labels: Labels, suffix = ""): string {
-  const written = Object.keys(labels)
-    .sort()
-    .map((label) => `${label}=${JSON.stringify(labels[label])}`);
-  return `${name}${suffix} ${type} ${buckets?.join(",") ?? ""} ${written.join(",")}`;
+  return JSON.stringify([name, type, sortedLabels(labels), suffix, buckets ?? null]);
+}
+
+/** By name: the same labels in another order are the same series. */
+export function sortedLabels(labels: Labels): Labels {
+  return Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 // The array may be replaced by a larger one: it is read anew each time.
