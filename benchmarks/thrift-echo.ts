@@ -25,6 +25,7 @@ const subjects: Record<string, Subject> = {
   "raw echo": { form: "framed binary", start: byHand("raw echo") },
   "apache framed binary": { form: "framed binary", start: byHand("apache framed binary") },
   "generated framed binary": { form: "framed binary", start: tsserve("generated") },
+  "generated, metrics on": { form: "framed binary", start: tsserve("generated-metrics") },
   "loaded framed binary": { form: "framed binary", start: tsserve("loaded") },
   "loaded framed compact": { form: "framed compact", start: tsserve("loaded") },
   "loaded header compact": { form: "header compact", start: tsserve("loaded") },

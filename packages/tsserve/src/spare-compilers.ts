@@ -9,6 +9,7 @@ import { setFlagsFromString } from "node:v8";
 if (isMaster()) {
   setFlagsFromString("--no-opt");
   setFlagsFromString("--no-maglev");
+  setFlagsFromString("--no-sparkplug");
 }
 
 function isMaster(): boolean {
