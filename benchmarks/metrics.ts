@@ -1,12 +1,11 @@
 // What do metrics cost? The hello world app with and without them, and with the watch for blocks of the event loop.
 // Needs wrk and taskset. Server on core 0, load on core 1, in turn.
 // node --import tsx benchmarks/metrics.ts [ROUNDS]
-import { spawnSync } from "node:child_process";
-import { freePort, makeTemporaryFolder } from "@tsserve/testing";
-import { bin, cpuSeconds, firstAnswer, median, path, startPinned, stop } from "./servers.ts";
+import { writeFileSync } from "node:fs";
+import { makeTemporaryFolder } from "@tsserve/testing";
+import { bin, measurePinned, median, path, type PinnedFigures } from "./servers.ts";
 
 const rounds = Number(process.argv[2] ?? 9);
-const seconds = 2;
 
 const settings = {
   off: "metrics.enabled = false",
@@ -16,41 +15,21 @@ const settings = {
 type Subject = keyof typeof settings;
 const names = Object.keys(settings) as Subject[];
 
-interface Figures {
-  readonly rps: number;
-  readonly cpuMicros: number;
-}
+const folder = makeTemporaryFolder({});
 
-using folder = { ...makeTemporaryFolder({}), [Symbol.dispose]: () => undefined };
-
-async function measure(subject: Subject): Promise<Figures> {
+function measure(subject: Subject): Promise<PinnedFigures> {
   const ini = `${folder.path}/app.ini`;
   const text = `[server:main]\nfactory = tsserve/http\naccess_log = false\n${settings[subject]}\n[app:main]\nfactory = ${path("apps/hello.js")}\n`;
-  spawnSync("tee", [ini], { input: text });
-  const port = await freePort();
-  const server = startPinned(0, [bin, ini, "--bind", `127.0.0.1:${port}`]);
-  await firstAnswer(port);
-  wrk(port, 1);
-  const before = cpuSeconds(server.pid as number);
-  const { requests, rps } = wrk(port, seconds);
-  const cpuMicros = ((cpuSeconds(server.pid as number) - before) * 1e6) / requests;
-  await stop(server);
-  return { rps, cpuMicros };
+  writeFileSync(ini, text);
+  return measurePinned((port) => [bin, ini, "--bind", `127.0.0.1:${port}`]);
 }
 
-function wrk(port: number, duration: number): { requests: number; rps: number } {
-  const { stdout } = spawnSync("taskset", ["-c", "1", "wrk", "-t1", "-c32", `-d${duration}s`, `http://127.0.0.1:${port}/`], {
-    encoding: "utf8",
-  });
-  return { requests: Number(/(\d+) requests in/.exec(stdout)?.[1]), rps: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]) };
-}
-
-const figures: Record<Subject, Figures>[] = [];
+const figures: Record<Subject, PinnedFigures>[] = [];
 for (let round = 0; round < rounds; round++) {
   const order = names.map((_, index) => names[(index + round) % names.length] as Subject);
-  const measured: [Subject, Figures][] = [];
+  const measured: [Subject, PinnedFigures][] = [];
   for (const name of order) measured.push([name, await measure(name)]);
-  figures.push(Object.fromEntries(measured) as Record<Subject, Figures>);
+  figures.push(Object.fromEntries(measured) as Record<Subject, PinnedFigures>);
   console.log(`round ${round + 1}: ${names.map((name) => `${name} ${Math.round(figures[round]?.[name].rps ?? 0)}`).join(", ")} req/s`);
 }
 for (const [one, other] of [

@@ -1,8 +1,9 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
+import { freePort } from "@tsserve/testing";
 
 export const node = process.env["TSSERVE_TEST_NODE"] ?? process.execPath;
 export const bin = fileURLToPath(new URL("../packages/tsserve/bin/tsserve.js", import.meta.url));
@@ -21,6 +22,31 @@ export const helloNames = Object.keys(helloServers) as HelloServer[];
 /** Starts a server on one core; silent, but for its errors. */
 export function startPinned(core: number, args: readonly string[]): ChildProcess {
   return spawn("taskset", ["-c", String(core), node, ...args], { stdio: ["ignore", "ignore", "inherit"] });
+}
+
+export interface PinnedFigures {
+  readonly rps: number;
+  readonly cpuMicros: number;
+}
+
+/** Requests per second of a server on core 0, under wrk on core 1 for two seconds, when it is warm. */
+export async function measurePinned(args: (port: number) => string[]): Promise<PinnedFigures> {
+  const port = await freePort();
+  const server = startPinned(0, args(port));
+  await firstAnswer(port);
+  wrk(port, 1);
+  const before = cpuSeconds(server.pid as number);
+  const { requests, rps } = wrk(port, 2);
+  const cpuMicros = ((cpuSeconds(server.pid as number) - before) * 1e6) / requests;
+  await stop(server);
+  return { rps, cpuMicros };
+}
+
+function wrk(port: number, seconds: number): { requests: number; rps: number } {
+  const { stdout } = spawnSync("taskset", ["-c", "1", "wrk", "-t1", "-c32", `-d${seconds}s`, `http://127.0.0.1:${port}/`], {
+    encoding: "utf8",
+  });
+  return { requests: Number(/(\d+) requests in/.exec(stdout)?.[1]), rps: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]) };
 }
 
 export async function stop(child: ChildProcess): Promise<void> {

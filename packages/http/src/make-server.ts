@@ -1,7 +1,7 @@
 import { createServer as createNetServer, type AddressInfo, type Server as NetServer } from "node:net";
 import type { RequestListener, Server as HttpServer } from "node:http";
 import { acceptAlso, stopAccepting, type Listener } from "@tsserve/listener";
-import { systemClock, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
+import { both, systemClock, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
 import { accessLog } from "./access-log.ts";
 import { Connections } from "./connections.ts";
 import { answerHealth } from "./health-endpoint.ts";
@@ -112,19 +112,9 @@ async function wrapHandling(opened: HttpApp, settings: HttpSettings, context: Se
       requests: context.requests,
       isDraining,
       onBegin: metrics === undefined ? undefined : countBody,
-      onEnd: both(metrics && ((request, endedAt) => metrics.ended(request, endedAt)), log),
+      onEnd: both<HttpRequest, number>(metrics && ((request, endedAt) => metrics.ended(request, endedAt)), log),
     }),
   );
-}
-
-type OnEnd = (request: HttpRequest, endedAt: number) => void;
-
-function both(first: OnEnd | undefined, second: OnEnd | undefined): OnEnd | undefined {
-  if (first === undefined || second === undefined) return first ?? second;
-  return (request, endedAt) => {
-    first(request, endedAt);
-    second(request, endedAt);
-  };
 }
 
 async function loadHandler(written: string, next: RequestListener, context: ServerContext): Promise<RequestListener> {

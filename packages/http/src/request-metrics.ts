@@ -1,11 +1,11 @@
 import type { ServerResponse } from "node:http";
 import {
+  gaugeActive,
   latencyBuckets,
   sizeBuckets,
   type ActiveRequests,
   type Meter,
   type MeterCounter,
-  type MeterGauge,
   type MeterHistogram,
 } from "@tsserve/server";
 import { HttpRequest, patternOf } from "./http-request.ts";
@@ -53,11 +53,12 @@ interface Endpoint {
 export class RequestMetrics {
   readonly #meter: Meter;
   readonly #endpoints = new Map<string, Map<string, Endpoint>>();
-  readonly #active = new Map<string, MeterGauge>();
 
   constructor(meter: Meter, requests: ActiveRequests) {
     this.#meter = meter;
-    meter.onSample(() => this.#sampleActive(requests));
+    gaugeActive(meter, active, requests, (request) =>
+      request instanceof HttpRequest ? { http_method: methodOf(request), http_endpoint: patternOf(request) ?? "*" } : undefined,
+    );
   }
 
   ended(request: HttpRequest, endedAt: number): void {
@@ -104,19 +105,6 @@ export class RequestMetrics {
       requestSize: this.#meter.histogram(requestSize, labels),
       responseSize: this.#meter.histogram(responseSize, labels),
     };
-  }
-
-  /** Those in progress are counted when somebody wants to know. */
-  #sampleActive(requests: ActiveRequests): void {
-    const counts = new Map<string, number>();
-    for (const request of requests) {
-      if (!(request instanceof HttpRequest)) continue;
-      const labels = [methodOf(request), patternOf(request) ?? "*"] as const;
-      const key = labels.join(" ");
-      if (!this.#active.has(key)) this.#active.set(key, this.#meter.gauge(active, { http_method: labels[0], http_endpoint: labels[1] }));
-      counts.set(key, (counts.get(key) ?? 0) + 1);
-    }
-    for (const [key, gauge] of this.#active) gauge.set(counts.get(key) ?? 0);
   }
 }
 

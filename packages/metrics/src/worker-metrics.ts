@@ -127,7 +127,7 @@ export class WorkerMetrics {
   addBlock(block: Omit<Block, "pid">): void {
     if (this.#folder === undefined) return;
     try {
-      writeBlock(this.#folder, this.#options.slot, { ...block, pid: process.pid });
+      writeBlock(this.#folder, this.#file.slot ?? this.#options.slot, { ...block, pid: process.pid });
     } catch {
       // That the folder can't be written is told elsewhere.
     }

@@ -10,6 +10,7 @@ export { Causes } from "./causes.ts";
 export { systemClock, wait } from "./clock.ts";
 export { exitCodes, signalExitCode } from "./exit-codes.ts";
 export { Health, parseProbe, probeNumbers } from "./health.ts";
+export { both, gaugeActive } from "./request-observers.ts";
 export { runLifecycle } from "./lifecycle.ts";
 export { isGauge, latencyBuckets, Meter, seriesKey, sizeBuckets, sortedLabels } from "./meter.ts";
 export { commonSettings, lifecycleSettings, metricsSpec, workerCount } from "./settings.ts";

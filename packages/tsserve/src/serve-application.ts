@@ -8,8 +8,16 @@ import {
   type EinhornWorker,
   type Listener,
 } from "@tsserve/listener";
-import { exitCodes, runLifecycle, SERVER_STATE, systemClock, type LifecycleEvent, type Server, type Step } from "@tsserve/server";
-import type { Logger } from "pino";
+import {
+  exitCodes,
+  runLifecycle,
+  SERVER_STATE,
+  systemClock,
+  type LifecycleEvent,
+  type Meter,
+  type Server,
+  type Step,
+} from "@tsserve/server";
 import { listenersFor, loadApplication, type Application } from "./application.ts";
 import { FactoryError, stackOf } from "./factory-error.ts";
 import type { Host } from "./host.ts";
@@ -17,11 +25,11 @@ import { logEvents } from "./log-events.ts";
 import { makeLogger } from "./make-logger.ts";
 import { readBinds, type OptionValues } from "./options.ts";
 import { checkMetrics, type MetricsSettings } from "./metrics/metrics-settings.ts";
-import type { RunningMetrics } from "./metrics/start-metrics.ts";
-import { readConfiguration, type Configuration } from "./read-configuration.ts";
+import type { MetricsParts, RunningMetrics } from "./metrics/start-metrics.ts";
+import { readConfiguration } from "./read-configuration.ts";
 import { isReloadChild, waitForTurn } from "./reload/child.ts";
 import { settleNextTick } from "./settle-next-tick.ts";
-import { dumpStacksOnSignal, type StackDumps } from "./stacks/dump-stacks.ts";
+import { dumpStacksOnSignal } from "./stacks/dump-stacks.ts";
 import { watchMaster } from "./watch-master.ts";
 import type { MetricsSocketInbox } from "./workers/metrics-socket.ts";
 import { isOwnWorker } from "./workers/own-worker.ts";
@@ -41,12 +49,27 @@ export async function serveApplication(host: Host, positionals: readonly string[
     blockedMs: configuration.metrics.enabled ? configuration.monitoring.blockedHubMs : undefined,
   });
   const passed = worker === undefined ? activated(host) : inheritedBy(worker);
-  const metricsListener = exporterListener(passed, configuration.metrics);
+  const metricsListener = isOwnWorker(host) ? undefined : exporterListener(passed, configuration.metrics);
   const inherited = passed.filter((listener) => listener !== metricsListener);
   const listeners = inherited.length === 0 ? await listenersFor(endpoints) : inherited;
   if (inherited.length > 0 && values.binds.length > 0 && !isOwnWorker(host))
     log.warn({ bind: values.binds }, `--bind is ignored: ${worker === undefined ? "systemd" : "the master"} passed its sockets`);
   const running: Running = { listeners, app: undefined, server: undefined, endBorrowing: undefined, inbox: undefined, metrics: undefined };
+  const metricsParts = (meter: Meter, server: Server): MetricsParts => ({
+    host,
+    settings: configuration.metrics,
+    monitoring: configuration.monitoring,
+    folder: configuration.folder,
+    meter,
+    pools: application.pools,
+    server,
+    log: rootLog.child({ logger: "tsserve.metrics" }),
+    worker: worker && { masterPid: worker.masterPid, slot: worker.childIndex ?? 0 },
+    inherited: metricsListener,
+    inbox: running.inbox,
+    beat: () => stacks.beat(),
+    onBlock: (listener) => stacks.onBlock(listener),
+  });
   const logEvent = logEvents(log);
   let configurationIsWrong = false;
   const endFigures = isOwnWorker(host) ? (await import("./workers/report-figures.ts")).reportFigures(application.requests) : undefined;
@@ -67,7 +90,9 @@ export async function serveApplication(host: Host, positionals: readonly string[
       logEvent(event);
       if (event.type === "running") {
         stacks.start();
-        void beginMetrics(host, configuration, application, running, stacks, metricsListener, worker, rootLog);
+        const { server } = running;
+        if (application.meter !== undefined && server !== undefined)
+          running.metrics = beginMetrics(metricsParts(application.meter, server));
       }
       if (event.type !== "step-failed") return;
       configurationIsWrong = event.error instanceof ConfigurationError;
@@ -89,7 +114,7 @@ interface Running {
   server: Server | undefined;
   endBorrowing: (() => void) | undefined;
   inbox: MetricsSocketInbox | undefined;
-  metrics: Promise<RunningMetrics> | undefined;
+  metrics: Promise<RunningMetrics | undefined> | undefined;
 }
 
 /** The first to start is the last to stop: what is counted until the end is written. What it needs is loaded when the server serves. */
@@ -101,36 +126,15 @@ function metricsStep(running: Running): Step {
   };
 }
 
-async function beginMetrics(
-  host: Host,
-  { metrics: settings, monitoring, folder }: Configuration,
-  { meter, pools }: Application,
-  running: Running,
-  stacks: StackDumps,
-  inherited: Listener | undefined,
-  worker: EinhornWorker | undefined,
-  log: Logger,
-): Promise<void> {
-  const { server } = running;
-  if (meter === undefined || server === undefined) return;
-  running.metrics = import("./metrics/start-metrics.ts").then(({ startMetrics }) =>
-    startMetrics({
-      host,
-      settings,
-      monitoring,
-      folder,
-      meter,
-      pools,
-      server,
-      log: log.child({ logger: "tsserve.metrics" }),
-      worker: worker === undefined ? undefined : { masterPid: worker.masterPid, slot: worker.childIndex ?? 0 },
-      inherited,
-      inbox: running.inbox,
-      beat: () => stacks.beat(),
-      onBlock: (listener) => stacks.onBlock(listener),
-    }),
-  );
-  await running.metrics.catch((err: unknown) => log.error({ err }, "metrics could not be started"));
+/** @returns `undefined` when that fails, which keeps nobody from being served */
+async function beginMetrics(parts: MetricsParts): Promise<RunningMetrics | undefined> {
+  try {
+    const { startMetrics } = await import("./metrics/start-metrics.ts");
+    return await startMetrics(parts);
+  } catch (err) {
+    parts.log.error({ err }, "metrics could not be started");
+    return undefined;
+  }
 }
 
 /** @throws {ConfigurationError} when there is no such socket */

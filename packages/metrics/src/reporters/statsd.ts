@@ -1,5 +1,4 @@
 import { isGauge, type Labels, type Meter } from "@tsserve/server";
-import type { StatsD } from "hot-shots";
 import type { Reporter } from "./schedule.ts";
 
 /** Lines wait for each other for so long, so that a report is one datagram. */
@@ -21,21 +20,31 @@ export interface Timings {
   timing(name: string, ms: number, labels?: Labels): void;
 }
 
+type Tags = Readonly<Record<string, string>>;
+
+/** What is used of hot-shots, which need not be installed. */
+export type StatsdClient = new (options: object) => {
+  gauge(name: string, value: number, tags: Tags): void;
+  increment(name: string, value: number, tags: Tags): void;
+  timing(name: string, ms: number, tags: Tags): void;
+  close(done: () => void): void;
+};
+
 /**
  * Loads the client, which only those install who need it.
  *
  * @throws {Error} when it is not installed
  */
-export async function loadStatsdClient(): Promise<typeof StatsD> {
-  const { StatsD: Client } = (await import("hot-shots")) as unknown as { StatsD: typeof StatsD };
-  return Client;
+export async function loadStatsdClient(): Promise<StatsdClient> {
+  const { StatsD } = (await import("hot-shots")) as unknown as { StatsD: StatsdClient };
+  return StatsD;
 }
 
 /**
  * Sends the figures of the runtime, as StatsD lines with tags (`app.runtime.open_connections,hostname=a,PID=1:3|g`). By UDP:
  * whether anybody listens makes no difference here.
  */
-export function statsdReporter(Client: typeof StatsD, meter: Meter, options: StatsdOptions): Reporter & Timings {
+export function statsdReporter(Client: StatsdClient, meter: Meter, options: StatsdOptions): Reporter & Timings {
   const { host, port, namespace, hostname, pid } = options;
   const client = new Client({
     host,
@@ -47,7 +56,7 @@ export function statsdReporter(Client: typeof StatsD, meter: Meter, options: Sta
     bufferFlushInterval: gatherMs,
     errorHandler: () => undefined,
   });
-  const tags = (labels: Labels): Record<string, string> => {
+  const tags = (labels: Labels): Tags => {
     const { hostname: _hostname, pid: _pid, ...others } = labels;
     return { hostname, PID: String(pid), ...others };
   };

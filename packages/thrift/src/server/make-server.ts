@@ -1,12 +1,14 @@
 import { createServer, type AddressInfo, type Server as NetServer } from "node:net";
 import { acceptAlso, stopAccepting, type Listener } from "@tsserve/listener";
-import { systemClock, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
+import { both, systemClock, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
 import { accessLog } from "./access-log.ts";
 import { Connections, lingerOf } from "./connections.ts";
-import { Dispatcher, type DispatcherOptions } from "./dispatcher.ts";
+import { Dispatcher } from "./dispatcher.ts";
 import { openApp } from "./open-app.ts";
+import type { Outcome } from "./outcome.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { thriftSettings } from "./settings.ts";
+import type { ThriftRequest } from "./thrift-request.ts";
 
 /**
  * The Thrift server factory. Nothing is bound until `start`.
@@ -24,7 +26,7 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
     maxPipelined: settings.maxPipelined,
     requests: context.requests,
     log: context.log,
-    onEnd: both(
+    onEnd: both<ThriftRequest, Outcome>(
       metrics && ((request, outcome) => metrics.ended(request, outcome)),
       settings.accessLog ? accessLog(context.logger("tsserve.access")) : undefined,
     ),
@@ -67,16 +69,6 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
     stats: () => ({ openConnections: connections.size, activeRequests: context.requests.size }),
     addresses: () => acceptors.map((acceptor) => printable(acceptor)).filter((address) => address !== undefined),
     routes: () => Promise.resolve([...methods.keys()].map((path) => ({ method: "thrift", path }))),
-  };
-}
-
-type OnEnd = DispatcherOptions["onEnd"];
-
-function both(first: OnEnd, second: OnEnd): OnEnd {
-  if (first === undefined || second === undefined) return first ?? second;
-  return (request, outcome) => {
-    first(request, outcome);
-    second(request, outcome);
   };
 }
 

@@ -1,4 +1,4 @@
-import { latencyBuckets, type ActiveRequests, type Meter, type MeterCounter, type MeterGauge, type MeterHistogram } from "@tsserve/server";
+import { gaugeActive, latencyBuckets, type ActiveRequests, type Meter, type MeterCounter, type MeterHistogram } from "@tsserve/server";
 import type { Outcome } from "./outcome.ts";
 import { ThriftRequest } from "./thrift-request.ts";
 
@@ -22,11 +22,10 @@ interface Method {
 export class RequestMetrics {
   readonly #meter: Meter;
   readonly #methods = new Map<string, Method>();
-  readonly #active = new Map<string, MeterGauge>();
 
   constructor(meter: Meter, requests: ActiveRequests) {
     this.#meter = meter;
-    meter.onSample(() => this.#sampleActive(requests));
+    gaugeActive(meter, active, requests, (request) => (request instanceof ThriftRequest ? { thrift_method: nameOf(request) } : undefined));
   }
 
   ended(request: ThriftRequest, outcome: Outcome): void {
@@ -66,18 +65,6 @@ export class RequestMetrics {
 
   #latencyOf(name: string, success: boolean): MeterHistogram {
     return this.#meter.histogram(latency, { thrift_method: name, thrift_success: String(success) });
-  }
-
-  /** Those in progress are counted when somebody wants to know. */
-  #sampleActive(requests: ActiveRequests): void {
-    const counts = new Map<string, number>();
-    for (const request of requests) {
-      if (!(request instanceof ThriftRequest)) continue;
-      const name = nameOf(request);
-      if (!this.#active.has(name)) this.#active.set(name, this.#meter.gauge(active, { thrift_method: name }));
-      counts.set(name, (counts.get(name) ?? 0) + 1);
-    }
-    for (const [name, gauge] of this.#active) gauge.set(counts.get(name) ?? 0);
   }
 }
 
