@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { identityOf, isAlive, type ProcessIdentity } from "./process-identity.ts";
 
+/** Living workers write all the time. */
+const abandonedMs = 60_000;
 const prefix = "tsserve-metrics-";
 
 /**
@@ -53,13 +55,15 @@ export function removeFolder(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Whoever a folder is named after has gone. */
+/** Whoever a folder is named after has gone; or is in another container, which shows by what is still written there. */
 function removeAbandoned(parent: string): void {
   for (const name of readdirSync(parent)) {
     const match = /^tsserve-metrics-(\d+)-(\d+)$/.exec(name);
     if (match === null || isAlive({ pid: Number(match[1]), startedAt: Number(match[2]) })) continue;
+    const folder = join(parent, name);
     try {
-      removeFolder(join(parent, name));
+      const written = readdirSync(folder).map((file) => statSync(join(folder, file)).mtimeMs);
+      if (Math.max(statSync(folder).mtimeMs, ...written) < Date.now() - abandonedMs) removeFolder(folder);
     } catch {
       // Somebody else's.
     }
