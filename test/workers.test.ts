@@ -133,6 +133,21 @@ describe("a worker", () => {
   });
 });
 
+test("a worker that ignores its stop is killed after its deadline, and the log says what it was doing", async () => {
+  await using fleet = await serveFleet({ workers: 1, server: "stop_timeout = 1 second" });
+  await up(fleet, 1);
+  // Its watchdog starts a little later.
+  await until("it to report", async () => (await fleet.status()).workers.every(({ requests_total: total }) => typeof total === "number"));
+  const blocked = fetch(`http://127.0.0.1:${fleet.port}/block`).catch(() => "cut");
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  fleet.kill("SIGTERM");
+  await fleet.log(/worker=0 gen=1 pid=\d+ is killed: did not stop in time; what it is doing follows/);
+  expect(await fleet.exited()).toMatchObject({ code: 1 });
+  expect(await blocked).toBe("cut");
+  const stack = fleet.logs().find((line) => line.level === "warn" && String(line["stack"]).includes("app.js"));
+  expect(stack?.["requests"]).toMatchObject([{ method: "GET", route: "/block" }]);
+});
+
 describe("a master that can't serve", () => {
   test("exits with 3 and the workers' last words when none comes up", async () => {
     const fleet = await serveFleet({ app: "throw new Error('never works');" });

@@ -98,7 +98,7 @@ interface Process {
   /** Its share of the jitter, from 0 to 1. */
   readonly jitter: number;
   heardAt: number;
-  /** Since when it is known to stand still. */
+  /** When it was asked for its stack, since it stands still. */
   blockedAt: number | undefined;
   figures: WorkerFigures | undefined;
   /** The sets of sockets that it accepts on in the place of others. */
@@ -259,7 +259,7 @@ export class Master {
         return this.#tellToStop(action.worker);
       case "kill":
         emit({ type: "killed", worker: action.worker, reason: action.reason });
-        return void this.#processes.get(action.worker.id)?.child.kill("SIGKILL");
+        return this.#killWithStack(action.worker);
       case "upgraded": {
         const { generation, ms } = action;
         emit({ type: "upgraded", generation, ms });
@@ -283,14 +283,20 @@ export class Master {
   }
 
   /** One that stands still would not hear it: it is killed, once its stack has been written. */
-  #tellToStop({ id }: Worker): void {
+  #tellToStop(worker: Worker): void {
+    const process = this.#processes.get(worker.id);
+    if (process?.blockedAt === undefined) process?.child.kill("SIGUSR2");
+    else this.#killWithStack(worker);
+  }
+
+  /** It is asked for its stack, unless it has been already, and given the time to write it. */
+  #killWithStack({ id }: Worker): void {
     const process = this.#processes.get(id);
-    if (process?.blockedAt === undefined) {
-      process?.child.kill("SIGUSR2");
-      return;
-    }
-    const remainingMs = process.blockedAt + stackTimeMs - this.#options.now();
-    setTimeout(() => process.child.kill("SIGKILL"), Math.max(0, remainingMs));
+    if (process === undefined) return;
+    const now = this.#options.now();
+    if (process.blockedAt === undefined) process.child.kill("SIGUSR1");
+    process.blockedAt ??= now;
+    setTimeout(() => process.child.kill("SIGKILL"), Math.max(0, process.blockedAt + stackTimeMs - now));
   }
 
   /** Replaces workers that have reached a limit, one at a time, and those that stand still. */

@@ -24,7 +24,7 @@ export function logMasterEvents(log: Logger): (event: MasterEvent) => void {
       case "killed":
         return log.error(
           { ...fields(event.worker), reason: event.reason },
-          `${identity(event.worker)} is killed: ${reasons[event.reason] ?? event.reason}`,
+          `${identity(event.worker)} is killed: ${reasons[event.reason] ?? event.reason}; what it is doing follows`,
         );
       case "retiring":
         return log.info({ ...fields(event.worker), reason: event.reason }, `${identity(event.worker)} is replaced: ${event.reason}`);
