@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Meter } from "@tsserve/server";
@@ -79,6 +79,21 @@ test("a successor goes on where its predecessor ended; gauges of the dead are fo
   ]);
   expect(statSync(join(folder, "0.index")).size).toBeLessThan(size * 2);
   file.close();
+});
+
+test("what is closed writes nothing more, wherever its descriptors lead by then", async () => {
+  const meter = new Meter();
+  const file = open(0);
+  file.close();
+  const other = join(folder, "other");
+  writeFileSync(other, "untouched");
+  const descriptors = [openSync(other, "r+"), openSync(other, "r+")];
+  meter.counter(hits, {}).add(1);
+  file.update(meter);
+  file.write(living);
+  file.close();
+  expect(readFileSync(other, "utf8")).toBe("untouched");
+  for (const descriptor of descriptors) closeSync(descriptor);
 });
 
 test("the files of a living process are not taken", async () => {

@@ -79,7 +79,7 @@ export class ValueFile {
   readonly series: StoredSeries[];
   readonly slot: number | undefined;
   readonly #definitions: Definitions;
-  readonly #descriptors: { readonly values: number; readonly index: number } | undefined;
+  #descriptors: { readonly values: number; readonly index: number } | undefined;
   /** What earlier workers have counted, by the file's cells. */
   #base: Float64Array;
   /** Where each series of the meter is in the file. */
@@ -188,10 +188,12 @@ export class ValueFile {
     writeSync(values, out, 0, (head.length + this.#used) * Float64Array.BYTES_PER_ELEMENT, 0);
   }
 
+  /** What comes later is not written: the descriptors may be another file's by then. */
   close(): void {
     if (this.#descriptors === undefined) return;
     closeSync(this.#descriptors.values);
     closeSync(this.#descriptors.index);
+    this.#descriptors = undefined;
   }
 
   #describe(meter: Meter): void {

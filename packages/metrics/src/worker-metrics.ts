@@ -14,7 +14,8 @@ import { ValueFile } from "./value-file.ts";
 
 /** A killed worker loses what it has counted since: less than a second. */
 const flushIntervalMs = 400;
-const bridgeIntervalMs = 800;
+/** At every second flush. */
+const bridgeIntervalMs = 1.5 * flushIntervalMs;
 /** How many slots are tried when another process has ours, which no master would allow. */
 const slotsTried = 64;
 
@@ -167,7 +168,7 @@ export class WorkerMetrics {
   #tick(): void {
     if (performance.now() - this.#bridgedAt >= bridgeIntervalMs) {
       this.#bridgedAt = performance.now();
-      void this.#copyRegistries();
+      void this.#copyRegistries().then(() => this.#flush());
     }
     this.#options.sample();
     this.#flush();
