@@ -58,6 +58,8 @@ export class Exporter {
     server.unref();
     let isTold = false;
     server.on("error", (error: NodeJS.ErrnoException) => {
+      // Something else than the listening failed, such as an accept without a descriptor left.
+      if (server.listening) return;
       if (!isTold) place.onBusy(error);
       isTold = true;
       const retry = setTimeout(() => {

@@ -130,7 +130,7 @@ function boundPlace({ settings, worker, log }: MetricsParts): Place {
 
 function inheritedPlace(listener: Listener, log: Logger): Place {
   const fail = (err: unknown): void => log.warn({ err }, "metrics: can't listen on the inherited socket");
-  return { listen: (server) => void listener.listen(server).catch(fail), onBusy: fail, onListening: () => undefined };
+  return { listen: (server) => void listener.listen(server).catch(() => undefined), onBusy: fail, onListening: () => undefined };
 }
 
 function handlePlace(handle: object): Place {
