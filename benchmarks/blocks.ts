@@ -17,5 +17,6 @@ await new Promise((resolve) => setTimeout(resolve, 500));
 const text = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
 const observed = /runtime_hub_blocked_seconds_count\{.*\} (\d+)/.exec(text)?.[1] ?? "0";
 const stacks = server.logs().filter(({ msg, stack }) => msg.endsWith("this is where") && String(stack).includes("standStill")).length;
-console.log(`${blocks} blocks of 150 ms: ${observed} observed, ${stacks} stacks`);
+const requests = server.logs().filter((line) => line.msg.endsWith("this is where") && line["requests"] !== undefined).length;
+console.log(`${blocks} blocks of 150 ms: ${observed} observed, ${stacks} stacks, ${requests} with the requests in progress`);
 folder.remove();

@@ -103,7 +103,6 @@ function dump(occasion: Occasion): void {
       end(`${occasion.stuck}: it turns again, its stack could not be taken in time`, []);
       return;
     }
-    const top = params.callFrames[0];
     const expression = `globalThis[Symbol.for("tsserve.requests")]?.()`;
     const finish = (requests: unknown): void => {
       session.post("Debugger.resume");
@@ -111,16 +110,10 @@ function dump(occasion: Occasion): void {
       end(occasion.stuck, stack, requests);
       if (occasion !== bySignal) parentPort?.postMessage({ at: Date.now(), stack: stack.join("\n"), requests: requests ?? [] });
     };
-    if (top === undefined) finish(undefined);
-    else {
-      session.post(
-        "Debugger.evaluateOnCallFrame",
-        { callFrameId: top.callFrameId, expression, silent: true, returnByValue: true },
-        (error, result) => {
-          finish(error === null ? parse(result.result.value) : undefined);
-        },
-      );
-    }
+    // Not on the frame that is stuck: what its module calls `Symbol` may be something else, or not to be had there.
+    session.post("Runtime.evaluate", { expression, silent: true, returnByValue: true }, (error, result) => {
+      finish(error === null ? parse(result.result.value) : undefined);
+    });
   });
   session.post("Debugger.enable", () => session.post("Debugger.pause"));
 }
