@@ -24,9 +24,10 @@ export async function measuredFleet({ server = "", ...options }: FleetOptions & 
 
 /**
  * Whether a program of Debian's is there. Where it is not, its tests are skipped, and say so; in CI, which installs it,
- * they fail.
+ * they fail. What they show does not depend on the version of Node: they run on one.
  */
 export function hasProgram(path: string): boolean {
+  if (process.env["TSSERVE_TEST_NODE"] !== undefined) return false;
   if (existsSync(path) || process.env["CI"] === "true") return true;
   console.log(`${path} is not installed: its tests are skipped`);
   return false;
