@@ -1,3 +1,4 @@
+import { until } from "@tsserve/testing";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { get } from "./support/fleet.ts";
@@ -31,6 +32,7 @@ describe.runIf(hasProgram(executablePath))("the page of the metrics, in Chromium
   test("shows all workers, live, restarts and blocks; works with the keyboard, light and dark", async () => {
     await using fleet = await measuredFleet({
       workers: 3,
+      args: ["--debug"],
       server: "monitoring.blocked_hub = 100 milliseconds\nmonitoring.connection_pool = true",
       app: `
       export const makeApp = (config, { registerPool }) => {
@@ -42,8 +44,8 @@ describe.runIf(hasProgram(executablePath))("the page of the metrics, in Chromium
         };
       };`,
     });
-    // The watchdogs start a little later than the workers.
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const listens = ({ msg }: { msg: string }): boolean => msg.startsWith("the watchdog thread listens");
+    await until("the watchdogs", () => fleet.logs().filter(listens).length === 3);
     await get(fleet, "/block");
     await fetch(`http://127.0.0.1:${fleet.port}/die`).catch(() => undefined);
     await fleet.settled(3);

@@ -273,7 +273,10 @@ describe("the metrics of several workers", () => {
     await using fleet = await appFleet(3);
     const { workers } = await fleet.settled(3);
     for (let n = 0; n < 30; n++) await get(fleet);
-    await until("all to be written", async () => (await scrape(fleet.metrics)).sum("app_hits_total") === 30);
+    await until("all to be written", async () => {
+      const all = await scrape(fleet.metrics);
+      return all.sum("app_hits_total") === 30 && all.sum("app_level") === 6;
+    });
     const stopped = workers[0]?.pid ?? 0;
     process.kill(stopped, "SIGSTOP");
     try {
@@ -334,7 +337,6 @@ describe("workers of another master", () => {
     await second.listening();
     for (let n = 0; n < 10; n++) await fetch(`http://127.0.0.1:${bound.port}`, { headers: { Connection: "close" } });
     await until("all of both", async () => (await scrape(port)).sum("app_hits_total") === 10);
-    await new Promise((resolve) => setTimeout(resolve, 900));
     first.kill("SIGKILL");
     await second.log(/^metrics at /);
     const seen = await scrape(port);
@@ -365,9 +367,9 @@ describe("workers of another master", () => {
 
 describe("reporters", () => {
   test("each block of the event loop is observed once, and its stack is in the log", async () => {
-    await using served = await serveMeasured({ app: "blocks.js", server: { "monitoring.blocked_hub": "100 milliseconds" } });
-    // The watchdog starts a little later than the server.
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const server = { "monitoring.blocked_hub": "100 milliseconds" };
+    await using served = await serveMeasured({ app: "blocks.js", server, args: ["--debug"] });
+    await served.log(/^the watchdog thread listens/);
     for (let n = 0; n < 5; n++) {
       await fetch(`${served.url}/block?ms=500`);
       await fetch(`${served.url}/block?ms=10`);

@@ -1,4 +1,4 @@
-import { isGauge, seriesKey, type Aggregator, type Labels, type MetricFamily, type Series } from "@tsserve/server";
+import { isGauge, type Aggregator, type Labels, type MetricFamily, type Series } from "@tsserve/server";
 
 /** What a series is, whoever counts it. There is one of these for each, however many processes have it. */
 export interface Definition {
@@ -17,8 +17,7 @@ export class Definitions {
   readonly #byKey = new Map<string, Definition>();
   readonly #families = new Map<string, MetricFamily>();
 
-  of({ family, labels, suffix, cells }: Series): Definition {
-    const key = seriesKey(family, labels, suffix);
+  of({ key, family, labels, suffix, cells }: Series): Definition {
     return (
       this.#byKey.get(key) ?? this.#add({ key, family: this.#family(family), labels, suffix, cells, isGauge: isGauge({ family, suffix }) })
     );

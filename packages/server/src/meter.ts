@@ -17,6 +17,8 @@ export type Labels = Readonly<Record<string, string>>;
 
 /** One series: a family's name with values for its labels. */
 export interface Series {
+  /** The same for the same series in every process. */
+  readonly key: string;
   readonly family: MetricFamily;
   /** By name. */
   readonly labels: Labels;
@@ -51,7 +53,7 @@ export class Meter {
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
     const cells = family.type === "histogram" ? (family.buckets?.length ?? 0) + 2 : 1;
-    const series: Series = { family, labels: sortedLabels(labels), suffix, cell: this.#reserve(cells), cells };
+    const series: Series = { key, family, labels: sortedLabels(labels), suffix, cell: this.#reserve(cells), cells };
     if (isGauge(series)) this.values[series.cell] = Number.NaN;
     this.series.push(series);
     this.#byKey.set(key, series);
@@ -67,12 +69,12 @@ export class Meter {
     for (const sampler of this.#samplers) sampler();
   }
 
-  counter(family: MetricFamily, labels: Labels): Counter {
-    return new Counter(this, this.seriesOf(family, labels).cell);
+  counter(family: MetricFamily, labels: Labels): MeterCounter {
+    return new Cell(this, this.seriesOf(family, labels).cell);
   }
 
-  gauge(family: MetricFamily, labels: Labels): Gauge {
-    return new Gauge(this, this.seriesOf(family, labels).cell);
+  gauge(family: MetricFamily, labels: Labels): MeterGauge {
+    return new Cell(this, this.seriesOf(family, labels).cell);
   }
 
   histogram(family: MetricFamily, labels: Labels): Histogram {
@@ -107,7 +109,7 @@ export function sortedLabels(labels: Labels): Labels {
 }
 
 // The array may be replaced by a larger one: it is read anew each time.
-class Counter {
+class Cell {
   private readonly meter: Meter;
   private readonly cell: number;
 
@@ -119,21 +121,14 @@ class Counter {
   add(amount: number): void {
     (this.meter.values[this.cell] as number) += amount;
   }
-}
-
-class Gauge {
-  private readonly meter: Meter;
-  private readonly cell: number;
-
-  constructor(meter: Meter, cell: number) {
-    this.meter = meter;
-    this.cell = cell;
-  }
 
   set(value: number): void {
     this.meter.values[this.cell] = value;
   }
 }
+
+export type MeterCounter = Pick<Cell, "add">;
+export type MeterGauge = Pick<Cell, "set">;
 
 class Histogram {
   private readonly meter: Meter;
@@ -156,7 +151,7 @@ class Histogram {
   }
 }
 
-export type { Counter as MeterCounter, Gauge as MeterGauge, Histogram as MeterHistogram };
+export type { Histogram as MeterHistogram };
 
 /** Of latencies, in seconds. */
 export const latencyBuckets: readonly number[] = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 30];
