@@ -111,7 +111,7 @@ describe("stop", () => {
     await server.listening();
     server.kill();
     expect((await server.exited()).code).toBe(1);
-    await server.log(/^the app did not stop by the deadline; left behind/);
+    await server.log(/^the app's hooks did not stop by the deadline; left behind/);
   });
 
   test("what is left at the deadline is cut, counted, and logged with method, route and age", async () => {

@@ -16,6 +16,11 @@ export class Causes {
     });
   }
 
+  /** The reason that came first, if one has come by now. */
+  get earliest(): Cause | undefined {
+    return this.#causes[0];
+  }
+
   add(cause: Cause): void {
     const index = this.#causes.push(cause) - 1;
     for (const listener of this.#listeners) listener(cause, index);

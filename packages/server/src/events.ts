@@ -17,6 +17,7 @@ export type LifecycleEvent =
   | { readonly type: "running"; readonly addresses: readonly string[]; readonly ms: number }
   | { readonly type: "start-interrupted"; readonly step: string; readonly cause: Cause }
   | { readonly type: "shutdown"; readonly cause: Cause; readonly drainTimeMs: number }
+  | { readonly type: "drain-failed"; readonly step: string; readonly error: unknown }
   | { readonly type: "drain-ended-early"; readonly cause: Cause }
   | { readonly type: "stopping"; readonly stopTimeoutMs: number; readonly requests: readonly RequestDescription[] }
   /** The deadline came: these requests are being cut. */

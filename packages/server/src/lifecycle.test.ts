@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Causes } from "./causes.ts";
 import type { Clock } from "./clock.ts";
 import type { LifecycleEvent } from "./events.ts";
+import { exitCodeAfter } from "./exit-codes.ts";
 import { runLifecycle, type Step } from "./lifecycle.ts";
 import { makeServerState } from "./state.ts";
 
@@ -54,16 +55,18 @@ function rig(steps: readonly Step[], { drainTimeMs = 0, stopTimeoutMs = 10_000 }
   let result: number | undefined;
   const emit = (event: LifecycleEvent): void => void said.push("step" in event ? `${event.type} ${event.step}` : event.type);
   void runLifecycle({
-    steps,
+    start: async (begin) => {
+      for (const each of steps) await begin(each);
+      return ["somewhere"];
+    },
     settings: { drainTimeMs, stopTimeoutMs },
     state,
     clock,
     causes,
     emit,
-    addresses: () => [],
     requests: () => [],
     exit: (code) => exits.push(code),
-  }).then((code) => (result = code));
+  }).then((end) => (result = exitCodeAfter(end)));
   return { clock, causes, said, exits, state, result: () => result };
 }
 
@@ -96,20 +99,45 @@ describe("start", () => {
     expect([said.at(-1), result()]).toEqual(["step-failed c", 3]);
   });
 
-  test("a signal ends it, also what was just starting: exit code 0", async () => {
-    const stopped: string[] = [];
-    const { causes, said, result } = rig([step("a", { start: () => never, stop: () => Promise.resolve(void stopped.push("a")) })]);
+  test("what a step's start gives is handed to its other functions", async () => {
+    const seen: unknown[] = [];
+    const thing = { name: "thing" };
+    const gives: Step<object> = {
+      name: "a",
+      start: () => thing,
+      drain: (given) => void seen.push(given),
+      stop: (given) => void seen.push(given),
+    };
+    const { causes } = rig([gives as Step<unknown> as Step]);
+    await settle();
     causes.add(term);
     await settle();
-    expect(said).toEqual(["start-interrupted a", "stopped"]);
+    expect(seen).toEqual([thing, thing]);
+  });
+
+  test("a signal ends it, undoes what had started, and nothing else: exit code 0", async () => {
+    const stopped: string[] = [];
+    const stop = (name: string) => () => void stopped.push(name);
+    const { causes, said, result } = rig([step("a", { stop: stop("a") }), step("b", { start: () => never, stop: stop("b") })]);
+    await settle();
+    causes.add(term);
+    await settle();
+    expect(said).toEqual(["step-started a", "start-interrupted b", "stopped"]);
     expect([stopped, result()]).toEqual([["a"], 0]);
   });
 
-  test("a signal that came before the first step counts too", async () => {
-    const { result, causes } = rig([step("a", { start: () => never })]);
+  test("after a signal, no further step begins", async () => {
+    const { result, causes, said } = rig([
+      step("a"),
+      step("b", {
+        start: () => {
+          throw new Error("begun");
+        },
+      }),
+    ]);
     causes.add(term);
     await settle();
-    expect(result()).toBe(0);
+    expect([said, result()]).toEqual([["step-started a", "start-interrupted b", "stopped"], 0]);
   });
 
   test("an error that nobody caught fails it: exit code 3", async () => {
@@ -155,7 +183,7 @@ describe("stop", () => {
     const { causes, clock, said, result } = rig(
       [
         step("a", { stop: () => never }),
-        step("b", { stop: (deadline) => (deadline.addEventListener("abort", () => (aborted = true)), never) }),
+        step("b", { stop: (_, deadline) => (deadline.addEventListener("abort", () => (aborted = true)), never) }),
       ],
       { stopTimeoutMs: 3000 },
     );

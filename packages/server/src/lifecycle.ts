@@ -2,30 +2,36 @@ import type { RequestDescription } from "./active-requests.ts";
 import type { Causes } from "./causes.ts";
 import { wait, type Clock } from "./clock.ts";
 import type { Cause, Emit } from "./events.ts";
-import { exitCodes, signalExitCode } from "./exit-codes.ts";
+import { exitCodeAfter, type End } from "./exit-codes.ts";
 import type { LifecycleSettings } from "./settings.ts";
 import type { MutableServerState } from "./state.ts";
 
-/** One part of what runs: started in order, stopped in reverse. */
-export interface Step {
+/**
+ * One part of what runs. Steps are started in order and stopped in reverse; what a step's start gives is handed to its
+ * other functions, and to the steps after it.
+ */
+export interface Step<T = void> {
   /** The name it has in logs: a step that hangs can be told. */
   readonly name: string;
-  start(): Promise<void>;
+  start(): T | Promise<T>;
   /** The stop signal came; everything still serves. */
-  drain?(): void;
+  drain?(started: T): void;
   /** Ends the step, at the latest soon after the deadline. `cut` counts the work that was lost. */
-  stop?(deadline: AbortSignal): Promise<{ readonly cut: number } | void>;
+  stop?(started: T, deadline: AbortSignal): Promise<{ readonly cut: number } | void> | void;
 }
 
+/** Starts a step, and gives what it gives. It throws what the lifecycle has to know; nobody need catch it. */
+export type Begin = <T>(step: Step<T>) => Promise<T>;
+
 export interface Lifecycle {
-  readonly steps: readonly Step[];
+  /** Begins one step after the other; gives where the server listens. */
+  start(begin: Begin): Promise<readonly string[]>;
   readonly settings: LifecycleSettings;
   readonly state: MutableServerState;
   readonly clock: Clock;
   readonly causes: Causes;
+  /** Is told what happens; starts nothing. */
   readonly emit: Emit;
-  /** Where the server listens, once all steps have started. */
-  addresses(): readonly string[];
   /** What is in progress, for the logs. */
   requests(): readonly RequestDescription[];
   /** Ends the process at once. */
@@ -36,83 +42,120 @@ export interface Lifecycle {
 const overrunMs = 1000;
 
 /**
- * Runs a process from start to exit code: starts the steps, waits for a cause, drains, stops them in
- * reverse. A failed start rolls back the steps that had started, and nothing else.
+ * Runs a process from start to end: starts the steps, waits for a cause, drains, stops them in reverse. A failed start
+ * undoes the steps that had started, and nothing else.
  */
-export async function runLifecycle(lifecycle: Lifecycle): Promise<number> {
+export async function runLifecycle(lifecycle: Lifecycle): Promise<End> {
   const { clock, emit, state, causes } = lifecycle;
-  const begun = clock.now();
   const start = await startSteps(lifecycle);
   if (start.outcome === "running") {
     state.enter("RUNNING");
-    emit({ type: "running", addresses: lifecycle.addresses(), ms: clock.now() - begun });
+    emit({ type: "running", addresses: start.addresses, ms: start.ms });
   }
-  const cause = start.outcome === "running" ? await causes.first : start.cause;
-  const stopped = clock.now();
-  const drainEnds = followLaterCauses(lifecycle);
+  const cause = start.outcome === "running" ? await causes.first : undefined;
+  const stopBegan = clock.now();
+  const later = followLaterCauses(lifecycle);
   state.enter("SHUTTING_DOWN");
-  if (start.outcome === "running" && cause !== undefined) await drain(lifecycle, start.started, cause, drainEnds.signal);
-  if (start.outcome === "running")
+  if (cause !== undefined) {
+    await drain(lifecycle, start.steps, cause, later.drainEnd);
     emit({ type: "stopping", stopTimeoutMs: lifecycle.settings.stopTimeoutMs, requests: lifecycle.requests() });
-  const lost = await stopSteps(lifecycle, start.started);
-  const exitCode = exitCodeOf(start, cause, lost || drainEnds.failed());
-  if (start.outcome !== "failed") emit({ type: "stopped", exitCode, ms: clock.now() - stopped });
-  return exitCode;
+  }
+  const lost = (await stopSteps(lifecycle, start.steps)) || later.failed();
+  const end = endOf(start, cause, lost);
+  if (end.kind !== "start-failed") emit({ type: "stopped", exitCode: exitCodeAfter(end), ms: clock.now() - stopBegan });
+  return end;
 }
 
-interface Start {
-  readonly outcome: "running" | "failed" | "interrupted";
-  readonly started: readonly Step[];
-  readonly cause?: Cause;
+/** A step that has started, with what its start gave bound to its functions. */
+interface StartedStep {
+  readonly name: string;
+  drain(): void;
+  stop(deadline: AbortSignal): Promise<{ readonly cut: number } | void> | void;
 }
 
-async function startSteps({ steps, clock, causes, emit }: Lifecycle): Promise<Start> {
-  const started: Step[] = [];
-  const interrupted = causes.first.then((cause) => ({ cause }));
-  for (const step of steps) {
-    const begun = clock.now();
-    try {
-      const interruption = await Promise.race([step.start(), interrupted]);
-      if (interruption !== undefined) {
-        // What the step has opened by now is unknown: it is stopped as well.
-        return interruptedStart(interruption.cause, step, [...started, step], emit);
-      }
-    } catch (error) {
-      emit({ type: "step-failed", step: step.name, error });
-      return { outcome: "failed", started };
+type Start = { readonly steps: readonly StartedStep[] } & (
+  | { readonly outcome: "running"; readonly addresses: readonly string[]; readonly ms: number }
+  | { readonly outcome: "interrupted"; readonly cause: Cause }
+  | { readonly outcome: "failed"; readonly error: unknown }
+);
+
+async function startSteps({ start, clock, causes, emit }: Lifecycle): Promise<Start> {
+  const began = clock.now();
+  const steps: StartedStep[] = [];
+  let current = "the start";
+  const begin: Begin = async (step) => {
+    const stepBegan = clock.now();
+    current = step.name;
+    // What has not begun when a cause comes does not begin any more.
+    if (causes.earliest !== undefined) throw new StartInterrupted(causes.earliest);
+    const started = await raceOf(step.start(), causes.first);
+    steps.push({
+      name: step.name,
+      drain: () => step.drain?.(started),
+      stop: (deadline) => step.stop?.(started, deadline),
+    });
+    emit({ type: "step-started", step: step.name, ms: clock.now() - stepBegan });
+    return started;
+  };
+  try {
+    return { outcome: "running", steps, addresses: await start(begin), ms: clock.now() - began };
+  } catch (thrown) {
+    if (!(thrown instanceof StartInterrupted)) {
+      emit({ type: "step-failed", step: current, error: thrown });
+      return { outcome: "failed", steps, error: thrown };
     }
-    started.push(step);
-    emit({ type: "step-started", step: step.name, ms: clock.now() - begun });
+    const cause = thrown.reason;
+    if (cause.kind === "uncaught" || cause.kind === "server-ended") {
+      emit({ type: "step-failed", step: current, error: cause.error });
+      return { outcome: "failed", steps, error: cause.error };
+    }
+    emit({ type: "start-interrupted", step: current, cause });
+    return { outcome: "interrupted", steps, cause };
   }
-  return { outcome: "running", started };
 }
 
-function interruptedStart(cause: Cause, step: Step, started: readonly Step[], emit: Emit): Start {
-  if (cause.kind !== "uncaught" && cause.kind !== "server-ended") {
-    emit({ type: "start-interrupted", step: step.name, cause });
-    return { outcome: "interrupted", started, cause };
+/** There is a cause to stop before everything has started. */
+class StartInterrupted extends Error {
+  override readonly name = "StartInterrupted";
+  readonly reason: Cause;
+
+  constructor(cause: Cause) {
+    super(cause.kind);
+    this.reason = cause;
   }
-  emit({ type: "step-failed", step: step.name, error: cause.error });
-  return { outcome: "failed", started };
 }
 
-async function drain({ settings, clock, emit }: Lifecycle, started: readonly Step[], cause: Cause, ended: AbortSignal): Promise<void> {
+/** What a start gives, unless a cause to stop comes sooner. */
+async function raceOf<T>(started: T | Promise<T>, cause: Promise<Cause>): Promise<T> {
+  const interrupted = cause.then((each): never => {
+    throw new StartInterrupted(each);
+  });
+  return await Promise.race([started, interrupted]);
+}
+
+async function drain({ settings, clock, emit }: Lifecycle, steps: readonly StartedStep[], cause: Cause, ended: AbortSignal): Promise<void> {
   // Who has ended by itself serves nobody during a drain.
   const drainTimeMs = cause.kind === "server-ended" ? 0 : settings.drainTimeMs;
   emit({ type: "shutdown", cause, drainTimeMs });
-  for (const step of started) step.drain?.();
+  for (const step of steps) {
+    try {
+      step.drain();
+    } catch (error) {
+      emit({ type: "drain-failed", step: step.name, error });
+    }
+  }
   if (drainTimeMs > 0) await wait(clock, drainTimeMs, ended);
 }
 
-interface DrainEnd {
+interface LaterCauses {
   /** Aborts when a second signal ends the drain. */
-  readonly signal: AbortSignal;
+  readonly drainEnd: AbortSignal;
   /** Whether an error that nobody caught came after the first cause. */
   failed(): boolean;
 }
 
 /** The second signal ends the drain, the third the process; errors are reported and remembered. */
-function followLaterCauses({ causes, emit, exit }: Lifecycle): DrainEnd {
+function followLaterCauses({ causes, emit, exit }: Lifecycle): LaterCauses {
   const drainEnd = new AbortController();
   let failed = false;
   causes.onLater((cause) => {
@@ -120,7 +163,7 @@ function followLaterCauses({ causes, emit, exit }: Lifecycle): DrainEnd {
       failed = true;
       emit({ type: "error-during-shutdown", cause });
     } else if (cause.kind === "signal" && drainEnd.signal.aborted) {
-      const exitCode = signalExitCode(cause.signal);
+      const exitCode = exitCodeAfter({ kind: "signal-repeated", signal: cause.signal });
       emit({ type: "signal-repeated", signal: cause.signal, exitCode });
       exit(exitCode);
     } else if (cause.kind === "signal") {
@@ -128,11 +171,11 @@ function followLaterCauses({ causes, emit, exit }: Lifecycle): DrainEnd {
       drainEnd.abort();
     }
   });
-  return { signal: drainEnd.signal, failed: () => failed };
+  return { drainEnd: drainEnd.signal, failed: () => failed };
 }
 
 /** Stops in reverse, all by one deadline; what fails or overruns is reported, and the rest goes on. True when something was lost. */
-async function stopSteps({ settings, clock, emit, requests }: Lifecycle, started: readonly Step[]): Promise<boolean> {
+async function stopSteps({ settings, clock, emit, requests }: Lifecycle, started: readonly StartedStep[]): Promise<boolean> {
   if (started.length === 0) return false;
   const deadline = new AbortController();
   const cancel = clock.after(settings.stopTimeoutMs, () => {
@@ -148,8 +191,7 @@ async function stopSteps({ settings, clock, emit, requests }: Lifecycle, started
   return lost;
 }
 
-async function stopStep(step: Step, deadline: AbortSignal, clock: Clock, emit: Emit): Promise<boolean> {
-  if (step.stop === undefined) return false;
+async function stopStep(step: StartedStep, deadline: AbortSignal, clock: Clock, emit: Emit): Promise<boolean> {
   const done = new AbortController();
   const overrun = overrunOf(deadline, clock, done.signal);
   try {
@@ -180,8 +222,9 @@ function overrunOf(deadline: AbortSignal, clock: Clock, done: AbortSignal): Prom
   });
 }
 
-function exitCodeOf(start: Start, cause: Cause | undefined, lost: boolean): number {
-  if (start.outcome === "failed") return exitCodes.neverServed;
-  if (lost || cause?.kind === "uncaught" || cause?.kind === "server-ended") return exitCodes.lost;
-  return exitCodes.stopped;
+function endOf(start: Start, cause: Cause | undefined, lost: boolean): End {
+  if (start.outcome === "failed") return { kind: "start-failed", error: start.error };
+  if (start.outcome === "interrupted") return { kind: "start-interrupted", cause: start.cause, lost };
+  if (cause === undefined) throw new TypeError("a process that runs stops for a cause");
+  return { kind: "served", cause, lost };
 }

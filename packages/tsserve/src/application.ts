@@ -1,5 +1,5 @@
 import { ConfigurationError, type Problem } from "@tsserve/config";
-import { boundListeners, type Listener } from "@tsserve/listener";
+import type { Listener } from "@tsserve/listener";
 import {
   ActiveRequests,
   Health,
@@ -18,7 +18,7 @@ import { FactoryError, stackOf } from "./factory-error.ts";
 import { loadFunction, type LoadedFunction } from "./load-function.ts";
 import { placeOf, type Configuration } from "./read-configuration.ts";
 
-/** What is built from a configuration, in the order in which it is built. */
+/** What both factories are called with, and how they are called; each of the three functions takes what the one before gave. */
 export interface Application {
   readonly requests: ActiveRequests;
   readonly context: AppContext;
@@ -26,22 +26,18 @@ export interface Application {
   /** Where the server counts what it does; `undefined` when metrics are off. */
   readonly meter: Meter | undefined;
   readonly pools: ReadonlyMap<string, () => PoolFigures>;
+  /** Loads the app's module, and gives its factory. @throws {FactoryError} */
+  loadFactory(): Promise<LoadedFunction>;
   /** @throws {FactoryError} with the message and stack of the user's own error */
-  makeApp(): Promise<unknown>;
+  makeApp(factory: LoadedFunction): Promise<unknown>;
   /** Binds nothing. @throws {FactoryError | ConfigurationError} */
   makeServer(app: unknown, listeners: readonly Listener[]): Promise<Server>;
 }
 
-/**
- * Loads the app's module, and readies what both factories are called with.
- *
- * @throws {FactoryError}
- */
-export async function loadApplication(configuration: Configuration, log: Logger): Promise<Application> {
+/** Readies what both factories are called with. Nothing of the app's is loaded yet. */
+export function prepareApplication(configuration: Configuration, log: Logger): Application {
   const { file, server, app, folder, serverFactory } = configuration;
-  const appPlace = placeOf(file, app, "factory");
   const extras = serverFactory.module as ServerModuleExtras;
-  const appFactory = await loadFunction(app.values["factory"] ?? "", appPlace, folder, "makeApp");
   const requests = new ActiveRequests();
   const meter = configuration.metrics.enabled ? new Meter() : undefined;
   const pools = new Map<string, () => PoolFigures>();
@@ -70,17 +66,13 @@ export async function loadApplication(configuration: Configuration, log: Logger)
     stopHooks,
     meter,
     pools,
-    makeApp: () => callAppFactory(appFactory, [app.values, context], configuration),
+    loadFactory: () => loadFunction(app.values["factory"] ?? "", placeOf(file, app, "factory"), folder, "makeApp"),
+    makeApp: (factory) => callAppFactory(factory, [app.values, context], configuration),
     makeServer: (built, listeners) => {
       const make = serverFactory.call as ServerFactory;
       return callServerFactory(() => make(server.values, listeners, built, serverContext), configuration);
     },
   };
-}
-
-/** Where the listeners of `--bind` will be. @throws {ListenError} */
-export async function listenersFor(endpoints: readonly Parameters<typeof boundListeners>[0][]): Promise<Listener[]> {
-  return (await Promise.all(endpoints.map((endpoint) => boundListeners(endpoint)))).flat();
 }
 
 async function callAppFactory({ call }: LoadedFunction, args: readonly unknown[], { file, app }: Configuration): Promise<unknown> {

@@ -15,6 +15,8 @@ export function logEvents(log: Logger): Emit {
         return log.info({ step: event.step }, `${causeText(event.cause)} while starting ${event.step}: giving up the start`);
       case "shutdown":
         return logShutdown(log, event.cause, event.drainTimeMs);
+      case "drain-failed":
+        return log.error({ step: event.step, err: event.error }, `${event.step} failed when the drain began`);
       case "drain-ended-early":
         return log.info(`${causeText(event.cause)}: ending the drain; once more ends the process at once`);
       case "stopping":

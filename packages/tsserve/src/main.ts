@@ -1,10 +1,11 @@
 import { ConfigurationError, didYouMean } from "@tsserve/config";
 import { ListenError } from "@tsserve/listener";
-import { exitCodes } from "@tsserve/server";
+import { exitCodeAfter, exitCodes } from "@tsserve/server";
 import { commands, isCommand, type CommandName } from "./commands.ts";
 import { FactoryError } from "./factory-error.ts";
 import { helpOf } from "./help.ts";
 import type { Host } from "./host.ts";
+import { Interruption } from "./interruptible.ts";
 import { readArguments, UsageError } from "./options.ts";
 import { version } from "./version.ts";
 
@@ -39,14 +40,16 @@ function explain(error: unknown, host: Host): number {
     host.printError(`tsserve: ${error.message}\nTry tsserve --help.`);
     return exitCodes.misconfigured;
   }
-  if (error instanceof ConfigurationError) {
-    host.printError(error.message);
-    return exitCodes.misconfigured;
+  if (error instanceof Interruption) {
+    const { reason } = error;
+    if (reason.kind === "signal" || reason.kind === "orphaned")
+      return exitCodeAfter({ kind: "start-interrupted", cause: reason, lost: false });
+    return explain(reason.error, host);
   }
-  if (error instanceof FactoryError || error instanceof ListenError) {
+  if (error instanceof ConfigurationError || error instanceof FactoryError || error instanceof ListenError) {
     host.printError(error.message);
-    return exitCodes.neverServed;
+    return exitCodeAfter({ kind: "start-failed", error });
   }
   host.printError(`tsserve: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-  return exitCodes.neverServed;
+  return exitCodeAfter({ kind: "start-failed", error });
 }

@@ -1,4 +1,4 @@
-import { loadApplication, type Application } from "./application.ts";
+import { prepareApplication, type Application } from "./application.ts";
 import type { Host } from "./host.ts";
 import { interruptible, Interruption, interruptionExitCode } from "./interruptible.ts";
 import { makeLogger } from "./make-logger.ts";
@@ -19,7 +19,7 @@ export async function withApplication(
   // Nobody wants the app's chatter among the command's output, but for what goes wrong.
   const quiet = values["log-level"] === undefined && values.debug === undefined;
   const log = await makeLogger({ ...configuration.logging, ...(quiet ? { level: "error" } : {}) }, host);
-  const application = await loadApplication(configuration, log);
+  const application = prepareApplication(configuration, log);
   try {
     await interruptible(host, use(application, configuration));
     await Promise.race([application.stopHooks.run(), giveUp()]);

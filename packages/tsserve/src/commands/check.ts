@@ -9,7 +9,7 @@ import { giveUp, withApplication } from "../with-application.ts";
 /** Loads and validates everything, binds nothing, and prints the settings as they will be. */
 export function run(host: Host, positionals: readonly string[], values: OptionValues): Promise<number> {
   return withApplication(host, positionals, values, async (application, configuration) => {
-    const server = await application.makeServer(await application.makeApp(), []);
+    const server = await application.makeServer(await application.makeApp(await application.loadFactory()), []);
     await Promise.race([server.stop(AbortSignal.timeout(1000)), giveUp()]);
     host.print(resolvedSettings(configuration).join("\n"));
   });

@@ -1,6 +1,25 @@
+import { formatEndpoint } from "@tsserve/config";
+import { readEinhornWorker } from "@tsserve/listener";
+import { exitCodeAfter, runLifecycle, SERVER_STATE, systemClock, type Begin, type LifecycleEvent } from "@tsserve/server";
+import { prepareApplication } from "../application.ts";
 import type { Host } from "../host.ts";
-import type { OptionValues } from "../options.ts";
+import { interruptible } from "../interruptible.ts";
+import { logEvents } from "../log-events.ts";
+import { makeLogger } from "../make-logger.ts";
+import { checkMetrics } from "../metrics/metrics-settings.ts";
+import { readBinds, type OptionValues } from "../options.ts";
+import { readConfiguration } from "../read-configuration.ts";
 import { isReloadChild } from "../reload/child.ts";
+import { appModuleStep, appStep, stopHooksStep } from "../serve/app-steps.ts";
+import { explainFailure } from "../serve/explain-failure.ts";
+import { figuresStep } from "../serve/figures-step.ts";
+import { acknowledgeStep, mastersSocketsStep } from "../serve/master-steps.ts";
+import { metricsStep } from "../serve/metrics-step.ts";
+import { listenStep, serverStep } from "../serve/server-steps.ts";
+import { turnStep } from "../serve/turn-step.ts";
+import { whereToListen } from "../serve/where-to-listen.ts";
+import { settleNextTick } from "../settle-next-tick.ts";
+import { dumpStacksOnSignal } from "../stacks/dump-stacks.ts";
 import { workersOf } from "../workers/workers-of.ts";
 
 /** Serves: as one process, as a master with workers, or watching the files. Each loads only what it needs. */
@@ -14,6 +33,61 @@ export async function run(host: Host, positionals: readonly string[], values: Op
     const { superviseWorkers } = await import("../workers/supervise-workers.ts");
     return superviseWorkers(host, positionals, values, count);
   }
-  const { serveApplication } = await import("../serve-application.ts");
   return serveApplication(host, positionals, values);
+}
+
+/** Serves the app in this process until there is a cause to stop; gives the exit code. */
+async function serveApplication(host: Host, positionals: readonly string[], values: OptionValues): Promise<number> {
+  await settleNextTick();
+  // Read.
+  const configuration = await interruptible(host, readConfiguration(host, positionals, values));
+  const worker = readEinhornWorker(host.env, host);
+  const endpoints = readBinds(values.binds);
+  await checkMetrics(configuration.metrics);
+  // Log.
+  const rootLog = await makeLogger(configuration.logging, host);
+  const log = rootLog.child({ logger: "tsserve", ...(worker?.childIndex === undefined ? {} : { worker: worker.childIndex }) });
+  // What the app's module will be called with; it is loaded by a step.
+  const application = prepareApplication(configuration, rootLog);
+  const stacks = dumpStacksOnSignal(host, log, application.requests, {
+    format: configuration.logging.format,
+    blockedMs: configuration.metrics.enabled ? configuration.monitoring.blockedHubMs : undefined,
+  });
+  // Where to listen.
+  const told = { worker, endpoints, binds: values.binds, metrics: configuration.metrics };
+  const { listeners, exporter } = await whereToListen(host, told, log);
+  // The steps, in the order in which they start; they stop in reverse.
+  const start = async (begin: Begin): Promise<readonly string[]> => {
+    await begin(figuresStep(host, application.requests));
+    const metrics = await begin(metricsStep({ host, configuration, application, stacks, worker, exporter, log: rootLog }));
+    await begin(stopHooksStep(application));
+    const app = await begin(appStep(application, await begin(appModuleStep(application))));
+    await begin(turnStep(host));
+    const server = await begin(serverStep(application, app, listeners));
+    await begin(listenStep(server, host.causes));
+    const ofMaster = await begin(mastersSocketsStep(host, server));
+    await begin(acknowledgeStep(host, worker));
+    metrics.of(server, ofMaster?.inbox);
+    stacks.start();
+    return server.addresses?.() ?? listeners.map(({ endpoint }) => formatEndpoint(endpoint));
+  };
+  // Run.
+  const logEvent = logEvents(log);
+  const end = await runLifecycle({
+    start,
+    // Nobody waits for a balancer while developing.
+    settings: isReloadChild(host) ? { ...configuration.lifecycle, drainTimeMs: 0 } : configuration.lifecycle,
+    state: SERVER_STATE,
+    clock: systemClock,
+    causes: host.causes,
+    emit: (event: LifecycleEvent) => {
+      logEvent(event);
+      if (event.type === "step-failed") host.printError(explainFailure(event));
+    },
+    requests: () => application.requests.describe(),
+    exit: (code) => host.exit(code),
+  });
+  stacks.end();
+  // Exit code.
+  return exitCodeAfter(end);
 }

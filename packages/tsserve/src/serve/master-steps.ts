@@ -1,0 +1,43 @@
+import { acknowledge, type EinhornWorker } from "@tsserve/listener";
+import type { Server, Step } from "@tsserve/server";
+import type { Host } from "../host.ts";
+import { watchMaster } from "../watch-master.ts";
+import type { MetricsSocketInbox } from "../workers/metrics-socket.ts";
+import { isOwnWorker } from "../workers/own-worker.ts";
+
+/** What a worker of our own master gets over the channel that it has to it. */
+export interface OfMaster {
+  /** The exporter's sockets, as they come. */
+  readonly inbox: MetricsSocketInbox;
+  /** Leaves the sockets of other workers that this one accepts on meanwhile. */
+  readonly endBorrowing: () => void;
+}
+
+/** Hears of the sockets that our own master hands over; must stand before the worker acknowledges, because they come then. */
+export function mastersSocketsStep(host: Host, server: Server): Step<OfMaster | undefined> {
+  return {
+    name: "the master's sockets",
+    start: async () => {
+      if (!isOwnWorker(host)) return undefined;
+      const [{ borrowSockets }, { MetricsSocketInbox }] = await Promise.all([
+        import("../workers/lend-sockets.ts"),
+        import("../workers/metrics-socket.ts"),
+      ]);
+      return { inbox: new MetricsSocketInbox(), endBorrowing: borrowSockets(server) };
+    },
+    stop: (ofMaster) => ofMaster?.endBorrowing(),
+  };
+}
+
+/** A worker acknowledges when it accepts connections, not sooner, and leaves when its master has gone. */
+export function acknowledgeStep(host: Host, worker: EinhornWorker | undefined): Step<(() => void) | undefined> {
+  return {
+    name: "the master",
+    start: async () => {
+      if (worker === undefined) return undefined;
+      await acknowledge(worker, host);
+      return watchMaster(worker.masterPid, () => host.causes.add({ kind: "orphaned", masterPid: worker.masterPid }));
+    },
+    stop: (endWatch) => endWatch?.(),
+  };
+}

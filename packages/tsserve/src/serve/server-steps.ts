@@ -1,0 +1,27 @@
+import type { Listener } from "@tsserve/listener";
+import type { Causes, Server, Step } from "@tsserve/server";
+import type { Application } from "../application.ts";
+
+/** Gives the server, which listens nowhere yet. */
+export function serverStep(application: Application, app: unknown, listeners: readonly Listener[]): Step<Server> {
+  return {
+    name: "the server",
+    start: () => application.makeServer(app, listeners),
+    drain: (server) => server.drain(),
+    stop: (server, deadline) => server.stop(deadline),
+  };
+}
+
+/** From here on connections are accepted. A server that ends without being asked to is a cause to stop. */
+export function listenStep(server: Server, causes: Causes): Step {
+  return {
+    name: "the server",
+    start: async () => {
+      await server.start();
+      server.ended?.then(
+        () => causes.add({ kind: "server-ended" }),
+        (error: unknown) => causes.add({ kind: "server-ended", error }),
+      );
+    },
+  };
+}

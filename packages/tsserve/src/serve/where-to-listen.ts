@@ -1,0 +1,62 @@
+import { ConfigurationError, type Endpoint } from "@tsserve/config";
+import { boundListeners, inheritedListener, systemdDescriptors, type EinhornWorker, type Listener } from "@tsserve/listener";
+import type { Logger } from "pino";
+import type { Host } from "../host.ts";
+import type { MetricsSettings } from "../metrics/metrics-settings.ts";
+import { isOwnWorker } from "../workers/own-worker.ts";
+
+/** Where connections arrive. Nothing is bound yet: listeners of our own bind when the server starts. */
+export interface Listening {
+  readonly listeners: readonly Listener[];
+  /** The inherited socket that is the exporter's, where one is. */
+  readonly exporter: Listener | undefined;
+}
+
+/** What the process was told of where to listen. */
+export interface Told {
+  readonly worker: EinhornWorker | undefined;
+  /** Of `--bind`, or its default. */
+  readonly endpoints: readonly Endpoint[];
+  /** What was written for `--bind`, if anything was. */
+  readonly binds: readonly string[];
+  readonly metrics: MetricsSettings;
+}
+
+/**
+ * Sockets that a master, or systemd's socket activation, passed; else those of `--bind`.
+ *
+ * @throws {ListenError} when a name can't be resolved, or a descriptor is no socket
+ * @throws {ConfigurationError} when `metrics.listener` names no socket
+ */
+export async function whereToListen(host: Host, { worker, endpoints, binds, metrics }: Told, log: Logger): Promise<Listening> {
+  const passed = worker === undefined ? activated(host) : inheritedBy(worker);
+  const exporter = isOwnWorker(host) ? undefined : exporterListener(passed, metrics);
+  const listeners = passed.filter((listener) => listener !== exporter);
+  if (listeners.length === 0) return { listeners: await listenersFor(endpoints), exporter };
+  if (binds.length > 0 && !isOwnWorker(host))
+    log.warn({ bind: binds }, `--bind is ignored: ${worker === undefined ? "systemd" : "the master"} passed its sockets`);
+  return { listeners, exporter };
+}
+
+async function listenersFor(endpoints: readonly Endpoint[]): Promise<Listener[]> {
+  return (await Promise.all(endpoints.map((endpoint) => boundListeners(endpoint)))).flat();
+}
+
+/** By systemd's socket activation. */
+function activated({ env, pid }: Host): Listener[] {
+  return systemdDescriptors(env, pid).map((fd, index) => inheritedListener(fd, `LISTEN_FDS, socket ${index},`));
+}
+
+function inheritedBy(worker: EinhornWorker): Listener[] {
+  return worker.descriptors.map((fd, index) => inheritedListener(fd, `EINHORN_FD_${index}`));
+}
+
+function exporterListener(inherited: readonly Listener[], { enabled, listener }: MetricsSettings): Listener | undefined {
+  if (!enabled || listener === undefined || inherited.length === 0) return undefined;
+  const found = inherited[listener];
+  if (found === undefined || inherited.length === 1) {
+    const message = `expected the number of one of several inherited sockets, counted from 0; there are ${inherited.length}`;
+    throw new ConfigurationError([{ key: "metrics.listener", message, value: String(listener) }]);
+  }
+  return found;
+}
