@@ -12,7 +12,23 @@ export { expand } from "./expand.ts";
 export { parseIni } from "./ini.ts";
 export { masked, maskSecret } from "./mask.ts";
 export { keysOf, parseConfig, unknownKeys } from "./parse-config.ts";
-export { ConfigurationError, formatProblem } from "./problem.ts";
+export { asError, callerPlace, stackOf } from "./foreign-error.ts";
+export { ConfigurationError, formatProblem, isConfigurationError } from "./problem.ts";
+export {
+  badReference,
+  expected,
+  factoryThrew,
+  moduleNotFound,
+  moduleThrew,
+  notAFunction,
+  notExported,
+  placed,
+  quoted,
+  startFailed,
+  wrongApp,
+  wrongServer,
+} from "./sentences.ts";
+export { errorCodes, exitCodeOf, isTsserveError, TsserveError } from "./tsserve-error.ts";
 export { resolveSection } from "./section.ts";
 export { documentationOf, optionalSetting, requiredSetting, setting } from "./setting.ts";
 export { defaultFromEnv, dictOf, fallback, optional, tupleOf } from "./parsers/combined.ts";
@@ -26,6 +42,7 @@ export type { Environment, Expansion } from "./expand.ts";
 export type { IniDocument, IniEntry, IniSection } from "./ini.ts";
 export type { KnownKey, ParseConfigOptions } from "./parse-config.ts";
 export type { Problem } from "./problem.ts";
+export type { ErrorCode, ErrorExit } from "./tsserve-error.ts";
 export type { ResolvedSection } from "./section.ts";
 export type { Documentation } from "./setting.ts";
 export type { Endpoint } from "./parsers/endpoint.ts";

@@ -1,3 +1,6 @@
+import { quoted } from "./sentences.ts";
+import { isTsserveError, TsserveError } from "./tsserve-error.ts";
+
 /** One thing that is wrong with a configuration, and where. */
 export interface Problem {
   /** The full dotted key, or `''` where the problem is not with one key. */
@@ -13,12 +16,12 @@ export interface Problem {
 }
 
 /** Everything that is wrong with a configuration, at once. */
-export class ConfigurationError extends Error {
+export class ConfigurationError extends TsserveError {
   override readonly name = "ConfigurationError";
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[]) {
-    super(problems.map(formatProblem).join("\n"));
+    super("ERR_TSSERVE_CONFIGURATION", problems.map(formatProblem).join("\n"));
     this.problems = problems;
   }
 }
@@ -28,13 +31,11 @@ export function formatProblem(problem: Problem): string {
   const place = problem.file === undefined ? "" : `${problem.file}${problem.line === undefined ? "" : `:${problem.line}`}: `;
   const section = problem.section === undefined ? "" : `[${problem.section}] `;
   const key = problem.key === "" ? "" : `${problem.key}: `;
-  const found = problem.value === undefined ? "" : `, found ${quote(problem.value)}`;
+  const found = problem.value === undefined ? "" : `, found ${quoted(problem.value)}`;
   return `${place}${section}${key}${problem.message}${found}`;
 }
 
-const longestQuote = 120;
-
-function quote(text: string): string {
-  const shown = text.length > longestQuote ? `${text.slice(0, longestQuote)}…` : text;
-  return JSON.stringify(shown);
+/** Whether it is a `ConfigurationError`, whichever copy of the package made it: an app may have one of its own. */
+export function isConfigurationError(thrown: unknown): thrown is ConfigurationError {
+  return isTsserveError(thrown, "ERR_TSSERVE_CONFIGURATION") && Array.isArray((thrown as ConfigurationError).problems);
 }

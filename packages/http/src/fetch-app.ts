@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
 import type { Logger } from "pino";
+import { requestFailed } from "./guard-listener.ts";
 
 /** A web-standard app: Hono, h3, itty-router and the like. */
 export interface FetchApp {
@@ -12,7 +13,7 @@ export interface FetchApp {
 /** Serves a web-standard app to Node's HTTP server. The request's signal aborts when the client goes away. */
 export function fetchListener(app: FetchApp, log: Logger): RequestListener {
   return (incoming, response) => {
-    void answer(app, incoming, response).catch((error: unknown) => fail(response, error, log));
+    void answer(app, incoming, response).catch((error: unknown) => requestFailed(incoming, response, "the app", error, log));
   };
 }
 
@@ -55,15 +56,4 @@ function toRequest(incoming: IncomingMessage, signal: AbortSignal): Request {
 function hostOf(incoming: IncomingMessage): string {
   const host = incoming.headers.host ?? "";
   return /^[\w.-]+(?::\d{1,5})?$|^\[[0-9a-fA-F:.]+\](?::\d{1,5})?$/.test(host) ? host : "localhost";
-}
-
-function fail(response: ServerResponse, error: unknown, log: Logger): void {
-  log.error({ err: error }, "the app failed to answer a request");
-  if (response.headersSent) {
-    response.destroy();
-    return;
-  }
-  for (const name of response.getHeaderNames()) if (name !== "connection") response.removeHeader(name);
-  response.writeHead(500, { "Content-Type": "application/json; charset=utf-8" });
-  response.end(JSON.stringify({ statusCode: 500, error: "Internal Server Error" }));
 }

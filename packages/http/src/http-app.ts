@@ -1,12 +1,13 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import { listenError, type Listener } from "@tsserve/listener";
-import { formatEndpoint } from "@tsserve/config";
+import { formatEndpoint, wrongApp } from "@tsserve/config";
 import type { Route } from "@tsserve/server";
 import type { FastifyInstance, FastifyListenOptions } from "fastify";
 import type { Logger } from "pino";
 import { limitBody } from "./body-limit.ts";
 import { fastifyRoutes } from "./fastify-hooks.ts";
 import { fetchListener, type FetchApp } from "./fetch-app.ts";
+import { guardListener } from "./guard-listener.ts";
 import type { HttpSettings } from "./settings.ts";
 
 /** What the server does with an app, whichever kind it is. */
@@ -28,15 +29,14 @@ export type HttpAppInput = FastifyInstance | RequestListener | FetchApp;
 /**
  * Tells what kind of app it is, and readies it.
  *
- * @throws {TypeError} when it is none that this server can run
+ * @throws {TsserveError} when it is none that this server can run
  */
 export async function openApp(app: unknown, settings: HttpSettings, log: Logger): Promise<HttpApp> {
   if (isFastify(app)) return openFastify(app);
-  if (typeof app === "function") return plainApp(limitBody(app as RequestListener, settings.clientMaxBytes), expressRoutes(app));
+  if (typeof app === "function")
+    return plainApp(limitBody(guardListener(app as RequestListener, "the app", log), settings.clientMaxBytes), expressRoutes(app));
   if (isFetchApp(app)) return plainApp(limitBody(fetchListener(app, log), settings.clientMaxBytes), honoRoutes(app));
-  throw new TypeError(
-    `the app factory gave ${describe(app)}; tsserve/http serves a Fastify instance, a function (request, response), or an object with fetch(request)`,
-  );
+  throw wrongApp(describe(app), "tsserve/http serves a Fastify instance, a function (request, response), or an object with fetch(request)");
 }
 
 function isFastify(app: unknown): app is FastifyInstance {
@@ -49,9 +49,7 @@ function isFetchApp(app: unknown): app is FetchApp {
 
 async function openFastify(app: FastifyInstance): Promise<HttpApp> {
   if ("http2" in app.initialConfig && app.initialConfig.http2 === true) {
-    throw new TypeError(
-      "the Fastify instance is made with http2: true; tsserve/http serves HTTP/1.1 (let the balancer in front speak HTTP/2)",
-    );
+    throw wrongApp("a Fastify instance made with http2: true", "tsserve/http serves HTTP/1.1 (let the balancer in front speak HTTP/2)");
   }
   await app.ready();
   return {

@@ -1,9 +1,11 @@
 import { createServer as createNetServer, type AddressInfo, type Server as NetServer } from "node:net";
 import type { RequestListener, Server as HttpServer } from "node:http";
+import { factoryThrew, notAFunction } from "@tsserve/config";
 import { acceptAlso, stopAccepting, type Listener } from "@tsserve/listener";
 import { both, systemClock, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
 import { accessLog } from "./access-log.ts";
 import { Connections } from "./connections.ts";
+import { guardListener } from "./guard-listener.ts";
 import { answerHealth } from "./health-endpoint.ts";
 import { openApp, type HttpApp } from "./http-app.ts";
 import type { HttpRequest } from "./http-request.ts";
@@ -20,7 +22,7 @@ export type HandlerFactory = (next: RequestListener, context: ServerContext) => 
  * The HTTP server factory. Nothing is bound until `start`.
  *
  * @throws {ConfigurationError} on a bad setting
- * @throws {TypeError} when the app is none that it can serve
+ * @throws {TsserveError} when the app is none that it can serve
  */
 export async function makeServer(
   config: ServerConfig,
@@ -119,10 +121,15 @@ async function wrapHandling(opened: HttpApp, settings: HttpSettings, context: Se
 
 async function loadHandler(written: string, next: RequestListener, context: ServerContext): Promise<RequestListener> {
   const factory = (await context.loadFunction(written, "makeHandler")) as unknown as HandlerFactory;
-  const handler: unknown = await factory(next, context);
+  let handler: unknown;
+  try {
+    handler = await factory(next, context);
+  } catch (error) {
+    throw factoryThrew(context.placeOf("handler"), written, error);
+  }
   if (typeof handler !== "function")
-    throw new TypeError(`handler = ${written} gave ${typeof handler}, expected a function (request, response)`);
-  return handler as RequestListener;
+    throw notAFunction(context.placeOf("handler"), `what ${written} gave`, `a ${typeof handler}`, "a function (request, response)");
+  return guardListener(handler as RequestListener, `the handler ${written}`, context.log);
 }
 
 /** Accepts in another place for the same server, which parses and answers. */

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import net, { isIPv6 } from "node:net";
 import { getSystemErrorName } from "node:util";
-import { formatEndpoint, type Endpoint } from "@tsserve/config";
+import { formatEndpoint, type Endpoint, isTsserveError } from "@tsserve/config";
 import { addressesOf } from "./bound.ts";
 import { listenError, ListenError } from "./listen-error.ts";
 import { backlog } from "./listener.ts";
@@ -115,7 +115,8 @@ function createForAll(port: number, place: string, flags: number): ServerHandle 
   try {
     return create("::", port, 6, place, flags);
   } catch (error) {
-    if (!(error instanceof ListenError) || !["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"].includes(error.code ?? "")) throw error;
+    if (!isTsserveError(error, "ERR_TSSERVE_LISTEN") || !["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"].includes(error.systemCode ?? ""))
+      throw error;
     return create("0.0.0.0", port, 4, place, flags);
   }
 }

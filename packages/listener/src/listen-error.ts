@@ -1,12 +1,11 @@
-/** A place where connections can't arrive, in words. */
-export class ListenError extends Error {
-  override readonly name = "ListenError";
-  /** The system's code, such as `EADDRINUSE`. */
-  readonly code: string | undefined;
+import { isTsserveError, TsserveError } from "@tsserve/config";
 
-  constructor(message: string, code?: string, cause?: unknown) {
-    super(message, { cause });
-    this.code = code;
+/** A place where connections can't arrive, in words; `systemCode` is the system's, such as `EADDRINUSE`. */
+export class ListenError extends TsserveError {
+  override readonly name = "ListenError";
+
+  constructor(message: string, systemCode?: string, cause?: unknown) {
+    super("ERR_TSSERVE_LISTEN", message, { cause, systemCode });
   }
 }
 
@@ -25,8 +24,8 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 /** Turns a system's refusal into a sentence: place, reason, code. */
-export function listenError(error: Error, place: string): ListenError {
-  if (error instanceof ListenError) return error;
+export function listenError(error: Error, place: string): TsserveError {
+  if (isTsserveError(error, "ERR_TSSERVE_LISTEN")) return error;
   const code = (error as NodeJS.ErrnoException).code;
   const reason = (code === undefined ? undefined : reasons[code]) ?? error.message;
   return new ListenError(`cannot listen on ${place}: ${reason}${code === undefined ? "" : ` (${code})`}`, code, error);

@@ -1,3 +1,5 @@
+import { asError } from "@tsserve/config";
+
 /** A request in progress, as a person at night wants to see it. */
 export interface RequestDescription {
   readonly method: string;
@@ -15,6 +17,15 @@ export abstract class ActiveRequest {
   next: ActiveRequest | undefined = undefined;
 
   abstract describe(): RequestDescription;
+}
+
+/** A server of somebody else's may fail to describe a request: it is counted all the same, and hides no other. */
+function describe(request: ActiveRequest): RequestDescription {
+  try {
+    return request.describe();
+  } catch (error) {
+    return { method: "?", route: `(describe() threw: ${asError(error).message})`, ageMs: 0 };
+  }
 }
 
 /**
@@ -63,6 +74,6 @@ export class ActiveRequests {
 
   /** Oldest first. */
   describe(): RequestDescription[] {
-    return [...this].map((request) => request.describe()).sort((a, b) => b.ageMs - a.ageMs);
+    return [...this].map(describe).sort((a, b) => b.ageMs - a.ageMs);
   }
 }

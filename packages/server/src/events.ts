@@ -16,6 +16,8 @@ export type LifecycleEvent =
   | { readonly type: "step-failed"; readonly step: string; readonly error: unknown }
   | { readonly type: "running"; readonly addresses: readonly string[]; readonly ms: number }
   | { readonly type: "start-interrupted"; readonly step: string; readonly cause: Cause }
+  /** Something of the user's that was called threw; nothing else ends by it. */
+  | { readonly type: "callback-failed"; readonly owner: string; readonly error: unknown }
   | { readonly type: "shutdown"; readonly cause: Cause; readonly drainTimeMs: number }
   | { readonly type: "drain-failed"; readonly step: string; readonly error: unknown }
   | { readonly type: "drain-ended-early"; readonly cause: Cause }

@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { ConfigurationError } from "@tsserve/config";
+import { exitCodeOf, isTsserveError } from "@tsserve/config";
 import type { Cause } from "./events.ts";
 
 /** What the exit code of the process says. */
@@ -48,7 +48,7 @@ export function exitCodeAfter(end: End): number {
     case "start-interrupted":
       return end.lost ? exitCodes.lost : exitCodes.stopped;
     case "start-failed":
-      return end.error instanceof ConfigurationError ? exitCodes.misconfigured : exitCodes.neverServed;
+      return isTsserveError(end.error) ? exitCodeOf(end.error) : exitCodes.neverServed;
     case "signal-repeated":
       return signalExitCode(end.signal);
     case "exited":

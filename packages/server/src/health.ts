@@ -1,3 +1,5 @@
+import { asError } from "@tsserve/config";
+import { ownerOf } from "./guard.ts";
 import type { ServerState } from "./state.ts";
 import { systemClock, wait, type Clock } from "./clock.ts";
 
@@ -20,30 +22,32 @@ export function parseProbe(text: string): Probe | undefined {
 
 /** The app's health checks, and the answer to a probe. */
 export class Health {
-  readonly #checks: HealthCheck[] = [];
+  readonly #checks: { readonly owner: string; readonly check: HealthCheck }[] = [];
   readonly #state: ServerState;
   readonly #clock: Clock;
-  readonly #report: (error: Error, probe: Probe) => void;
+  readonly #report: (error: Error, probe: Probe, owner: string) => void;
 
   /** @param report is told of each check that threw or took longer than 5 s, which counts as unhealthy */
-  constructor(state: ServerState, report: (error: Error, probe: Probe) => void, clock: Clock = systemClock) {
+  constructor(state: ServerState, report: (error: Error, probe: Probe, owner: string) => void, clock: Clock = systemClock) {
     this.#state = state;
     this.#report = report;
     this.#clock = clock;
   }
 
+  /** @throws {TypeError} when it is no function */
   add(check: HealthCheck): void {
-    this.#checks.push(check);
+    if (typeof check !== "function") throw new TypeError(`expected a health check, a function, found ${typeof check}`);
+    this.#checks.push({ owner: ownerOf("the health check", check), check });
   }
 
   /** Readiness fails as soon as the stop signal has come; liveness and startup do not. */
   async answer(probe: Probe): Promise<HealthStatus> {
     if (probe === "readiness" && this.#state.shutting_down) return "shutting_down";
-    const results = await Promise.all(this.#checks.map((check) => this.#run(check, probe)));
+    const results = await Promise.all(this.#checks.map(({ owner, check }) => this.#run(check, probe, owner)));
     return results.every(Boolean) ? "ok" : "unhealthy";
   }
 
-  async #run(check: HealthCheck, probe: Probe): Promise<boolean> {
+  async #run(check: HealthCheck, probe: Probe, owner: string): Promise<boolean> {
     const done = new AbortController();
     const late = wait(this.#clock, checkTimeoutMs, done.signal).then(() => {
       if (done.signal.aborted) return false;
@@ -52,7 +56,7 @@ export class Health {
     try {
       return await Promise.race([Promise.resolve(check(probe)), late]);
     } catch (error) {
-      this.#report(error instanceof Error ? error : new Error(String(error)), probe);
+      this.#report(asError(error), probe, owner);
       return false;
     } finally {
       done.abort();

@@ -2,6 +2,7 @@ import type { RequestDescription } from "./active-requests.ts";
 import type { Causes } from "./causes.ts";
 import { wait, type Clock } from "./clock.ts";
 import type { Cause, Emit } from "./events.ts";
+import { makeGuard } from "./guard.ts";
 import { exitCodeAfter, type End } from "./exit-codes.ts";
 import type { LifecycleSettings } from "./settings.ts";
 import type { MutableServerState } from "./state.ts";
@@ -55,7 +56,8 @@ export async function runLifecycle(lifecycle: Lifecycle): Promise<End> {
   const cause = start.outcome === "running" ? await causes.first : undefined;
   const stopBegan = clock.now();
   const later = followLaterCauses(lifecycle);
-  state.enter("SHUTTING_DOWN");
+  const guard = makeGuard((owner, error) => emit({ type: "callback-failed", owner, error }));
+  state.enter("SHUTTING_DOWN", guard.tell);
   if (cause !== undefined) {
     await drain(lifecycle, start.steps, cause, later.drainEnd);
     emit({ type: "stopping", stopTimeoutMs: lifecycle.settings.stopTimeoutMs, requests: lifecycle.requests() });

@@ -2,6 +2,7 @@ import type { Listener } from "@tsserve/listener";
 import type { Spec } from "@tsserve/config";
 import type { Logger } from "pino";
 import type { ActiveRequests } from "./active-requests.ts";
+import type { Guard } from "./guard.ts";
 import type { Meter } from "./meter.ts";
 import type { Health } from "./health.ts";
 import type { ServerState } from "./state.ts";
@@ -48,6 +49,10 @@ export interface ServerContext {
   readonly requests: ActiveRequests;
   /** Where a server counts what it does; `undefined` when metrics are off. */
   readonly meter?: Meter | undefined;
+  /** Calls what is the user's: what that throws is logged with its owner, and ends no more than the call. */
+  readonly guard: Guard;
+  /** Where a key of the server's section is written, for messages: `myapp.ini:3: [server:main] handler`. */
+  placeOf(key: string): string;
   /** Loads `MODULE[:NAME]` as a factory is loaded: from the INI file's folder, with the same errors. */
   loadFunction(written: string, defaultName: string): Promise<(...args: never[]) => unknown>;
 }

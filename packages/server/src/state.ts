@@ -1,4 +1,4 @@
-import { EventEmitter } from "node:events";
+import { ownerOf } from "./guard.ts";
 
 export type Phase = "STARTING" | "RUNNING" | "SHUTTING_DOWN";
 
@@ -12,16 +12,18 @@ export interface ServerState {
   off(event: "shutdown", listener: () => void): unknown;
 }
 
+/** Calls a listener, as a guard's `tell` does: what it throws is nobody else's failure. */
+type Tell = (owner: string, listener: () => unknown) => void;
+
 /** The side of the state that only the lifecycle turns. */
 export interface MutableServerState extends ServerState {
-  enter(phase: Phase): void;
+  /** @param tell calls the listeners; default: they are called as they are */
+  enter(phase: Phase, tell?: Tell): void;
 }
 
 /** A state of its own, as tests need it; a process has one, `SERVER_STATE`. */
 export function makeServerState(): MutableServerState {
-  const events = new EventEmitter();
-  // Every pool of an app may wait for the shutdown: that is no leak.
-  events.setMaxListeners(0);
+  let listeners: { readonly owner: string; readonly listener: () => unknown }[] = [];
   let phase: Phase = "STARTING";
   const state: MutableServerState = {
     get state() {
@@ -30,12 +32,24 @@ export function makeServerState(): MutableServerState {
     get shutting_down() {
       return phase === "SHUTTING_DOWN";
     },
-    once: (event, listener) => events.once(event, listener),
-    off: (event, listener) => events.off(event, listener),
-    enter: (next) => {
+    once: (event, listener) => {
+      if (typeof listener !== "function") throw new TypeError(`expected a listener of "${event}", found ${typeof listener}`);
+      // Nothing else is ever emitted: as with any emitter, a listener of another event waits for ever.
+      if (event === "shutdown") listeners.push({ owner: ownerOf("the listener of shutdown", listener), listener });
+      return state;
+    },
+    off: (_event, listener) => {
+      const index = listeners.findLastIndex((each) => each.listener === listener);
+      if (index >= 0) listeners.splice(index, 1);
+      return state;
+    },
+    enter: (next, tell = (_owner, listener) => void listener()) => {
       const begins = next === "SHUTTING_DOWN" && phase !== next;
       phase = next;
-      if (begins) events.emit("shutdown");
+      if (!begins) return;
+      const told = listeners;
+      listeners = [];
+      for (const { owner, listener } of told) tell(owner, listener);
     },
   };
   return state;

@@ -4,6 +4,7 @@ import { boundListeners, type Listener } from "@tsserve/listener";
 import {
   ActiveRequests,
   Health,
+  makeGuard,
   makeServerState,
   type Server,
   type ServerConfig,
@@ -165,6 +166,8 @@ function silentContext(): ServerContext {
     state,
     health: new Health(state, silence),
     requests: new ActiveRequests(),
+    guard: makeGuard(silence),
+    placeOf: (key) => key,
     loadFunction: () => Promise.reject(new Error("the compliance suite loads no modules")),
   };
 }

@@ -1,44 +1,53 @@
 import { createRequire } from "node:module";
-import { SERVER_STATE, type AppContext, type Health, type PoolFigures } from "@tsserve/server";
+import { ownerOf, SERVER_STATE, type AppContext, type Guard, type Health, type PoolFigures } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 
 /** The hooks that an app registered with `onStop`. */
 export class StopHooks {
-  readonly #hooks: (() => unknown)[] = [];
+  readonly #hooks: { readonly owner: string; readonly hook: () => unknown }[] = [];
+  readonly #guard: Guard;
 
-  add(hook: () => unknown): void {
-    this.#hooks.push(hook);
+  constructor(guard: Guard) {
+    this.#guard = guard;
   }
 
-  /** Runs all, last registered first; goes on past those that fail, and throws what they threw. */
+  /** @throws {TypeError} when it is no function */
+  add(hook: () => unknown): void {
+    if (typeof hook !== "function") throw new TypeError(`expected an onStop hook, a function, found ${typeof hook}`);
+    this.#hooks.push({ owner: ownerOf("the onStop hook", hook), hook });
+  }
+
+  /**
+   * Runs all, last registered first, and goes on past those that fail.
+   *
+   * @throws when some failed; which, and with what, the guard has told by then
+   */
   async run(): Promise<void> {
-    const errors: unknown[] = [];
-    for (const hook of this.#hooks.splice(0).reverse()) {
-      try {
-        await hook();
-      } catch (error) {
-        errors.push(error);
-      }
+    const hooks = this.#hooks.splice(0).reverse();
+    let failed = 0;
+    for (const { owner, hook } of hooks) {
+      const ended = await this.#guard.wait(owner, async () => (await hook(), true), false);
+      if (!ended) failed += 1;
     }
-    if (errors.length > 1) throw new AggregateError(errors, `${errors.length} onStop hooks failed`);
-    if (errors.length === 1) throw errors[0];
+    if (failed > 0) throw new Error(`${failed} of ${hooks.length} onStop hooks failed`);
   }
 }
 
 export interface AppContextParts {
   readonly log: Logger;
+  readonly guard: Guard;
   readonly health: Health;
   readonly stopHooks: StopHooks;
   readonly fastifyOptions: () => object;
   /** The pools that the app registers are entered here. */
-  readonly pools: Map<string, () => PoolFigures>;
+  readonly pools: Map<string, () => PoolFigures | undefined>;
 }
 
 const require = createRequire(import.meta.url);
 
 /** What is handed to an app factory. What an app does not touch costs nothing. */
-export function makeAppContext({ log, health, stopHooks, fastifyOptions, pools }: AppContextParts): AppContext {
+export function makeAppContext({ log, guard, health, stopHooks, fastifyOptions, pools }: AppContextParts): AppContext {
   let options: object | undefined;
   return {
     log,
@@ -53,7 +62,27 @@ export function makeAppContext({ log, health, stopHooks, fastifyOptions, pools }
     onStop: (hook) => stopHooks.add(hook),
     registerPool: (name, figures) => {
       if (pools.has(name)) throw new Error(`a pool named "${name}" is registered already`);
-      pools.set(name, figures);
+      pools.set(name, guardPool(name, figures, guard));
     },
+  };
+}
+
+/** A pool's figures are asked for again and again: one that fails is told once, until it works again. */
+function guardPool(name: string, figures: () => PoolFigures, guard: Guard): () => PoolFigures | undefined {
+  if (typeof figures !== "function")
+    throw new TypeError(`expected a function with the figures of the pool "${name}", found ${typeof figures}`);
+  const owner = ownerOf(`the pool "${name}"`, figures);
+  let isTold = false;
+  return () => {
+    try {
+      const { size, idle, inUse, waiting }: Readonly<Record<keyof PoolFigures, unknown>> = figures();
+      const numbers = { size: Number(size), idle: Number(idle), inUse: Number(inUse), waiting: Number(waiting) };
+      isTold = false;
+      return numbers;
+    } catch (error) {
+      if (!isTold) guard.report(owner, error);
+      isTold = true;
+      return undefined;
+    }
   };
 }

@@ -1,11 +1,13 @@
-import { ConfigurationError, type Problem } from "@tsserve/config";
+import { ConfigurationError, factoryThrew, isConfigurationError, isTsserveError, placed } from "@tsserve/config";
 import type { Listener } from "@tsserve/listener";
 import {
   ActiveRequests,
   Health,
+  makeGuard,
   Meter,
   SERVER_STATE,
   type AppContext,
+  type Guard,
   type PoolFigures,
   type Server,
   type ServerContext,
@@ -14,7 +16,7 @@ import {
 } from "@tsserve/server";
 import type { Logger } from "pino";
 import { makeAppContext, StopHooks } from "./app-context.ts";
-import { FactoryError, stackOf } from "./factory-error.ts";
+import { guardServer } from "./guard-server.ts";
 import { loadFunction, type LoadedFunction } from "./load-function.ts";
 import { placeOf, type Configuration } from "./read-configuration.ts";
 
@@ -25,12 +27,12 @@ export interface Application {
   readonly stopHooks: StopHooks;
   /** Where the server counts what it does; `undefined` when metrics are off. */
   readonly meter: Meter | undefined;
-  readonly pools: ReadonlyMap<string, () => PoolFigures>;
-  /** Loads the app's module, and gives its factory. @throws {FactoryError} */
+  readonly pools: ReadonlyMap<string, () => PoolFigures | undefined>;
+  /** Loads the app's module, and gives its factory. @throws {TsserveError} */
   loadFactory(): Promise<LoadedFunction>;
-  /** @throws {FactoryError} with the message and stack of the user's own error */
+  /** @throws {TsserveError} with the message and stack of the user's own error */
   makeApp(factory: LoadedFunction): Promise<unknown>;
-  /** Binds nothing. @throws {FactoryError | ConfigurationError} */
+  /** Binds nothing. @throws {TsserveError} */
   makeServer(app: unknown, listeners: readonly Listener[]): Promise<Server>;
 }
 
@@ -40,19 +42,24 @@ export function prepareApplication(configuration: Configuration, log: Logger): A
   const extras = serverFactory.module as ServerModuleExtras;
   const requests = new ActiveRequests();
   const meter = configuration.metrics.enabled ? new Meter() : undefined;
-  const pools = new Map<string, () => PoolFigures>();
-  const health = new Health(SERVER_STATE, (err, probe) => log.warn({ err, probe }, "a health check failed"));
-  const stopHooks = new StopHooks();
+  const pools = new Map<string, () => PoolFigures | undefined>();
+  const health = new Health(SERVER_STATE, (err, probe, owner) => log.warn({ err, probe, owner }, "a health check failed"));
   const appLog = log.child({ logger: "app" });
+  const ownLog = log.child({ logger: "tsserve" });
+  const guard = makeGuard((owner, err) => ownLog.error({ owner, err }, `${owner} failed`));
+  const stopHooks = new StopHooks(guard);
   const context = makeAppContext({
     log: appLog,
+    guard,
     health,
     stopHooks,
     pools,
     fastifyOptions: () => extras.fastifyOptions?.(server.values, appLog) ?? { loggerInstance: appLog },
   });
   const serverContext: ServerContext = {
-    log: log.child({ logger: "tsserve" }),
+    log: ownLog,
+    guard,
+    placeOf: (key) => placeOf(file, server, key),
     logger: (name) => log.child({ logger: name }),
     state: SERVER_STATE,
     health,
@@ -70,7 +77,7 @@ export function prepareApplication(configuration: Configuration, log: Logger): A
     makeApp: (factory) => callAppFactory(factory, [app.values, context], configuration),
     makeServer: (built, listeners) => {
       const make = serverFactory.call as ServerFactory;
-      return callServerFactory(() => make(server.values, listeners, built, serverContext), configuration);
+      return callServerFactory(() => make(server.values, listeners, built, serverContext), configuration, guard);
     },
   };
 }
@@ -79,29 +86,20 @@ async function callAppFactory({ call }: LoadedFunction, args: readonly unknown[]
   try {
     return await call(...args);
   } catch (error) {
-    const problems = problemsOf(error);
-    if (problems !== undefined) throw new ConfigurationError(app.locate(problems));
-    throw new FactoryError(`${placeOf(file, app, "factory")}: ${app.values["factory"]} threw:\n${stackOf(error)}`, error);
+    if (isConfigurationError(error)) throw new ConfigurationError(app.locate(error.problems));
+    throw factoryThrew(placeOf(file, app, "factory"), app.values["factory"] ?? "", error);
   }
 }
 
-/** What the app's own `parseConfig` found; by its name, because the app may have a copy of the package of its own. */
-function problemsOf(error: unknown): readonly Problem[] | undefined {
-  if (!(error instanceof Error) || error.name !== "ConfigurationError" || !("problems" in error)) return undefined;
-  return error.problems as readonly Problem[];
-}
-
-async function callServerFactory(make: () => Server | Promise<Server>, configuration: Configuration): Promise<Server> {
+async function callServerFactory(make: () => Server | Promise<Server>, configuration: Configuration, guard: Guard): Promise<Server> {
   const { file, server, app } = configuration;
   try {
-    return await make();
+    return guardServer(await make(), guard);
   } catch (error) {
-    const problems = problemsOf(error);
-    if (problems !== undefined) throw new ConfigurationError(server.locate(problems));
-    if (error instanceof FactoryError) throw error;
-    if (error instanceof TypeError && error.message.startsWith("the app factory gave")) {
-      throw new FactoryError(`${placeOf(file, app, "factory")}: ${error.message}`, error);
-    }
-    throw new FactoryError(`${placeOf(file, server, "factory")}: ${server.values["factory"]} threw:\n${stackOf(error)}`, error);
+    if (isConfigurationError(error)) throw new ConfigurationError(server.locate(error.problems));
+    if (isTsserveError(error, "ERR_TSSERVE_APP_KIND")) throw placed(placeOf(file, app, "factory"), error);
+    if (isTsserveError(error, "ERR_TSSERVE_SERVER_KIND")) throw placed(placeOf(file, server, "factory"), error);
+    if (isTsserveError(error)) throw error;
+    throw factoryThrew(placeOf(file, server, "factory"), server.values["factory"] ?? "", error);
   }
 }

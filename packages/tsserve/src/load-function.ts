@@ -1,5 +1,4 @@
-import { didYouMean } from "@tsserve/config";
-import { FactoryError, stackOf } from "./factory-error.ts";
+import { badReference, isTsserveError, moduleThrew, notAFunction, notExported, placed } from "@tsserve/config";
 import { locateSyntaxError } from "./locate-syntax-error.ts";
 import { resolveModule } from "./resolve-module.ts";
 import { supportTypeScript } from "./typescript-loader.ts";
@@ -17,17 +16,16 @@ export interface LoadedFunction {
  * @param place where it is written, for messages: `myapp.ini:3: [app:main] factory`
  * @param folder the folder of the INI file
  * @param defaultName the export to take when no NAME is written; then the default export
- * @throws {FactoryError} module not found, module threw, name not exported, not a function: each in its own words
+ * @throws {TsserveError} module not found, module threw, name not exported, not a function: each in its own words
  */
 export async function loadFunction(written: string, place: string, folder: string, defaultName?: string): Promise<LoadedFunction> {
   const { specifier, name } = parseWritten(written, place);
   const module = await importModule(specifier, place, folder);
   const wanted = name ?? defaultName;
-  if (wanted === undefined) throw new FactoryError(`${place}: expected MODULE:FUNCTION, found "${written}"`);
+  if (wanted === undefined) throw badReference(place, written, "MODULE:FUNCTION");
   const value = exported(module, wanted) ?? (name === undefined ? module["default"] : undefined);
-  if (value === undefined) throw notExported(module, wanted, `${place}: ${specifier}`);
-  if (typeof value !== "function")
-    throw new FactoryError(`${place}: "${wanted}" of ${specifier} is ${typeName(value)}, expected a function`);
+  if (value === undefined) throw notExported(place, specifier, wanted, Object.keys(module));
+  if (typeof value !== "function") throw notAFunction(place, `"${wanted}" of ${specifier}`, typeName(value));
   return { call: value as LoadedFunction["call"], module };
 }
 
@@ -35,7 +33,7 @@ function parseWritten(written: string, place: string): { specifier: string; name
   const match = /^(.+?)(?::([^:/]*))?$/.exec(written.trim());
   const [, specifier, name] = match ?? [];
   if (specifier === undefined || (name !== undefined && !/^[A-Za-z_$][\w$]*$/.test(name))) {
-    throw new FactoryError(`${place}: expected MODULE or MODULE:NAME, such as ./app.js:makeApp, found "${written}"`);
+    throw badReference(place, written);
   }
   return { specifier, name };
 }
@@ -45,15 +43,13 @@ async function importModule(specifier: string, place: string, folder: string): P
   try {
     url = resolveModule(specifier, folder);
   } catch (error) {
-    if (error instanceof FactoryError) throw new FactoryError(`${place}: ${error.message}`);
-    throw error;
+    throw isTsserveError(error) ? placed(place, error) : error;
   }
   await supportTypeScript(url);
   try {
     return (await import(url)) as Record<string, unknown>;
   } catch (error) {
-    const where = locateSyntaxError(error, url);
-    throw new FactoryError(`${place}: ${specifier} threw while it was loaded:\n${where ?? stackOf(error)}`, error);
+    throw moduleThrew(place, specifier, error, locateSyntaxError(error, url));
   }
 }
 
@@ -63,12 +59,6 @@ function exported(module: Readonly<Record<string, unknown>>, name: string): unkn
   const inner: unknown = module["default"];
   if (typeof inner !== "object" || inner === null || !Object.hasOwn(inner, name)) return undefined;
   return (inner as Record<string, unknown>)[name];
-}
-
-function notExported(module: Readonly<Record<string, unknown>>, name: string, place: string): FactoryError {
-  const names = Object.keys(module);
-  const has = names.length === 0 ? "nothing" : names.join(", ");
-  return new FactoryError(`${place} does not export "${name}"${didYouMean(name, names)}; it exports ${has}`);
 }
 
 function typeName(value: unknown): string {

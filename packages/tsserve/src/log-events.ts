@@ -1,3 +1,4 @@
+import { asError } from "@tsserve/config";
 import type { Cause, Emit } from "@tsserve/server";
 import type { Logger } from "pino";
 
@@ -13,10 +14,12 @@ export function logEvents(log: Logger): Emit {
         return log.info({ addresses: event.addresses, ms: round(event.ms) }, `listening on ${event.addresses.join(", ")}`);
       case "start-interrupted":
         return log.info({ step: event.step }, `${causeText(event.cause)} while starting ${event.step}: giving up the start`);
+      case "callback-failed":
+        return log.error({ owner: event.owner, err: asError(event.error) }, `${event.owner} failed`);
       case "shutdown":
         return logShutdown(log, event.cause, event.drainTimeMs);
       case "drain-failed":
-        return log.error({ step: event.step, err: event.error }, `${event.step} failed when the drain began`);
+        return log.error({ step: event.step, err: asError(event.error) }, `${event.step} failed when the drain began`);
       case "drain-ended-early":
         return log.info(`${causeText(event.cause)}: ending the drain; once more ends the process at once`);
       case "stopping":
@@ -31,7 +34,7 @@ export function logEvents(log: Logger): Emit {
       case "cut":
         return log.warn({ step: event.step, cut: event.count }, `the stop deadline cut ${event.count} of what was in progress`);
       case "stop-failed":
-        return log.error({ step: event.step, err: event.error }, `stopping ${event.step} failed`);
+        return log.error({ step: event.step, err: asError(event.error) }, `stopping ${event.step} failed`);
       case "stop-overran":
         return log.error({ step: event.step }, `${event.step} did not stop by the deadline; left behind`);
       case "error-during-shutdown":
@@ -55,13 +58,9 @@ function logShutdown(log: Logger, cause: Cause, drainTimeMs: number): void {
 function logUncaught(log: Logger, cause: Cause): void {
   if (cause.kind === "uncaught") {
     const text = cause.origin === "rejection" ? "unhandled promise rejection" : "uncaught exception";
-    log.fatal({ err: toError(cause.error) }, text);
+    log.fatal({ err: asError(cause.error) }, text);
   }
-  if (cause.kind === "server-ended" && cause.error !== undefined) log.fatal({ err: toError(cause.error) }, "the server failed");
-}
-
-function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(`a value that is no Error was thrown: ${String(thrown)}`);
+  if (cause.kind === "server-ended" && cause.error !== undefined) log.fatal({ err: asError(cause.error) }, "the server failed");
 }
 
 function causeText(cause: Cause): string {

@@ -1,12 +1,11 @@
-import { ConfigurationError, didYouMean } from "@tsserve/config";
-import { ListenError } from "@tsserve/listener";
+import { didYouMean } from "@tsserve/config";
 import { exitCodeAfter, exitCodes } from "@tsserve/server";
 import { commands, isCommand, type CommandName } from "./commands.ts";
-import { FactoryError } from "./factory-error.ts";
 import { helpOf } from "./help.ts";
 import type { Host } from "./host.ts";
 import { Interruption } from "./interruptible.ts";
 import { readArguments, UsageError } from "./options.ts";
+import { tellFailure } from "./tell-failure.ts";
 import { version } from "./version.ts";
 
 /** The program: the command of the arguments, and the exit code of what became of it. */
@@ -34,22 +33,11 @@ function commandOf(args: readonly string[]): [CommandName, readonly string[]] {
   return ["serve", args];
 }
 
-/** What a user can get wrong is answered by readable text; anything else is a fault of ours, and keeps its stack. */
+/** A command that a signal ended has nothing to tell. */
 function explain(error: unknown, host: Host): number {
-  if (error instanceof UsageError) {
-    host.printError(`tsserve: ${error.message}\nTry tsserve --help.`);
-    return exitCodes.misconfigured;
-  }
-  if (error instanceof Interruption) {
-    const { reason } = error;
-    if (reason.kind === "signal" || reason.kind === "orphaned")
-      return exitCodeAfter({ kind: "start-interrupted", cause: reason, lost: false });
-    return explain(reason.error, host);
-  }
-  if (error instanceof ConfigurationError || error instanceof FactoryError || error instanceof ListenError) {
-    host.printError(error.message);
-    return exitCodeAfter({ kind: "start-failed", error });
-  }
-  host.printError(`tsserve: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-  return exitCodeAfter({ kind: "start-failed", error });
+  if (!(error instanceof Interruption)) return tellFailure(host, error);
+  const { reason } = error;
+  if (reason.kind === "signal" || reason.kind === "orphaned")
+    return exitCodeAfter({ kind: "start-interrupted", cause: reason, lost: false });
+  return tellFailure(host, reason.error);
 }

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { didYouMean, endpoint, type Endpoint, type Environment } from "@tsserve/config";
+import { didYouMean, endpoint, TsserveError, type Endpoint, type Environment } from "@tsserve/config";
 
 /** An option of the command line; the environment variable `TSSERVE_NAME` says the same. */
 export interface Option {
@@ -55,8 +55,12 @@ export const options: Readonly<Record<OptionName, Option>> = {
 export type OptionValues = { readonly [K in OptionName]?: string | undefined } & { readonly binds: readonly string[] };
 
 /** The command line is wrong; the message says how. */
-export class UsageError extends Error {
+export class UsageError extends TsserveError {
   override readonly name = "UsageError";
+
+  constructor(message: string) {
+    super("ERR_TSSERVE_USAGE", message);
+  }
 }
 
 export interface ParsedArguments {
@@ -137,4 +141,15 @@ export function readBinds(binds: readonly string[]): Endpoint[] {
       throw new UsageError(`--bind: ${(error as Error).message}, found "${text}"`);
     }
   });
+}
+
+/**
+ * Whether JSON is asked for on the command line or in the environment, for what is told before, or because, the arguments
+ * can't be read.
+ */
+export function asksForJson(args: readonly string[], env: Environment): boolean {
+  const index = args.findLastIndex((arg) => /^--log-format(?:=|$)/.test(arg));
+  const found = args[index];
+  if (found === undefined) return env["TSSERVE_LOG_FORMAT"] === "json";
+  return (found.includes("=") ? found.slice(found.indexOf("=") + 1) : args[index + 1]) === "json";
 }

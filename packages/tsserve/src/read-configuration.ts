@@ -3,6 +3,8 @@ import { basename, dirname, resolve } from "node:path";
 import { parseEnv } from "node:util";
 import {
   ConfigurationError,
+  isConfigurationError,
+  isTsserveError,
   parseConfig,
   parseIni,
   resolveSection,
@@ -11,9 +13,9 @@ import {
   type Problem,
   type ResolvedSection,
   type Spec,
+  type TsserveError,
 } from "@tsserve/config";
 import { commonSettings, lifecycleSettings, type LifecycleSettings, type ServerModuleExtras } from "@tsserve/server";
-import { FactoryError } from "./factory-error.ts";
 import type { Host } from "./host.ts";
 import { loadFunction, type LoadedFunction } from "./load-function.ts";
 import { loggingSettings, loggingSpec, type LoggingSettings } from "./logging-settings.ts";
@@ -41,7 +43,7 @@ export interface Configuration {
  * app's is not.
  *
  * @throws {ConfigurationError} with every problem of the file
- * @throws {FactoryError} when the server factory can't be loaded, and nothing else is wrong
+ * @throws {TsserveError} when the server factory can't be loaded, and nothing else is wrong
  * @throws {UsageError} when a file of the command line can't be read
  */
 export async function readConfiguration(host: Host, positionals: readonly string[], values: OptionValues): Promise<Configuration> {
@@ -59,12 +61,12 @@ export async function readConfiguration(host: Host, positionals: readonly string
   const monitoring = server && gather(problems, () => monitoringSettings(server), server);
   const logging = gather(problems, () => readLogging(document, host, values));
   const serverFactory = server && (await loadServerFactory(server, file, folder));
-  if (server !== undefined && serverFactory !== undefined && !(serverFactory instanceof FactoryError)) {
+  if (server !== undefined && serverFactory !== undefined && !isTsserveError(serverFactory)) {
     gather(problems, () => checkServerSettings(server, serverFactory.module), server);
   }
   if (!server || !app || !lifecycle || !logging || !metrics || !monitoring || !serverFactory || problems.length > 0)
     throw new ConfigurationError(distinct(problems));
-  if (serverFactory instanceof FactoryError) throw serverFactory;
+  if (isTsserveError(serverFactory)) throw serverFactory;
   return { file, folder, server, app, serverFactory, lifecycle, logging, metrics, monitoring };
 }
 
@@ -73,13 +75,13 @@ async function loadServerFactory(
   server: ResolvedSection,
   file: string,
   folder: string,
-): Promise<LoadedFunction | FactoryError | undefined> {
+): Promise<LoadedFunction | TsserveError | undefined> {
   const written = server.values["factory"] ?? "";
   if (written === "" || server.problems.some(({ key }) => key === "factory")) return undefined;
   try {
     return await loadFunction(written, placeOf(file, server, "factory"), folder, "makeServer");
   } catch (error) {
-    if (error instanceof FactoryError) return error;
+    if (isTsserveError(error)) return error;
     throw error;
   }
 }
@@ -104,7 +106,7 @@ function checkServerSettings(section: ResolvedSection, { settings, parseSettings
     parseConfig(values, spec);
     parseSettings?.(values);
   } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error;
+    if (!isConfigurationError(error)) throw error;
     problems.push(...error.problems);
   }
   if (problems.length > 0) throw new ConfigurationError(problems);
@@ -158,7 +160,7 @@ export function located<T>(section: ResolvedSection | undefined, parse: () => T)
   try {
     return parse();
   } catch (error) {
-    if (error instanceof ConfigurationError && section !== undefined) throw new ConfigurationError(section.locate(error.problems));
+    if (isConfigurationError(error) && section !== undefined) throw new ConfigurationError(section.locate(error.problems));
     throw error;
   }
 }
@@ -167,7 +169,7 @@ function gather<T>(problems: Problem[], parse: () => T, section?: ResolvedSectio
   try {
     return located(section, parse);
   } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error;
+    if (!isConfigurationError(error)) throw error;
     problems.push(...error.problems);
     return undefined;
   }

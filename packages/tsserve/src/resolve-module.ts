@@ -2,8 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { didYouMean } from "@tsserve/config";
-import { FactoryError } from "./factory-error.ts";
+import { didYouMean, moduleNotFound } from "@tsserve/config";
 
 /** Server factories of this very installation, whatever the INI file's folder has. */
 const builtIn: ReadonlySet<string> = new Set(["tsserve/http", "tsserve/thrift"]);
@@ -13,7 +12,7 @@ const builtIn: ReadonlySet<string> = new Set(["tsserve/http", "tsserve/thrift"])
  * package or package subpath that is installed there (`my-app/server`).
  *
  * @param folder the folder of the INI file
- * @throws {FactoryError} when there is no such module
+ * @throws {TsserveError} when there is no such module
  */
 export function resolveModule(specifier: string, folder: string): string {
   if (/^\.{0,2}\//.test(specifier)) return resolvePath(specifier, folder);
@@ -24,7 +23,7 @@ export function resolveModule(specifier: string, folder: string): string {
 function resolvePath(specifier: string, folder: string): string {
   const path = resolve(folder, specifier);
   if (existsSync(path) && statSync(path).isFile()) return pathToFileURL(path).href;
-  throw new FactoryError(`module not found: ${path}${hint(path)}`);
+  throw moduleNotFound("", path, hint(path));
 }
 
 /** A folder in place of a file, a wrong ending or a slip of the finger. */
@@ -48,7 +47,7 @@ function resolvePackage(specifier: string, folder: string): string {
     const path = existsSync(resolve(folder, specifier)) ? `, did you mean "./${specifier}"?` : "";
     const reason =
       (error as NodeJS.ErrnoException).code === "ERR_PACKAGE_PATH_NOT_EXPORTED" ? " (the package exports no such subpath)" : "";
-    throw new FactoryError(`module not found: "${specifier}" is not installed where ${folder} finds its packages${reason}${path}`);
+    throw moduleNotFound("", `"${specifier}" is not installed where ${folder} finds its packages`, `${reason}${path}`);
   }
 }
 

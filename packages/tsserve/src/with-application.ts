@@ -1,10 +1,10 @@
+import { stackOf } from "@tsserve/config";
 import { prepareApplication, type Application } from "./application.ts";
 import type { Host } from "./host.ts";
 import { interruptible, Interruption, interruptionExitCode } from "./interruptible.ts";
 import { makeLogger } from "./make-logger.ts";
 import type { OptionValues } from "./options.ts";
 import { readConfiguration, type Configuration } from "./read-configuration.ts";
-import { stackOf } from "./factory-error.ts";
 
 const stopTimeoutMs = 5000;
 

@@ -2,24 +2,20 @@ import type { PoolFigures } from "@tsserve/server";
 import type { ProcessGauges } from "./process-gauges.ts";
 import type { Reporter } from "./schedule.ts";
 
-/** The connection pools that the app registered; one that can't tell does not keep the others from it. */
-export function poolsReporter(gauges: ProcessGauges, pools: ReadonlyMap<string, () => PoolFigures>): Reporter {
+/** The connection pools that the app registered; one that can't tell gives nothing, and does not keep the others from it. */
+export function poolsReporter(gauges: ProcessGauges, pools: ReadonlyMap<string, () => PoolFigures | undefined>): Reporter {
   return {
     name: "monitoring.connection_pool",
     report: () => {
-      const errors: unknown[] = [];
       for (const [client, figures] of pools) {
-        try {
-          const { size, idle, inUse, waiting } = figures();
-          gauges.set("runtime_pool_size", "How many connections the pool may have.", size, { client });
-          gauges.set("runtime_pool_idle", "Connections of the pool that nobody uses.", idle, { client });
-          gauges.set("runtime_pool_in_use", "Connections of the pool in use.", inUse, { client });
-          gauges.set("runtime_pool_waiting", "Who waits for a connection of the pool.", waiting, { client });
-        } catch (error) {
-          errors.push(error);
-        }
+        const found = figures();
+        if (found === undefined) continue;
+        const { size, idle, inUse, waiting } = found;
+        gauges.set("runtime_pool_size", "How many connections the pool may have.", size, { client });
+        gauges.set("runtime_pool_idle", "Connections of the pool that nobody uses.", idle, { client });
+        gauges.set("runtime_pool_in_use", "Connections of the pool in use.", inUse, { client });
+        gauges.set("runtime_pool_waiting", "Who waits for a connection of the pool.", waiting, { client });
       }
-      if (errors.length > 0) throw new AggregateError(errors, "figures of connection pools can't be read");
     },
   };
 }

@@ -1,3 +1,4 @@
+import { wrongApp } from "@tsserve/config";
 import type { Health } from "@tsserve/server";
 import type { ThriftService } from "../service/load-service.ts";
 import type { BoundMethod } from "./bound-method.ts";
@@ -31,15 +32,10 @@ export type ThriftApp = ServiceApp | MultiplexedApp | GeneratedProcessor;
 const serves =
   "tsserve/thrift serves a Processor that the Apache compiler generated, { service, handler } or { services: { NAME: … } }; service is what loadService gives, or a generated module";
 
-/** What the app factory gave is wrong: the message begins so that the command can name the factory. */
-function wrongApp(what: string): TypeError {
-  return new TypeError(`the app factory gave ${what}`);
-}
-
 /**
  * What an app answers to, by the name that is called.
  *
- * @throws {TypeError} when it is none, or a handler lacks methods
+ * @throws {TsserveError} when it is none, or a handler lacks methods
  */
 export function openApp(app: unknown, health: Health): ReadonlyMap<string, BoundMethod> {
   const services: (readonly [prefix: string, methods: readonly BoundMethod[]])[] = isMultiplexed(app)
@@ -58,16 +54,16 @@ function methodsOf(app: unknown, within: string): readonly BoundMethod[] {
   if (isProcessor(app)) return complete(methodNames(app), generatedMethods(app, false), within);
   if (typeof app !== "object" || app === null || !("service" in app)) {
     const hint = app === undefined && within === "" ? " (does it return the app?)" : "";
-    throw wrongApp(`${describe(app)}${within}${hint}; ${serves}`);
+    throw wrongApp(`${describe(app)}${within}${hint}`, serves);
   }
   const { service, handler, passContext = false } = app as ServiceApp;
   if (typeof handler !== "object" || handler === null)
     throw wrongApp(`${describe(handler)} as handler${within}, expected an object with a function for each method`);
   if (isLoaded(service)) return complete([...service.definition.methods.keys()], loadedMethods(service, handler, passContext), within);
   const Processor = typeof service === "function" ? service : (service as Partial<GeneratedModule> | null)?.Processor;
-  if (typeof Processor !== "function") throw wrongApp(`${describe(service)} as service${within}; ${serves}`);
+  if (typeof Processor !== "function") throw wrongApp(`${describe(service)} as service${within}`, serves);
   const processor = new Processor(handler);
-  if (!isProcessor(processor)) throw wrongApp(`a service${within} that makes no Processor; ${serves}`);
+  if (!isProcessor(processor)) throw wrongApp(`a service${within} that makes no Processor`, serves);
   return complete(methodNames(processor), generatedMethods(processor, passContext), within);
 }
 

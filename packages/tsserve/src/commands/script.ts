@@ -1,5 +1,5 @@
 import { exitCodes } from "@tsserve/server";
-import { stackOf } from "../factory-error.ts";
+import { stackOf } from "@tsserve/config";
 import type { Host } from "../host.ts";
 import { interruptible, Interruption, interruptionExitCode } from "../interruptible.ts";
 import { loadFunction } from "../load-function.ts";

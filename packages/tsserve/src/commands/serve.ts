@@ -1,4 +1,4 @@
-import { formatEndpoint } from "@tsserve/config";
+import { formatEndpoint, isTsserveError, startFailed } from "@tsserve/config";
 import { readEinhornWorker } from "@tsserve/listener";
 import { exitCodeAfter, runLifecycle, SERVER_STATE, systemClock, type Begin, type LifecycleEvent } from "@tsserve/server";
 import { prepareApplication } from "../application.ts";
@@ -11,7 +11,6 @@ import { readBinds, type OptionValues } from "../options.ts";
 import { readConfiguration } from "../read-configuration.ts";
 import { isReloadChild } from "../reload/child.ts";
 import { appModuleStep, appStep, stopHooksStep } from "../serve/app-steps.ts";
-import { explainFailure } from "../serve/explain-failure.ts";
 import { figuresStep } from "../serve/figures-step.ts";
 import { acknowledgeStep, mastersSocketsStep } from "../serve/master-steps.ts";
 import { metricsStep } from "../serve/metrics-step.ts";
@@ -20,6 +19,7 @@ import { turnStep } from "../serve/turn-step.ts";
 import { whereToListen } from "../serve/where-to-listen.ts";
 import { settleNextTick } from "../settle-next-tick.ts";
 import { dumpStacksOnSignal } from "../stacks/dump-stacks.ts";
+import { tellFailure } from "../tell-failure.ts";
 import { workersOf } from "../workers/workers-of.ts";
 
 /** Serves: as one process, as a master with workers, or watching the files. Each loads only what it needs. */
@@ -82,7 +82,7 @@ async function serveApplication(host: Host, positionals: readonly string[], valu
     causes: host.causes,
     emit: (event: LifecycleEvent) => {
       logEvent(event);
-      if (event.type === "step-failed") host.printError(explainFailure(event));
+      if (event.type === "step-failed") tellFailure(host, isTsserveError(event.error) ? event.error : startFailed(event.step, event.error));
     },
     requests: () => application.requests.describe(),
     exit: (code) => host.exit(code),

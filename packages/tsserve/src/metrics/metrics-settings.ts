@@ -1,4 +1,4 @@
-import { ConfigurationError, parseConfig, type Endpoint, type Problem, type ResolvedSection } from "@tsserve/config";
+import { ConfigurationError, isConfigurationError, parseConfig, type Endpoint, type Problem, type ResolvedSection } from "@tsserve/config";
 import { metricsSpec } from "@tsserve/server";
 import type { Host } from "../host.ts";
 
@@ -28,7 +28,7 @@ export function metricsSettings(server: ResolvedSection, app: ResolvedSection | 
       throw new ConfigurationError([{ key: "metrics.statsd", message: "expected HOST:PORT", value: statsd.path }]);
     return { ...metrics, statsd, parent: env["PROMETHEUS_MULTIPROC_DIR"] || undefined };
   } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error;
+    if (!isConfigurationError(error)) throw error;
     const place = (problem: Problem): Problem[] => (problem.key in own || app === undefined ? server : app).locate([problem]);
     throw new ConfigurationError(error.problems.flatMap(place));
   }

@@ -31,7 +31,7 @@ export interface MetricsParts {
   readonly settings: MetricsSettings;
   readonly monitoring: MonitoringSettings;
   readonly meter: Meter;
-  readonly pools: ReadonlyMap<string, () => PoolFigures>;
+  readonly pools: ReadonlyMap<string, () => PoolFigures | undefined>;
   readonly server: Server;
   readonly log: Logger;
   /** Of the INI file. */
