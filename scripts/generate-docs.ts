@@ -23,6 +23,9 @@ const sections: readonly Section[] = [
 
 /** Placeholders of settings that have no default. */
 const examples: Readonly<Record<string, string>> = {
+  bind: "localhost:9090",
+  host: "localhost",
+  port: "9090",
   workers: "auto",
   max_requests: "100000",
   max_age: "1 day",

@@ -10,7 +10,8 @@
 export { didYouMean, nearest } from "./nearest.ts";
 export { expand } from "./expand.ts";
 export { parseIni } from "./ini.ts";
-export { masked, maskSecret } from "./mask.ts";
+export { isSecretKey, masked, maskSecret } from "./mask.ts";
+export { Masker } from "./masker.ts";
 export { keysOf, parseConfig, unknownKeys } from "./parse-config.ts";
 export { asError, callerPlace, stackOf } from "./foreign-error.ts";
 export { ConfigurationError, formatProblem, isConfigurationError } from "./problem.ts";

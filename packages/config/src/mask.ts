@@ -1,11 +1,68 @@
-const secretKey = /pass(?:word|wd|phrase)?|secret|token|credential|api_?key|private_?key|access_?key|dsn|(?:^|[._-])(?:key|auth)$/i;
-
 /** What is printed in place of a secret. */
 export const masked = "****";
 
-/** A value as it may be shown: hidden where the key's name says it is a secret, URLs without their password. */
+/** Nouns that name a secret wherever they stand in a key: `password`, `db_password`, `passwords.main`, `jwtSecret`. */
+const secretWord =
+  /^(?:pass(?:word|wd|phrase|code)?s?|pwds?|pws?|secrets?|tokens?|jwts?|credentials?|creds?|authorizations?|dsns?|cookies?|bearers?|hmac|salts?|signatures?|otp|pin|apikeys?|secretkeys?|accesskeys?|privatekeys?|authtokens?)$/;
+/** Nouns that name one only at the end of a key: `api_key`, `auth`. */
+const secretLastWord = /^(?:keys?|auth)$/;
+/** What a key with such a word is about when it ends so: a length of time, a number, a name for something public. */
+const harmlessLastWord =
+  /^(?:ttl|timeout|lifetime|expiry|expires|expiration|age|interval|length|size|count|enabled|required|algorithm|algorithms|alg|issuer|audience|header|min|max|rounds|retries|attempts|rotation|prefix)$/;
+
+/** Whether the name of a key (or of a variable) says that its value is secret. */
+export function isSecretKey(key: string): boolean {
+  const words = wordsOf(key);
+  const last = words.at(-1);
+  if (last === undefined || harmlessLastWord.test(last)) return false;
+  return secretLastWord.test(last) || words.some((word) => secretWord.test(word));
+}
+
+/** `db.apiKey_2` has the words db, api, key. */
+function wordsOf(key: string): string[] {
+  return key
+    .slice(0, 1000)
+    .replaceAll(/([a-z0-9])([A-Z])/g, "$1 $2")
+    .toLowerCase()
+    .split(/[^a-z]+/)
+    .filter((word) => word !== "");
+}
+
+/** `scheme://user:password@`: each part is bounded by what it may not contain, so that no text takes long. */
+const urlPassword = /([a-z][a-z0-9+.-]{0,30}:\/\/[^\s:/@"'<>]{0,200}:)([^\s/"'<>]{1,1000})@/gi;
+/** `password=…` in a query or a list that `;` or blanks separate; `Bearer …`; a JSON web token; a PEM private key. */
+const assigned =
+  /((?:^|[\s?&;,"'(])(?:[a-z0-9]{1,30}[_-]){0,4}(?:password|passwd|pwd|passphrase|secret|token|api[_-]?key|access[_-]?key)=)([^\s&;,"'<>)]{1,1000})/gi;
+const bearer = /(\b(?:bearer|basic) )([A-Za-z0-9+/=._~-]{8,4000})/gi;
+const jsonWebToken = /()\b(eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{4,4000}\.[A-Za-z0-9_-]{0,4000})/g;
+const privateKey = /(-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----)([A-Za-z0-9+/=\s\\]{1,20000})/g;
+
+const patterns: readonly RegExp[] = [urlPassword, assigned, bearer, jsonWebToken, privateKey];
+
+/** The text without what shows by itself that it is secret, wherever it stands. */
+export function maskPatterns(text: string): string {
+  let shown = text;
+  for (const pattern of patterns) {
+    shown = shown.replace(pattern, pattern === urlPassword ? `$1${masked}@` : `$1${masked}`);
+  }
+  return shown;
+}
+
+/** What `maskPatterns` would hide in a text. */
+export function secretParts(text: string): string[] {
+  return patterns.flatMap((pattern) => [...text.matchAll(pattern)].flatMap(([, , secret = ""]) => [secret, decoded(secret)]));
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** A value as it may be shown: hidden where the key's name says that it is a secret, else without the secrets in it. */
 export function maskSecret(key: string, value: string): string {
   if (value === "") return value;
-  if (secretKey.test(key)) return masked;
-  return value.replace(/(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s/]+@/gi, `$1:${masked}@`);
+  return isSecretKey(key) ? masked : maskPatterns(value);
 }

@@ -14,7 +14,7 @@ export { Health, parseProbe, probeNumbers } from "./health.ts";
 export { both, gaugeActive } from "./request-observers.ts";
 export { runLifecycle } from "./lifecycle.ts";
 export { isGauge, latencyBuckets, Meter, seriesKey, sizeBuckets, sortedLabels } from "./meter.ts";
-export { commonSettings, lifecycleSettings, metricsSpec, workerCount } from "./settings.ts";
+export { commonSettings, lifecycleSettings, listenSpec, metricsSpec, workerCount } from "./settings.ts";
 export { makeServerState, SERVER_STATE } from "./state.ts";
 export { isTraceId, newSpanId, newTraceId } from "./trace-ids.ts";
 

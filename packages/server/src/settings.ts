@@ -12,6 +12,7 @@ import {
   setting,
   string,
   timespanOrSeconds,
+  tupleOf,
   type Endpoint,
   type Parser,
   type Reader,
@@ -19,6 +20,9 @@ import {
 
 type CommonSettings = {
   readonly factory: Reader<string>;
+  readonly bind: ListenSpec["bind"];
+  readonly host: ListenSpec["host"];
+  readonly port: ListenSpec["port"];
   readonly drain_time: Reader<number>;
   readonly stop_timeout: Reader<number>;
   readonly workers: Reader<number | undefined>;
@@ -48,6 +52,12 @@ type MetricsSpec = {
   readonly namespace: Reader<string>;
 };
 
+type ListenSpec = {
+  readonly bind: Reader<readonly Endpoint[] | undefined>;
+  readonly host: Reader<string | undefined>;
+  readonly port: Reader<number | undefined>;
+};
+
 const mostWorkers = 1024;
 
 /** A number of worker processes, or `auto`: one for each core. */
@@ -66,6 +76,22 @@ function atLeast(least: number, parser: Parser<number>, written: string): Parser
     return value;
   };
 }
+
+const port: Parser<number> = (text) => {
+  const value = integer(text);
+  if (value < 0 || value > 65_535) throw new Error("expected a port of 0 to 65535");
+  return value;
+};
+
+/** The keys of `[server:…]` that say where to listen. */
+export const listenSpec: ListenSpec = {
+  bind: optionalSetting(
+    tupleOf(endpoint),
+    "Where to listen: `host:port`, `:9090` (all interfaces), `[::1]:9090`, `/run/app.sock`, or several, separated by commas. `--bind` wins over it. Without it, and without `host` and `port`, `localhost:9090`.",
+  ),
+  host: optionalSetting(string, "The host to listen on, in place of `bind`. Default where `port` is set: `localhost`."),
+  port: optionalSetting(port, "The port to listen on, in place of `bind`. Default where `host` is set: 9090."),
+};
 
 /** The keys below `metrics`, in `[server:…]` or `[app:…]`. */
 export const metricsSpec: MetricsSpec = {
@@ -86,6 +112,7 @@ export const commonSettings: CommonSettings = {
     string,
     "The server factory: a package or package subpath, or a path from this file's folder, and `:NAME` unless the name is `makeServer`.",
   ),
+  ...listenSpec,
   drain_time: setting(
     timespanOrSeconds,
     "0 seconds",

@@ -18,7 +18,7 @@ import type { Logger } from "pino";
 import { makeAppContext, StopHooks } from "./app-context.ts";
 import { guardServer } from "./guard-server.ts";
 import { loadFunction, type LoadedFunction } from "./load-function.ts";
-import { placeOf, type Configuration } from "./read-configuration.ts";
+import { placeOf, type Configuration } from "./configuration.ts";
 
 /** What both factories are called with, and how they are called; each of the three functions takes what the one before gave. */
 export interface Application {
@@ -36,9 +36,15 @@ export interface Application {
   makeServer(app: unknown, listeners: readonly Listener[]): Promise<Server>;
 }
 
-/** Readies what both factories are called with. Nothing of the app's is loaded yet. */
-export function prepareApplication(configuration: Configuration, log: Logger): Application {
-  const { file, server, app, folder, serverFactory } = configuration;
+/**
+ * Loads the server factory's module, and readies what both factories are called with. Nothing of the app's is loaded yet:
+ * ours for HTTP has to be there before the app's framework is.
+ *
+ * @throws {FactoryError}
+ */
+export async function prepareApplication(configuration: Configuration, log: Logger): Promise<Application> {
+  const { file, server, app, folder } = configuration;
+  const serverFactory = await loadFunction(server.values["factory"] ?? "", placeOf(file, server, "factory"), folder, "makeServer");
   const extras = serverFactory.module as ServerModuleExtras;
   const requests = new ActiveRequests();
   const meter = configuration.metrics.enabled ? new Meter() : undefined;

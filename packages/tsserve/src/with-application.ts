@@ -4,7 +4,8 @@ import type { Host } from "./host.ts";
 import { interruptible, Interruption, interruptionExitCode } from "./interruptible.ts";
 import { makeLogger } from "./make-logger.ts";
 import type { OptionValues } from "./options.ts";
-import { readConfiguration, type Configuration } from "./read-configuration.ts";
+import type { Configuration } from "./configuration.ts";
+import { adoptEnvironment, readConfiguration } from "./read-configuration.ts";
 
 const stopTimeoutMs = 5000;
 
@@ -16,10 +17,11 @@ export async function withApplication(
   use: (application: Application, configuration: Configuration) => Promise<void>,
 ): Promise<number> {
   const configuration = await readConfiguration(host, positionals, values);
+  adoptEnvironment(host, configuration);
   // Nobody wants the app's chatter among the command's output, but for what goes wrong.
   const quiet = values["log-level"] === undefined && values.debug === undefined;
   const log = await makeLogger({ ...configuration.logging, ...(quiet ? { level: "error" } : {}) }, host);
-  const application = prepareApplication(configuration, log);
+  const application = await prepareApplication(configuration, log);
   try {
     await interruptible(host, use(application, configuration));
     await Promise.race([application.stopHooks.run(), giveUp()]);

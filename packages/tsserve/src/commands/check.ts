@@ -1,9 +1,9 @@
 import { documentationOf, keysOf, maskSecret, type Spec } from "@tsserve/config";
-import { commonSettings, type ServerModuleExtras } from "@tsserve/server";
+import { commonSettings } from "@tsserve/server";
 import type { Host } from "../host.ts";
 import { loggingSpec } from "../logging-settings.ts";
 import type { OptionValues } from "../options.ts";
-import { valuesFor, type Configuration } from "../read-configuration.ts";
+import { valuesFor, type Configuration } from "../configuration.ts";
 import { giveUp, withApplication } from "../with-application.ts";
 
 /** Loads and validates everything, binds nothing, and prints the settings as they will be. */
@@ -16,9 +16,8 @@ export function run(host: Host, positionals: readonly string[], values: OptionVa
 }
 
 /** In the dialect of the file; what is not set stands as a comment. */
-function resolvedSettings({ server, app, serverFactory, logging }: Configuration): string[] {
-  const own = (serverFactory.module as ServerModuleExtras).settings as Readonly<Record<string, Spec>> | undefined;
-  const serverSpec: Spec = { ...commonSettings, ...own };
+function resolvedSettings({ server, serverSpec: spec, app, logging }: Configuration): string[] {
+  const serverSpec = spec ?? commonSettings;
   const loggingValues = {
     level: logging.level,
     format: logging.format,

@@ -3,12 +3,13 @@ import { readEinhornWorker } from "@tsserve/listener";
 import { exitCodeAfter, runLifecycle, SERVER_STATE, systemClock, type Begin, type LifecycleEvent } from "@tsserve/server";
 import { prepareApplication } from "../application.ts";
 import type { Host } from "../host.ts";
+import type { Configuration } from "../configuration.ts";
 import { interruptible } from "../interruptible.ts";
 import { logEvents } from "../log-events.ts";
 import { makeLogger } from "../make-logger.ts";
 import { checkMetrics } from "../metrics/metrics-settings.ts";
-import { readBinds, type OptionValues } from "../options.ts";
-import { readConfiguration } from "../read-configuration.ts";
+import type { OptionValues } from "../options.ts";
+import { adoptEnvironment, readConfiguration } from "../read-configuration.ts";
 import { isReloadChild } from "../reload/child.ts";
 import { appModuleStep, appStep, stopHooksStep } from "../serve/app-steps.ts";
 import { figuresStep } from "../serve/figures-step.ts";
@@ -20,7 +21,6 @@ import { whereToListen } from "../serve/where-to-listen.ts";
 import { settleNextTick } from "../settle-next-tick.ts";
 import { dumpStacksOnSignal } from "../stacks/dump-stacks.ts";
 import { tellFailure } from "../tell-failure.ts";
-import { workersOf } from "../workers/workers-of.ts";
 
 /** Serves: as one process, as a master with workers, or watching the files. Each loads only what it needs. */
 export async function run(host: Host, positionals: readonly string[], values: OptionValues): Promise<number> {
@@ -28,33 +28,37 @@ export async function run(host: Host, positionals: readonly string[], values: Op
     const { superviseReload } = await import("../reload/supervisor.ts");
     return superviseReload(host, positionals, values);
   }
-  const count = values.reload === undefined ? workersOf(host, positionals, values) : undefined;
-  if (count !== undefined) {
+  const read = (): Promise<Configuration> => readConfiguration(host, positionals, values);
+  const configuration = await interruptible(host, read());
+  if (configuration.master.workers !== undefined && values.reload === undefined && !isWorker(host)) {
     const { superviseWorkers } = await import("../workers/supervise-workers.ts");
-    return superviseWorkers(host, positionals, values, count);
+    return superviseWorkers(host, configuration, configuration.master.workers, read);
   }
-  return serveApplication(host, positionals, values);
+  return serveApplication(host, configuration);
+}
+
+/** A master's child, ours or Einhorn's, serves by itself, whatever the file says of workers. */
+function isWorker({ env, ppid }: Host): boolean {
+  return env["EINHORN_MASTER_PID"] === String(ppid);
 }
 
 /** Serves the app in this process until there is a cause to stop; gives the exit code. */
-async function serveApplication(host: Host, positionals: readonly string[], values: OptionValues): Promise<number> {
+async function serveApplication(host: Host, configuration: Configuration): Promise<number> {
   await settleNextTick();
-  // Read.
-  const configuration = await interruptible(host, readConfiguration(host, positionals, values));
+  adoptEnvironment(host, configuration);
   const worker = readEinhornWorker(host.env, host);
-  const endpoints = readBinds(values.binds);
   await checkMetrics(configuration.metrics);
   // Log.
   const rootLog = await makeLogger(configuration.logging, host);
   const log = rootLog.child({ logger: "tsserve", ...(worker?.childIndex === undefined ? {} : { worker: worker.childIndex }) });
   // What the app's module will be called with; it is loaded by a step.
-  const application = prepareApplication(configuration, rootLog);
+  const application = await interruptible(host, prepareApplication(configuration, rootLog));
   const stacks = dumpStacksOnSignal(host, log, application.requests, {
     format: configuration.logging.format,
     blockedMs: configuration.metrics.enabled ? configuration.monitoring.blockedHubMs : undefined,
   });
   // Where to listen.
-  const told = { worker, endpoints, binds: values.binds, metrics: configuration.metrics };
+  const told = { worker, listen: configuration.listen, metrics: configuration.metrics };
   const { listeners, exporter } = await whereToListen(host, told, log);
   // The steps, in the order in which they start; they stop in reverse.
   const start = async (begin: Begin): Promise<readonly string[]> => {

@@ -1,6 +1,13 @@
-import { ConfigurationError, isConfigurationError, parseConfig, type Endpoint, type Problem, type ResolvedSection } from "@tsserve/config";
+import {
+  ConfigurationError,
+  isConfigurationError,
+  parseConfig,
+  type Endpoint,
+  type Environment,
+  type Problem,
+  type ResolvedSection,
+} from "@tsserve/config";
 import { metricsSpec } from "@tsserve/server";
-import type { Host } from "../host.ts";
 
 export interface MetricsSettings {
   readonly enabled: boolean;
@@ -19,14 +26,14 @@ export interface MetricsSettings {
  *
  * @throws {ConfigurationError} with their places
  */
-export function metricsSettings(server: ResolvedSection, app: ResolvedSection | undefined, { env }: Pick<Host, "env">): MetricsSettings {
+export function metricsSettings(server: ResolvedSection, app: ResolvedSection | undefined, environment: Environment): MetricsSettings {
   const own = keysOf(server);
   try {
     const { metrics } = parseConfig({ ...(app && keysOf(app)), ...own }, { metrics: metricsSpec });
     const { statsd } = metrics;
     if (statsd !== undefined && "path" in statsd)
       throw new ConfigurationError([{ key: "metrics.statsd", message: "expected HOST:PORT", value: statsd.path }]);
-    return { ...metrics, statsd, parent: env["PROMETHEUS_MULTIPROC_DIR"] || undefined };
+    return { ...metrics, statsd, parent: environment["PROMETHEUS_MULTIPROC_DIR"] || undefined };
   } catch (error) {
     if (!isConfigurationError(error)) throw error;
     const place = (problem: Problem): Problem[] => (problem.key in own || app === undefined ? server : app).locate([problem]);

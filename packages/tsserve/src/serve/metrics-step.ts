@@ -2,7 +2,7 @@ import type { Server, Step } from "@tsserve/server";
 import type { Application } from "../application.ts";
 import type { Host } from "../host.ts";
 import type { RunningMetrics } from "../metrics/start-metrics.ts";
-import type { Configuration } from "../read-configuration.ts";
+import type { Configuration } from "../configuration.ts";
 import type { StackDumps } from "../stacks/dump-stacks.ts";
 import type { Listener, EinhornWorker } from "@tsserve/listener";
 import type { MetricsSocketInbox } from "../workers/metrics-socket.ts";

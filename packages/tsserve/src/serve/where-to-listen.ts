@@ -1,7 +1,8 @@
-import { ConfigurationError, type Endpoint } from "@tsserve/config";
+import { ConfigurationError, formatEndpoint, type Endpoint } from "@tsserve/config";
 import { boundListeners, inheritedListener, systemdDescriptors, type EinhornWorker, type Listener } from "@tsserve/listener";
 import type { Logger } from "pino";
 import type { Host } from "../host.ts";
+import type { ListenSettings } from "../listen-settings.ts";
 import type { MetricsSettings } from "../metrics/metrics-settings.ts";
 import { isOwnWorker } from "../workers/own-worker.ts";
 
@@ -15,26 +16,26 @@ export interface Listening {
 /** What the process was told of where to listen. */
 export interface Told {
   readonly worker: EinhornWorker | undefined;
-  /** Of `--bind`, or its default. */
-  readonly endpoints: readonly Endpoint[];
-  /** What was written for `--bind`, if anything was. */
-  readonly binds: readonly string[];
+  readonly listen: ListenSettings;
   readonly metrics: MetricsSettings;
 }
 
 /**
- * Sockets that a master, or systemd's socket activation, passed; else those of `--bind`.
+ * Sockets that a master, or systemd's socket activation, passed; else those of `--bind` or of the file.
  *
  * @throws {ListenError} when a name can't be resolved, or a descriptor is no socket
  * @throws {ConfigurationError} when `metrics.listener` names no socket
  */
-export async function whereToListen(host: Host, { worker, endpoints, binds, metrics }: Told, log: Logger): Promise<Listening> {
+export async function whereToListen(host: Host, { worker, listen, metrics }: Told, log: Logger): Promise<Listening> {
   const passed = worker === undefined ? activated(host) : inheritedBy(worker);
   const exporter = isOwnWorker(host) ? undefined : exporterListener(passed, metrics);
   const listeners = passed.filter((listener) => listener !== exporter);
-  if (listeners.length === 0) return { listeners: await listenersFor(endpoints), exporter };
-  if (binds.length > 0 && !isOwnWorker(host))
-    log.warn({ bind: binds }, `--bind is ignored: ${worker === undefined ? "systemd" : "the master"} passed its sockets`);
+  if (listeners.length === 0) return { listeners: await listenersFor(listen.endpoints), exporter };
+  if (listen.from === "command line" && !isOwnWorker(host))
+    log.warn(
+      { bind: listen.endpoints.map(formatEndpoint) },
+      `--bind is ignored: ${worker === undefined ? "systemd" : "the master"} passed its sockets`,
+    );
   return { listeners, exporter };
 }
 

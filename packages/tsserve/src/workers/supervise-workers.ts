@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { formatEndpoint } from "@tsserve/config";
 import { inheritedListener, SlotSockets, systemdDescriptors, type BoundSocket } from "@tsserve/listener";
 import { Master, openControlSocket, type MasterEnd, type Worker } from "@tsserve/master";
@@ -9,40 +9,49 @@ import { exitCodes, signalExitCode } from "@tsserve/server";
 import type { Host } from "../host.ts";
 import { makeLogger } from "../make-logger.ts";
 import { checkMetrics } from "../metrics/metrics-settings.ts";
-import { readBinds, type OptionValues } from "../options.ts";
+import type { Configuration } from "../configuration.ts";
 import { lendable } from "./lend-sockets.ts";
 import { logMasterEvents } from "./log-master-events.ts";
 import { MetricsSocket } from "./metrics-socket.ts";
 import { masterVariable } from "./own-worker.ts";
 import { FleetPublisher } from "./publish-fleet.ts";
-import { readMasterConfiguration } from "./read-master-configuration.ts";
-import { workersOf } from "./workers-of.ts";
+import { spareCompilers } from "./spare-compilers.ts";
 
 /** Beyond its drain and its stop timeout, a worker's hooks may take some time. */
 const killMarginMs = 5000;
 
-/** Serves with worker processes: binds, keeps them alive, and replaces them when asked to. */
-export async function superviseWorkers(host: Host, positionals: readonly string[], values: OptionValues, count: number): Promise<number> {
+/**
+ * Serves with worker processes: binds, keeps them alive, and replaces them when asked to.
+ *
+ * @param read reads the configuration anew, for an upgrade
+ */
+export async function superviseWorkers(
+  host: Host,
+  configuration: Configuration,
+  count: number,
+  read: () => Promise<Configuration>,
+): Promise<number> {
+  spareCompilers();
   // The environment file is read anew by each worker: what it says now is not for them.
   const environment = { ...host.env };
-  const configuration = readMasterConfiguration(host, positionals, values);
   // That is for the workers to have.
   await checkMetrics({ ...configuration.metrics, statsd: undefined });
   const log = (await makeLogger(configuration.logging, host)).child({ logger: "tsserve.master" });
+  const { endpoints, from } = configuration.listen;
   const activated = activatedSockets(host);
-  if (activated.length > 0 && values.binds.length > 0) log.warn({ bind: values.binds }, "--bind is ignored: systemd passed its sockets");
-  const sockets = activated.length > 0 ? SlotSockets.shared(activated) : await SlotSockets.bind(readBinds(values.binds), count);
-  const path =
-    (values.socket && resolve(host.cwd, values.socket)) ?? configuration.controlSocket ?? join(tmpdir(), `tsserve-${host.pid}.sock`);
+  if (activated.length > 0 && from === "command line")
+    log.warn({ bind: endpoints.map(formatEndpoint) }, "--bind is ignored: systemd passed its sockets");
+  const sockets = activated.length > 0 ? SlotSockets.shared(activated) : await SlotSockets.bind(endpoints, count);
+  const path = configuration.master.controlSocket ?? join(tmpdir(), `tsserve-${host.pid}.sock`);
   const logEvent = logMasterEvents(log);
   const metrics = configuration.metrics.enabled ? new MetricsSocket(configuration.metrics.endpoint, log) : undefined;
   const publisher = metrics && new FleetPublisher(configuration.metrics.parent);
   const master = new Master({
     workers: count,
-    upgradeMode: configuration.upgradeMode,
-    startTimeoutMs: configuration.startTimeoutMs,
-    limits: configuration.limits,
-    workerTimeoutMs: configuration.workerTimeoutMs,
+    upgradeMode: configuration.master.upgradeMode,
+    startTimeoutMs: configuration.master.startTimeoutMs,
+    limits: configuration.master.limits,
+    workerTimeoutMs: configuration.master.workerTimeoutMs,
     killAfterMs: configuration.lifecycle.drainTimeMs + configuration.lifecycle.stopTimeoutMs + killMarginMs,
     spawn: (worker) => spawnWorker(worker, host, environment, sockets.of(sockets.setOf(worker.slot)), path),
     sockets: lendable(sockets),
@@ -54,9 +63,19 @@ export async function superviseWorkers(host: Host, positionals: readonly string[
       publisher?.note(event);
     },
   });
-  const upgrade = (): ReturnType<Master["upgrade"]> => {
-    const wanted = workersOf({ ...host, env: environment }, positionals, values);
-    if (wanted !== undefined && values.workers === undefined) master.resize(wanted);
+  let current = configuration;
+  const upgrade = async (): ReturnType<Master["upgrade"]> => {
+    let next: Configuration;
+    try {
+      next = await read();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      log.error({ reason }, "the upgrade was abandoned, since the configuration is wrong; the old workers serve on");
+      return { ok: false, reason };
+    }
+    const wanted = next.master.workers;
+    if (wanted !== undefined && wanted !== current.master.workers) master.resize(wanted);
+    current = next;
     return master.upgrade();
   };
   const addresses = sockets.endpoints.map(formatEndpoint);

@@ -1,0 +1,69 @@
+import { masked, maskPatterns, secretParts } from "./mask.ts";
+
+/** Shorter ones are found in half of all texts: only where they stand alone would they be replaced, and shorter still, never. */
+const shortest = 4;
+const safeAnywhere = 6;
+/** Words that are no secret, whatever key they are the value of: replacing them would make messages unreadable. */
+const commonWords: ReadonlySet<string> = new Set(
+  "true false none null undefined auto default main test info debug error warn json http https localhost basic bearer admin root user public private production development staging".split(
+    " ",
+  ),
+);
+
+/**
+ * Replaces secrets in texts that are printed, logged or shown. It only ever learns: what was a secret before an upgrade
+ * is one after it, because workers with the old value are still running.
+ */
+export class Masker {
+  readonly #secrets = new Set<string>();
+  #pattern: RegExp | undefined;
+
+  /** Every occurrence of these texts will be replaced, also as it stands in JSON or in a URL. Very short ones and common words are left. */
+  learn(secrets: Iterable<string>): void {
+    const before = this.#secrets.size;
+    for (const secret of secrets) for (const form of formsOf(secret.trim())) this.#secrets.add(form);
+    if (this.#secrets.size !== before) this.#pattern = patternOf(this.#secrets);
+  }
+
+  /** As `learn`, with the passwords of URLs and whatever else shows by itself that it is secret. */
+  learnFrom(texts: Iterable<string>): void {
+    for (const text of texts) this.learn(secretParts(text));
+  }
+
+  /** The text, with `****` in place of each secret. */
+  mask(text: string): string {
+    const known = this.#pattern === undefined ? text : text.replace(this.#pattern, masked);
+    return maskPatterns(known);
+  }
+}
+
+/** How a secret may stand in a text: as it is, in JSON, in a URL. */
+function formsOf(secret: string): string[] {
+  if (!isWorthHiding(secret)) return [];
+  const lines = secret.includes("\n") ? secret.split("\n").filter((line) => line.trim().length >= 16) : [];
+  return [
+    ...new Set([secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(wellFormed(secret)), ...lines.map((line) => line.trim())]),
+  ];
+}
+
+function isWorthHiding(secret: string): boolean {
+  if (secret.length < shortest || commonWords.has(secret.toLowerCase())) return false;
+  // A number of few digits is a port, a count, a status.
+  return !/^[\d.]{1,5}$/.test(secret);
+}
+
+/** `encodeURIComponent` throws on half of a surrogate pair. */
+function wellFormed(text: string): string {
+  return Buffer.from(text, "utf8").toString("utf8");
+}
+
+/** The longest first, so that no secret is cut in two by one that is a part of it. */
+function patternOf(secrets: ReadonlySet<string>): RegExp {
+  const alternatives = [...secrets]
+    .sort((a, b) => b.length - a.length)
+    .map((secret) => {
+      const escaped = secret.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+      return secret.length >= safeAnywhere ? escaped : `(?<![\\p{L}\\p{N}_])${escaped}(?![\\p{L}\\p{N}_])`;
+    });
+  return new RegExp(alternatives.join("|"), "gu");
+}

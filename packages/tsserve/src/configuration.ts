@@ -1,0 +1,271 @@
+import {
+  ConfigurationError,
+  isConfigurationError,
+  isTsserveError,
+  Masker,
+  parseConfig,
+  parseIni,
+  resolveSection,
+  unknownKeys,
+  type Environment,
+  type IniDocument,
+  type Problem,
+  type ResolvedSection,
+  type Spec,
+  type TsserveError,
+} from "@tsserve/config";
+import { commonSettings, lifecycleSettings, type LifecycleSettings, type ServerModuleExtras } from "@tsserve/server";
+import { listenSettings, type ListenSettings } from "./listen-settings.ts";
+import { loggingSettings, loggingSpec, type LoggingSettings } from "./logging-settings.ts";
+import { metricsSettings, type MetricsSettings } from "./metrics/metrics-settings.ts";
+import { monitoringSettings, type MonitoringSettings } from "./metrics/monitoring-settings.ts";
+import type { OptionValues } from "./options.ts";
+import { masterSettings, type MasterSettings } from "./workers/master-settings.ts";
+
+/** What a configuration is made from. Nothing else has a say, so the same source gives the same configuration. */
+export interface ConfigurationSource {
+  /** The file as the user wrote it, for messages. */
+  readonly file: string;
+  /** The folder of the file: modules are resolved from here. */
+  readonly folder: string;
+  /** From which paths on the command line are resolved. */
+  readonly cwd: string;
+  /** What the file holds. */
+  readonly text: string;
+  /** The variables of the process. They win over those of the environment file. */
+  readonly environment: Environment;
+  /** What the environment file adds to them. */
+  readonly fileEnvironment: Readonly<Record<string, string>>;
+  /** The command line, where it is silent the `TSSERVE_…` variables. */
+  readonly values: OptionValues;
+  readonly stdoutIsTerminal: boolean;
+  /** What a server factory's module says of its keys. Is asked once, and may load the module. @throws {TsserveError} */
+  readonly serverSettings: (written: string, place: string, folder: string) => Promise<ServerModuleExtras>;
+}
+
+/**
+ * A configuration file, read once for one app and one server: what every command, the master, its workers and a
+ * reload go by. Frozen; an upgrade reads a second one and compares (`differences`).
+ *
+ * **To add a slice**, that is, to have more of the file read, checked and typed:
+ *
+ * 1. Write its keys as a spec (`setting`, `optionalSetting`, `secret`) in the `settings.ts` of the package that
+ *    understands them, and a function from the section's values to a typed object. Keys that every server has belong to
+ *    `commonSettings` of `@tsserve/server`; keys of one server factory to the `settings` that its module exports, which is
+ *    checked here, but parsed by the factory itself. Docs, `app.example.ini`, `check`, the schema, masking and the list of
+ *    known keys follow from the spec.
+ * 2. Add a property to `Slices` and its function to `slices` below. The function may read `source.server.values`,
+ *    `source.app.values`, `source.values` (the command line) and `source.environment`, and throws a `ConfigurationError`
+ *    whose problems name their keys: file and line are added here, and all problems of the file come at once.
+ * 3. If a running master can't change it, name its key in `fixed` of `differences.ts`.
+ */
+export interface Configuration extends Slices {
+  /** As the user wrote it, for messages. */
+  readonly file: string;
+  /** From which modules are resolved. */
+  readonly folder: string;
+  readonly server: ResolvedSection;
+  /** The keys that `server` may have; `undefined` where the factory does not tell them. */
+  readonly serverSpec: Spec | undefined;
+  readonly app: ResolvedSection;
+  readonly logging: LoggingSettings;
+  /** What the environment file adds to the variables of the process. `adoptEnvironment` makes the app see them. */
+  readonly fileEnvironment: Readonly<Record<string, string>>;
+  /** Knows the secrets of this configuration. Whatever is printed, logged or shown passes through its `mask`. */
+  readonly masker: Masker;
+}
+
+/** What a command needs that runs no server. */
+export type AppConfiguration = Pick<Configuration, "file" | "folder" | "app" | "logging" | "fileEnvironment" | "masker">;
+
+/** The parts of a configuration that are read from the server's section and the app's. */
+export interface Slices {
+  readonly lifecycle: LifecycleSettings;
+  readonly listen: ListenSettings;
+  readonly master: MasterSettings;
+  readonly metrics: MetricsSettings;
+  readonly monitoring: MonitoringSettings;
+}
+
+/** What a slice is read from. */
+export interface SliceSource {
+  readonly server: ResolvedSection;
+  /** `undefined` where the file has no such section, which is a problem by itself. */
+  readonly app: ResolvedSection | undefined;
+  readonly values: OptionValues;
+  /** Those of the process and those of the environment file. */
+  readonly environment: Environment;
+  readonly folder: string;
+  readonly cwd: string;
+}
+
+const slices: { readonly [Name in keyof Slices]: (source: SliceSource) => Slices[Name] } = {
+  lifecycle: ({ server }) => lifecycleSettings(server.values),
+  listen: ({ server, values }) => listenSettings(server, values),
+  master: masterSettings,
+  metrics: ({ server, app, environment }) => metricsSettings(server, app, environment),
+  monitoring: ({ server }) => monitoringSettings(server),
+};
+
+/**
+ * Makes the configuration. Reads nothing but what it is handed; of modules, only the server factory's says something,
+ * namely which keys it knows.
+ *
+ * @throws {ConfigurationError} with every problem of the file
+ * @throws {TsserveError} when the server factory can't be asked, and nothing else is wrong
+ * @throws {UsageError} for an option of the command line
+ */
+export async function makeConfiguration(source: ConfigurationSource): Promise<Configuration> {
+  const { server: serverName, app: appName } = sectionNames(source.values);
+  const reading = begin(source);
+  const { environment, problems, document } = reading;
+  const server = gather(problems, () => requireFactory(resolveSection(document, serverName, environment), problems));
+  const app = gather(problems, () => requireFactory(resolveSection(document, appName, environment), problems));
+  const read = server && readSlices({ server, app, environment, values: source.values, folder: source.folder, cwd: source.cwd }, problems);
+  const logging = gather(problems, () => readLogging(reading));
+  const settings = server && (await askServerFactory(server, source));
+  const spec = server && settings !== undefined && !isTsserveError(settings) ? checkServerSettings(server, settings, problems) : undefined;
+  if (!server || !app || !read || !logging || problems.length > 0) throw new ConfigurationError(distinct(problems));
+  if (isTsserveError(settings)) throw settings;
+  return Object.freeze({
+    ...read,
+    file: source.file,
+    folder: source.folder,
+    server,
+    serverSpec: spec,
+    app,
+    logging,
+    fileEnvironment: source.fileEnvironment,
+    masker: reading.masker,
+  });
+}
+
+/** The share of a command that runs no server: its section may be missing. @throws {ConfigurationError} @throws {UsageError} */
+export function makeAppConfiguration(source: Omit<ConfigurationSource, "serverSettings">): AppConfiguration {
+  const reading = begin(source);
+  const { problems } = reading;
+  const app = gather(problems, () => resolveSection(reading.document, sectionNames(source.values).app, reading.environment));
+  problems.push(...(app?.problems ?? []));
+  const logging = gather(problems, () => readLogging(reading));
+  if (app === undefined || logging === undefined || problems.length > 0) throw new ConfigurationError(distinct(problems));
+  const { file, folder, fileEnvironment } = source;
+  return Object.freeze({ file, folder, app, logging, fileEnvironment, masker: reading.masker });
+}
+
+interface Reading {
+  readonly source: Omit<ConfigurationSource, "serverSettings">;
+  readonly environment: Environment;
+  readonly document: IniDocument;
+  readonly problems: Problem[];
+  readonly masker: Masker;
+}
+
+function begin(source: Omit<ConfigurationSource, "serverSettings">): Reading {
+  const document = parseIni(source.text, source.file);
+  const environment = { ...source.fileEnvironment, ...source.environment };
+  return { source, environment, document, problems: [], masker: new Masker() };
+}
+
+function sectionNames(values: OptionValues): { readonly server: string; readonly app: string } {
+  return { server: `server:${values["server-name"] ?? "main"}`, app: `app:${values["app-name"] ?? "main"}` };
+}
+
+function readSlices(source: SliceSource, problems: Problem[]): Slices | undefined {
+  const before = problems.length;
+  const entries = Object.entries(slices).map(([name, slice]) => [name, gather<unknown>(problems, () => slice(source), source.server)]);
+  return problems.length === before ? (Object.fromEntries(entries) as unknown as Slices) : undefined;
+}
+
+function readLogging({ document, environment, source }: Reading): LoggingSettings {
+  const section = document.sections.has("logging") ? resolveSection(document, "logging", environment) : undefined;
+  if (section !== undefined && section.problems.length > 0) throw new ConfigurationError(section.problems);
+  const own = section === undefined ? {} : valuesFor(section, loggingSpec);
+  return located(section, () => loggingSettings(own, source.values, source.stdoutIsTerminal));
+}
+
+/** A module that can't be loaded is told after what is wrong with the file itself. */
+async function askServerFactory(
+  server: ResolvedSection,
+  { file, folder, serverSettings }: ConfigurationSource,
+): Promise<ServerModuleExtras | TsserveError | undefined> {
+  const written = server.values["factory"] ?? "";
+  if (written === "" || server.problems.some(({ key }) => key === "factory")) return undefined;
+  try {
+    return await serverSettings(written, placeOf(file, server, "factory"), folder);
+  } catch (error) {
+    if (isTsserveError(error)) return error;
+    throw error;
+  }
+}
+
+/** Gives the keys that the section may have. A factory that does not say what it knows has to see to its keys itself. */
+function checkServerSettings(
+  section: ResolvedSection,
+  { settings, parseSettings }: ServerModuleExtras,
+  problems: Problem[],
+): Spec | undefined {
+  if (settings === undefined) return undefined;
+  const spec = { ...commonSettings, ...(settings as Readonly<Record<string, Spec>>) };
+  const values = valuesFor(section, spec);
+  problems.push(...section.locate(unknownKeys(values, spec)));
+  gather(
+    problems,
+    () => {
+      parseConfig(values, spec);
+      parseSettings?.(values);
+    },
+    section,
+  );
+  return spec;
+}
+
+/** The values of a section, but for those that `[DEFAULT]` has for other sections. */
+export function valuesFor({ values, isInherited }: ResolvedSection, spec: Spec | undefined): Readonly<Record<string, string>> {
+  const unknown = spec === undefined ? Object.keys(values) : unknownKeys(values, spec).map(({ key }) => key);
+  const foreign = new Set(unknown.filter(isInherited));
+  return Object.fromEntries(Object.entries(values).filter(([key]) => !foreign.has(key)));
+}
+
+/** `myapp.ini:3: [app:main] factory` */
+export function placeOf(file: string, section: ResolvedSection, key: string): string {
+  const [problem] = section.locate([{ key, message: "", value: undefined }]);
+  return `${file}:${problem?.line}: [${section.name}] ${key}`;
+}
+
+/** Runs a parse; its problems get their place in the file, unless they have one. */
+function located<T>(section: ResolvedSection | undefined, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (!isConfigurationError(error) || section === undefined) throw error;
+    throw new ConfigurationError(error.problems.flatMap((problem) => (problem.file === undefined ? section.locate([problem]) : [problem])));
+  }
+}
+
+function gather<T>(problems: Problem[], parse: () => T, section?: ResolvedSection): T | undefined {
+  try {
+    return located(section, parse);
+  } catch (error) {
+    if (!isConfigurationError(error)) throw error;
+    problems.push(...error.problems);
+    return undefined;
+  }
+}
+
+function requireFactory(section: ResolvedSection, problems: Problem[]): ResolvedSection {
+  problems.push(...section.problems);
+  if ((section.values["factory"] ?? "") !== "") return section;
+  const example = section.name.startsWith("server:") ? "tsserve/http" : "./app.js:makeApp";
+  problems.push(...section.locate([{ key: "factory", message: `a value is required, such as ${example}`, value: undefined }]));
+  return section;
+}
+
+/** The same key may be found wanting twice: by what it is for, and by its spec. The first word is the clearer. In the order of the file. */
+function distinct(problems: readonly Problem[]): Problem[] {
+  const byPlace = new Map<string, Problem>();
+  for (const problem of problems) {
+    const place = `${problem.section} ${problem.key} ${problem.line} ${problem.key === "" ? problem.message : ""}`;
+    if (!byPlace.has(place)) byPlace.set(place, problem);
+  }
+  return [...byPlace.values()].sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
+}

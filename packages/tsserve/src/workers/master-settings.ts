@@ -1,0 +1,54 @@
+import { resolve } from "node:path";
+import { parseConfig } from "@tsserve/config";
+import type { WorkerLimits } from "@tsserve/master";
+import { commonSettings, workerCount } from "@tsserve/server";
+import type { SliceSource } from "../configuration.ts";
+import { UsageError } from "../options.ts";
+
+/** The master's share of a configuration. */
+export interface MasterSettings {
+  /** How many workers are asked for, on the command line or in the file; `undefined`: one process that serves itself. */
+  readonly workers: number | undefined;
+  readonly upgradeMode: "smooth" | "fleet";
+  readonly startTimeoutMs: number;
+  /** An absolute path; `undefined`: one that the master chooses. */
+  readonly controlSocket: string | undefined;
+  readonly limits: WorkerLimits;
+  readonly workerTimeoutMs: number | undefined;
+}
+
+/** @throws {ConfigurationError} @throws {UsageError} for a wrong `--workers` */
+export function masterSettings({
+  server: { values: section },
+  values,
+  folder,
+  cwd,
+}: Pick<SliceSource, "server" | "values" | "folder" | "cwd">): MasterSettings {
+  const parsed = parseConfig(section, commonSettings);
+  return {
+    workers: workersOption(values.workers) ?? parsed.workers,
+    upgradeMode: parsed.upgrade,
+    startTimeoutMs: parsed.start_timeout,
+    controlSocket: values.socket === undefined ? fromFolder(folder, parsed.control_socket) : resolve(cwd, values.socket),
+    limits: {
+      maxRequests: parsed.max_requests,
+      maxRequestsJitter: parsed.max_requests_jitter,
+      maxAgeMs: parsed.max_age,
+      maxMemoryBytes: parsed.max_memory,
+    },
+    workerTimeoutMs: parsed.worker_timeout,
+  };
+}
+
+function fromFolder(folder: string, path: string | undefined): string | undefined {
+  return path === undefined ? undefined : resolve(folder, path);
+}
+
+function workersOption(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return workerCount(text);
+  } catch (error) {
+    throw new UsageError(`--workers: ${(error as Error).message}, found "${text}"`);
+  }
+}
