@@ -8,6 +8,7 @@ import { join } from "node:path";
 const below: Readonly<Record<string, readonly string[]>> = {
   "@tsserve/config": [],
   "@tsserve/listener": ["@tsserve/config"],
+  "@tsserve/deploy": [],
   "@tsserve/server": ["@tsserve/config", "@tsserve/listener"],
   "@tsserve/metrics": ["@tsserve/config", "@tsserve/listener", "@tsserve/server"],
   "@tsserve/master": ["@tsserve/config", "@tsserve/listener"],
@@ -15,6 +16,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
   "@tsserve/thrift": ["@tsserve/config", "@tsserve/listener", "@tsserve/server"],
   tsserve: [
     "@tsserve/config",
+    "@tsserve/deploy",
     "@tsserve/listener",
     "@tsserve/server",
     "@tsserve/master",
@@ -30,17 +32,22 @@ for (const folder of readdirSync("packages")) {
   const manifest = JSON.parse(readFileSync(join("packages", folder, "package.json"), "utf8")) as {
     name: string;
     dependencies?: Record<string, string>;
+    devDependencies?: Record<string, string>;
     peerDependencies?: Record<string, string>;
   };
   const allowed = below[manifest.name];
   if (allowed === undefined) problems.push(`${manifest.name}: is not in the plan of scripts/check-boundaries.ts`);
   const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
+  // Types that do not show in what is published.
+  const forTypes = Object.keys(manifest.devDependencies ?? {});
   const imported = new Set<string>();
   for (const file of sources(join("packages", folder, "src"))) {
-    for (const name of importsOf(readFileSync(file, "utf8"))) {
+    const text = readFileSync(file, "utf8");
+    for (const name of importsOf(text)) {
       if (name.startsWith(".") || isBuiltin(name) || name.startsWith("internal/")) continue;
       const packageName = name.split("/", name.startsWith("@") ? 2 : 1).join("/");
       if (packageName === manifest.name) continue;
+      if (forTypes.includes(packageName) && !importsOf(withoutTypeImports(text)).includes(name)) continue;
       imported.add(packageName);
       const isOurs = packageName in below;
       if (isOurs && allowed?.includes(packageName) !== true) problems.push(`${file}: imports ${name}, which is not below ${manifest.name}`);
@@ -56,6 +63,10 @@ function sources(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((name) => /\.[cm]?ts$/.test(name) && !name.includes(".test."))
     .map((name) => join(folder, name));
+}
+
+function withoutTypeImports(text: string): string {
+  return text.replaceAll(/^import type [^;]*;$/gm, "");
 }
 
 /** The modules that a source imports, statically, dynamically or for their types. */

@@ -1,0 +1,55 @@
+import { describe, expect, it } from "vitest";
+import { isGraceTooShort, podStop } from "./grace-period.ts";
+
+/** Numbers of a seed, from 0 to 1 (mulberry32). */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const kinds = ["http", "thrift", "queue", "other"] as const;
+
+describe("the grace period", () => {
+  it("has room for preStop, drain, stop and a margin of six seconds, whatever the times", () => {
+    const random = randomOf(20_261_126);
+    for (let round = 0; round < 1000; round++) {
+      const drainSeconds = random() < 0.3 ? 0 : Math.round(random() * 100_000) / 1000;
+      const stopSeconds = Math.round(random() * 300_000) / 1000;
+      const kind = kinds[Math.floor(random() * kinds.length)] ?? "http";
+      const { preStopSeconds, gracePeriodSeconds } = podStop({ drainSeconds, stopSeconds, graceSeconds: undefined, kind });
+      expect(gracePeriodSeconds).toBeGreaterThanOrEqual(preStopSeconds + drainSeconds + stopSeconds + 6);
+      expect(Number.isInteger(gracePeriodSeconds) && Number.isInteger(preStopSeconds)).toBe(true);
+      if (kind !== "queue") expect(preStopSeconds + drainSeconds).toBeGreaterThanOrEqual(5);
+    }
+  });
+
+  it("is taken as it is written, and the preStop sleep fits into it", () => {
+    const random = randomOf(7);
+    for (let round = 0; round < 1000; round++) {
+      const drainSeconds = Math.round(random() * 20_000) / 1000;
+      const stopSeconds = Math.round(random() * 60_000) / 1000;
+      const graceSeconds = Math.ceil(random() * 100);
+      const times = { drainSeconds, stopSeconds, graceSeconds, kind: "http" as const };
+      const stop = podStop(times);
+      expect(stop.gracePeriodSeconds).toBe(graceSeconds);
+      if (isGraceTooShort(times)) continue;
+      expect(stop.preStopSeconds === 0 || stop.preStopSeconds + drainSeconds + stopSeconds + 2 <= graceSeconds).toBe(true);
+    }
+  });
+
+  it.each([
+    [0, 10, 11, true],
+    [0, 10, 12, false],
+    [5, 30, 36, true],
+    [5, 30, 37, false],
+    [0.5, 10, 12, true],
+    [0, 10, undefined, false],
+  ])("with a drain of %s s and a stop of %s s, %s s are too short: %s", (drainSeconds, stopSeconds, graceSeconds, tooShort) => {
+    expect(isGraceTooShort({ drainSeconds, stopSeconds, graceSeconds, kind: "http" })).toBe(tooShort);
+  });
+});

@@ -1,0 +1,40 @@
+import type { DeploymentPlan } from "../deployment-plan.ts";
+
+/** Where a service lives on a host: each release in a folder of its own, `current` a link to the one that runs. */
+export interface HostLayout {
+  readonly current: string;
+  readonly iniFile: string;
+  readonly command: string;
+  readonly logFolder: string;
+  readonly user: string;
+  /** Where the server listens behind the proxy of the host: `127.0.0.1:PORT` or the path of a unix socket. */
+  readonly bind: string;
+}
+
+export function hostLayout({ name, iniPath, port, unixSocket }: DeploymentPlan): HostLayout {
+  const current = `/srv/${name}/current`;
+  return {
+    current,
+    iniFile: `${current}/${iniPath}`,
+    // Never through npm or a shell: they keep the signals to themselves.
+    command: `/usr/bin/env node ${current}/node_modules/tsserve/bin/tsserve.js`,
+    logFolder: `/var/log/${name}`,
+    user: name,
+    bind: unixSocket ?? `127.0.0.1:${port}`,
+  };
+}
+
+/** How long a stop may take at most before a manager may kill: the drain, the stop, and what hooks may take. */
+export function stopLimitSeconds({ drainSeconds, stopSeconds }: DeploymentPlan): number {
+  return Math.ceil(drainSeconds + stopSeconds) + 5;
+}
+
+/** Names of the variables that the process does not start without. */
+export function requiredVariables({ environment }: DeploymentPlan): string[] {
+  return environment.filter(({ hasDefault }) => !hasDefault).map(({ name }) => name);
+}
+
+/** The options that choose the sections, where they are not `main`. */
+export function sectionOptions({ serverName, appName }: DeploymentPlan): string {
+  return `${serverName === "main" ? "" : ` --server-name ${serverName}`}${appName === "main" ? "" : ` --app-name ${appName}`}`;
+}

@@ -1,0 +1,99 @@
+import type { DeploymentPlan } from "../deployment-plan.ts";
+import { hostLayout, requiredVariables, sectionOptions, stopLimitSeconds } from "./host-layout.ts";
+import type { KitFiles } from "./kit.ts";
+
+/** `NAME.service` and `NAME.socket`: systemd holds the listening socket, so that no connection is refused while the service restarts. */
+export function systemdFiles(plan: DeploymentPlan): KitFiles {
+  return new Map([
+    [`${plan.name}.service`, unit(plan)],
+    [`${plan.name}.socket`, socket(plan)],
+  ]);
+}
+
+function unit(plan: DeploymentPlan): string {
+  const { name, iniPath } = plan;
+  const { current, iniFile, command, user } = hostLayout(plan);
+  const required = requiredVariables(plan);
+  return `# ${name}.service: derived from ${iniPath} by "tsserve kit systemd".
+# To install: /etc/systemd/system/, then systemctl daemon-reload && systemctl enable --now ${name}.socket ${name}.service
+# A release: ln -s /srv/${name}/releases/NEW /srv/${name}/next && mv -T /srv/${name}/next ${current} && systemctl ${plan.hasMaster ? "reload" : "restart"} ${name}
+
+[Unit]
+Description=${name}, served by tsserve
+Wants=network-online.target
+After=network-online.target ${name}.socket
+
+[Service]
+# The server tells systemd when all of its workers serve, by systemd-notify, which is a process of its own.
+Type=notify
+NotifyAccess=all
+User=${user}
+Group=${user}
+WorkingDirectory=${current}
+${required.length === 0 ? "# Variables for the INI file, NAME=value a line." : `# Has to set ${required.join(", ")}, a line each.`}
+EnvironmentFile=${required.length === 0 ? "-" : ""}/etc/${name}.env
+Environment=NODE_ENV=production
+ExecStart=${command} ${iniFile}${sectionOptions(plan)}
+${plan.hasMaster ? "# A rolling upgrade: new workers are up before the old ones leave.\nExecReload=/bin/kill -HUP $MAINPID\n" : ""}# Only the main process is asked to stop; it stops its workers. What is left at the limit is killed.
+KillMode=mixed
+KillSignal=SIGTERM
+# drain_time + stop_timeout + what hooks may take.
+TimeoutStopSec=${stopLimitSeconds(plan)}
+TimeoutStartSec=${Math.ceil(plan.startSeconds) + 10}
+Restart=on-failure
+RestartSec=1
+# 2 says that the configuration is wrong: starting again does not mend it.
+RestartPreventExitStatus=2
+LimitNOFILE=65536
+
+# What the server needs of the host is little. Not MemoryDenyWriteExecute: V8 compiles at run time.
+NoNewPrivileges=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectSystem=strict
+ProtectHome=yes
+ProtectProc=invisible
+ProcSubset=pid
+ProtectClock=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectControlGroups=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+RemoveIPC=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+UMask=0027
+RuntimeDirectory=${name}
+LogsDirectory=${name}
+
+[Install]
+WantedBy=multi-user.target
+`;
+}
+
+function socket(plan: DeploymentPlan): string {
+  const { name, iniPath, port, unixSocket } = plan;
+  return `# ${name}.socket: derived from ${iniPath} by "tsserve kit systemd". What it opens is passed to ${name}.service.
+
+[Unit]
+Description=Where ${name} listens
+
+[Socket]
+ListenStream=${unixSocket ?? port}
+Backlog=511
+NoDelay=yes
+
+[Install]
+WantedBy=sockets.target
+`;
+}
