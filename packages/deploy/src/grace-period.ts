@@ -4,8 +4,8 @@ import type { DeploymentPlan } from "./deployment-plan.ts";
 const endpointRemovalSeconds = 5;
 /** What a stop may take beyond `drain_time` and `stop_timeout`: hooks that overrun, the last traces and errors that are sent. */
 const marginSeconds = 6;
-/** The least that Kubernetes must grant beyond the drain and the stop; less is refused. */
-export const leastMarginSeconds = 2;
+/** The least that Kubernetes must grant beyond the drain and the stop; a configuration with less is refused. */
+const leastMarginSeconds = 2;
 
 /** How a pod is ended. Whole numbers of seconds. */
 export interface PodStop {
@@ -26,9 +26,4 @@ export function podStop({ drainSeconds, stopSeconds, graceSeconds, kind }: Times
   const wanted = kind === "queue" ? 0 : Math.max(0, Math.ceil(endpointRemovalSeconds - drainSeconds));
   if (graceSeconds === undefined) return { preStopSeconds: wanted, gracePeriodSeconds: wanted + needed + marginSeconds };
   return { preStopSeconds: Math.max(0, Math.min(wanted, graceSeconds - needed - leastMarginSeconds)), gracePeriodSeconds: graceSeconds };
-}
-
-/** Whether what was written as `termination_grace_period_seconds` is too short for the drain and the stop. */
-export function isGraceTooShort({ drainSeconds, stopSeconds, graceSeconds }: Times): boolean {
-  return graceSeconds !== undefined && graceSeconds < drainSeconds + stopSeconds + leastMarginSeconds;
 }

@@ -4,7 +4,7 @@
  * `tsserve kit` make the plan and write the files.
  */
 export { environmentReferences } from "./environment-references.ts";
-export { isGraceTooShort, leastMarginSeconds, podStop } from "./grace-period.ts";
+export { podStop } from "./grace-period.ts";
 export { isKitName, kits } from "./kit/kit.ts";
 export { helmChart } from "./manifests/helm-chart.ts";
 export { manifests } from "./manifests/manifests.ts";

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import {
+  ConfigurationError,
   boolean,
   byteSize,
   endpoint,
@@ -25,6 +26,7 @@ type CommonSettings = {
   readonly port: ListenSpec["port"];
   readonly drain_time: Reader<number>;
   readonly stop_timeout: Reader<number>;
+  readonly termination_grace_period_seconds: Reader<number | undefined>;
   readonly workers: Reader<number | undefined>;
   readonly upgrade: Reader<"smooth" | "fleet">;
   readonly start_timeout: Reader<number>;
@@ -119,6 +121,10 @@ export const commonSettings: CommonSettings = {
     "After the stop signal, how long to serve on while readiness already fails, so that balancers turn away.",
   ),
   stop_timeout: setting(timespanOrSeconds, "10 seconds", "After the drain, how long requests in progress may take before they are cut."),
+  termination_grace_period_seconds: optionalSetting(
+    positive(integer),
+    "How long what runs the process waits between SIGTERM and SIGKILL, such as Kubernetes' setting of that name. It has to leave 2 seconds beyond `drain_time` and `stop_timeout`; `tsserve k8s` derives it where it is absent.",
+  ),
   workers: optionalSetting(
     workerCount,
     "How many worker processes serve behind a master of our own, or `auto`: one for each core. Without it, this process serves itself. `--workers` says the same.",
@@ -169,10 +175,22 @@ export const commonSettings: CommonSettings = {
 export interface LifecycleSettings {
   readonly drainTimeMs: number;
   readonly stopTimeoutMs: number;
+  /** What the outside grants between the stop signal and SIGKILL, in seconds, where that is written. */
+  readonly gracePeriodSeconds: number | undefined;
 }
 
-/** @throws {ConfigurationError} */
+/** What a process may need beyond its drain and its stop: hooks that overrun, logs that are written. */
+const leastMarginSeconds = 2;
+
+/** @throws {ConfigurationError} also when the process would be killed before its stop is over */
 export function lifecycleSettings(raw: Readonly<Record<string, string>>): LifecycleSettings {
-  const { drain_time, stop_timeout } = parseConfig(raw, commonSettings);
-  return { drainTimeMs: drain_time, stopTimeoutMs: stop_timeout };
+  const parsed = parseConfig(raw, commonSettings);
+  const { drain_time: drainTimeMs, stop_timeout: stopTimeoutMs, termination_grace_period_seconds: gracePeriodSeconds } = parsed;
+  const neededSeconds = (drainTimeMs + stopTimeoutMs) / 1000 + leastMarginSeconds;
+  if (gracePeriodSeconds !== undefined && gracePeriodSeconds < neededSeconds) {
+    const message = `expected at least ${Math.ceil(neededSeconds)}: drain_time, stop_timeout and ${leastMarginSeconds} seconds more, or the process is killed while it stops`;
+    const key = "termination_grace_period_seconds";
+    throw new ConfigurationError([{ key, message, value: raw[key] }]);
+  }
+  return { drainTimeMs, stopTimeoutMs, gracePeriodSeconds };
 }

@@ -16,7 +16,7 @@ export interface CommandModule {
   run(host: Host, positionals: readonly string[], values: OptionValues): Promise<number>;
 }
 
-export type CommandName = "serve" | "check" | "routes" | "script" | "shell" | "healthcheck" | "thrift-types" | "ctl";
+export type CommandName = "serve" | "check" | "routes" | "script" | "shell" | "healthcheck" | "thrift-types" | "ctl" | "k8s" | "kit";
 
 const loading = ["app-name", "server-name", "env-file", "log-level", "log-format", "debug"] as const;
 
@@ -69,6 +69,18 @@ export const commands: Readonly<Record<CommandName, Command>> = {
     summary: "write the TypeScript types of a .thrift file to stdout",
     options: ["i64"],
     load: () => import("./commands/thrift-types.ts"),
+  },
+  k8s: {
+    usage: "tsserve k8s CONFIG.ini [options]",
+    summary: "print Kubernetes manifests that fit the file",
+    options: ["name", "image", "replicas", "hpa", "monitor", "helm", "app-name", "server-name", "env-file"],
+    load: () => import("./commands/k8s.ts"),
+  },
+  kit: {
+    usage: "tsserve kit docker|systemd|supervisor|circus|nginx|logrotate CONFIG.ini [options]",
+    summary: "print commented files for a deployment, derived from the file",
+    options: ["name", "output", "app-name", "server-name", "env-file"],
+    load: () => import("./commands/kit.ts"),
   },
 };
 

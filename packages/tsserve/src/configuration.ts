@@ -20,6 +20,7 @@ import { loggingSettings, loggingSpec, type LoggingSettings } from "./logging-se
 import { metricsSettings, type MetricsSettings } from "./metrics/metrics-settings.ts";
 import { monitoringSettings, type MonitoringSettings } from "./metrics/monitoring-settings.ts";
 import type { OptionValues } from "./options.ts";
+import { poolSettings, type PoolSettings } from "./pools/pool-settings.ts";
 import { masterSettings, type MasterSettings } from "./workers/master-settings.ts";
 
 /** What a configuration is made from. Nothing else has a say, so the same source gives the same configuration. */
@@ -85,6 +86,7 @@ export interface Slices {
   readonly master: MasterSettings;
   readonly metrics: MetricsSettings;
   readonly monitoring: MonitoringSettings;
+  readonly pools: PoolSettings;
 }
 
 /** What a slice is read from. */
@@ -105,6 +107,7 @@ const slices: { readonly [Name in keyof Slices]: (source: SliceSource) => Slices
   master: masterSettings,
   metrics: ({ server, app, environment }) => metricsSettings(server, app, environment),
   monitoring: ({ server }) => monitoringSettings(server),
+  pools: ({ app }) => poolSettings(app),
 };
 
 /**

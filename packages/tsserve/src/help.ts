@@ -26,7 +26,8 @@ function overview(): string {
 function optionLines(names: readonly OptionName[]): string[] {
   const rows = names.map((name): readonly [string, string] => {
     const option: Option = options[name];
-    return [`--${name}${option.value === undefined ? "" : ` ${option.value}`}`, `${option.help} [${environmentName(name)}]`];
+    const short = option.short === undefined ? "" : `-${option.short}, `;
+    return [`${short}--${name}${option.value === undefined ? "" : ` ${option.value}`}`, `${option.help} [${environmentName(name)}]`];
   });
   const all = [...rows, ["--version, --help", ""] as const];
   return ["", "Options:", ...table(all)];

@@ -8,6 +8,8 @@ export interface Option {
   readonly value?: string;
   readonly help: string;
   readonly multiple?: boolean;
+  /** One letter that says the same. */
+  readonly short?: string;
 }
 
 export type OptionName =
@@ -25,7 +27,14 @@ export type OptionName =
   | "workers"
   | "socket"
   | "json"
-  | "no-wait";
+  | "no-wait"
+  | "name"
+  | "image"
+  | "replicas"
+  | "hpa"
+  | "monitor"
+  | "helm"
+  | "output";
 
 /** All options there are; each command says which it takes. */
 export const options: Readonly<Record<OptionName, Option>> = {
@@ -48,6 +57,13 @@ export const options: Readonly<Record<OptionName, Option>> = {
   socket: { type: "string", value: "PATH", help: "the master's control socket" },
   json: { type: "boolean", help: "print JSON" },
   "no-wait": { type: "boolean", help: "do not wait for the end of an upgrade" },
+  name: { type: "string", value: "NAME", help: "what the service is called (default: as its package)" },
+  image: { type: "string", value: "IMAGE", help: "the image of the pods (default NAME:latest)" },
+  replicas: { type: "string", value: "N", help: "how many pods (default 2)" },
+  hpa: { type: "string", value: "KIND", help: "scale by cpu, by elu (event loops; needs a metrics adapter) or by keda (queues)" },
+  monitor: { type: "string", value: "KIND", help: "for Prometheus's operator: pod or service" },
+  helm: { type: "string", value: "DIR", help: "write a Helm chart into this new folder, print nothing" },
+  output: { type: "string", value: "PATH", help: "where to write, instead of stdout", short: "o" },
   i64: { type: "string", value: "TYPE", help: "what an i64 is: bigint or number, as loadService was told (default bigint)" },
 };
 
@@ -84,7 +100,12 @@ export function readArguments(
   env: Environment,
   ownPositionals: number = Number.POSITIVE_INFINITY,
 ): ParsedArguments {
-  const spec = Object.fromEntries(known.map((name) => [name, { type: options[name].type, multiple: true }]));
+  const spec = Object.fromEntries(
+    known.map((name) => {
+      const { type, short } = options[name];
+      return [name, { type, multiple: true, ...(short === undefined ? {} : { short }) }];
+    }),
+  );
   const config = { ...spec, help: { type: "boolean", short: "h", multiple: true }, version: { type: "boolean", multiple: true } } as const;
   const { tokens } = parseArgs({ args: [...args], options: config, strict: false, allowPositionals: true, tokens: true });
   const given = new Map<string, string[]>();

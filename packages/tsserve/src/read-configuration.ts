@@ -37,7 +37,8 @@ export function adoptEnvironment(host: Host, { fileEnvironment }: Pick<Configura
   for (const [name, value] of Object.entries(fileEnvironment)) host.env[name] ??= value;
 }
 
-function readSource(host: Host, file: string, values: OptionValues): Omit<ConfigurationSource, "serverSettings"> {
+/** All that a configuration is made from, but for what the server factory says. @throws {UsageError} when a file can't be read */
+export function readSource(host: Host, file: string, values: OptionValues): Omit<ConfigurationSource, "serverSettings"> {
   return {
     file,
     folder: dirname(resolve(host.cwd, file)),

@@ -1,0 +1,169 @@
+import { existsSync, readFileSync } from "node:fs";
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { ConfigurationError, parseIni, type IniDocument, type IniEntry, type Problem } from "@tsserve/config";
+import { environmentReferences, type DeploymentPlan, type EnvironmentReference, type ServerKind } from "@tsserve/deploy";
+import { makeConfiguration, valuesFor, type Configuration, type ConfigurationSource } from "../configuration.ts";
+import type { Host } from "../host.ts";
+import { UsageError, type OptionValues } from "../options.ts";
+import { readSource } from "../read-configuration.ts";
+import { serverSettings } from "../server-settings.ts";
+import { literalSecrets, refersToSecret } from "./literal-secrets.ts";
+
+const defaultPort = 9090;
+
+/** Which files the plan is for: a manifest carries the INI file along, the files of a host do not. */
+export interface PlanPurpose {
+  /** Whether a secret in the file is refused. */
+  readonly carriesFile: boolean;
+}
+
+/**
+ * Derives what a deployment has to know from the configuration file. Variables that the file refers to need not be set: they
+ * are there where the process runs.
+ *
+ * @throws {ConfigurationError} also for a secret that is written in the file, or a grace period that is too short
+ * @throws {UsageError}
+ */
+export async function planDeployment(
+  host: Host,
+  positionals: readonly string[],
+  values: OptionValues,
+  { carriesFile }: PlanPurpose,
+): Promise<DeploymentPlan> {
+  const [file, ...rest] = positionals;
+  if (file === undefined || rest.length > 0) throw new UsageError("expected one configuration file");
+  const source = readSource(host, file, values);
+  const document = parseIni(source.text, source.file);
+  if (carriesFile) refuse(literalSecrets(document));
+  const references = referencesOf(document, values);
+  const configuration = await makeConfiguration({ ...source, environment: withStandIns(source, references), serverSettings });
+  const times = {
+    kind: kindOf(configuration),
+    drainSeconds: configuration.lifecycle.drainTimeMs / 1000,
+    stopSeconds: configuration.lifecycle.stopTimeoutMs / 1000,
+    graceSeconds: configuration.lifecycle.gracePeriodSeconds,
+  };
+  const root = projectRoot(source.folder);
+  const iniPath = relative(root, resolve(host.cwd, file));
+  const { workers, upgradeMode, startTimeoutMs } = configuration.master;
+  const isAuto = (configuration.server.values["workers"] ?? "").trim().toLowerCase() === "auto" || values.workers === "auto";
+  return {
+    ...times,
+    ...whereToListen(configuration),
+    name: nameOf(values.name, root, file),
+    iniPath,
+    iniText: source.text,
+    serverName: values["server-name"] ?? "main",
+    appName: values["app-name"] ?? "main",
+    startSeconds: startTimeoutMs / 1000,
+    // As many as this machine has cores says nothing about the machine that it will run on.
+    workers: isAuto ? 1 : (workers ?? 1),
+    hasMaster: workers !== undefined,
+    upgrade: upgradeMode,
+    metricsPort: metricsPort(configuration),
+    ...(await httpSettingsOf(configuration)),
+    environment: references,
+    pools: [...configuration.pools].map(([name, { maxConnections }]) => ({ name, maxConnections })),
+  };
+}
+
+function refuse(problems: readonly Problem[]): void {
+  if (problems.length > 0) throw new ConfigurationError(problems);
+}
+
+/** What the sections that are used refer to. A variable is needed if one of its references has no default. */
+function referencesOf({ sections }: IniDocument, values: OptionValues): EnvironmentReference[] {
+  const used = ["DEFAULT", `server:${values["server-name"] ?? "main"}`, `app:${values["app-name"] ?? "main"}`, "logging"];
+  const byName = new Map<string, EnvironmentReference>();
+  const entries: IniEntry[] = used.flatMap((name) => [...(sections.get(name)?.entries.values() ?? [])]);
+  for (const { key, value } of entries) {
+    for (const { name, hasDefault } of environmentReferences(value)) {
+      const known = byName.get(name);
+      byName.set(name, {
+        name,
+        hasDefault: hasDefault && known?.hasDefault !== false,
+        isSecret: refersToSecret(key, value, name) || known?.isSecret === true,
+      });
+    }
+  }
+  return [...byName.values()];
+}
+
+/** Where a variable is not set, the reference stands for itself: a setting that needs its value says so. */
+function withStandIns(
+  { environment, fileEnvironment }: Omit<ConfigurationSource, "serverSettings">,
+  references: readonly EnvironmentReference[],
+): ConfigurationSource["environment"] {
+  const unset = references.filter(
+    ({ name, hasDefault }) => !hasDefault && environment[name] === undefined && fileEnvironment[name] === undefined,
+  );
+  return { ...environment, ...Object.fromEntries(unset.map(({ name }) => [name, `$${name}`])) };
+}
+
+const kinds: Readonly<Record<string, ServerKind>> = { "tsserve/http": "http", "tsserve/thrift": "thrift", "tsserve/queue": "queue" };
+
+function kindOf({ server }: Configuration): ServerKind {
+  const factory = server.values["factory"] ?? "";
+  return Object.hasOwn(kinds, factory) ? (kinds[factory] ?? "other") : "other";
+}
+
+/** The first TCP endpoint; a unix socket is for the host's own proxy. */
+function whereToListen({ listen }: Configuration): Pick<DeploymentPlan, "port" | "unixSocket"> {
+  let port: number | undefined;
+  let unixSocket: string | undefined;
+  for (const endpoint of listen.endpoints) {
+    if ("path" in endpoint) unixSocket ??= endpoint.path;
+    else if ("port" in endpoint && endpoint.port !== 0) port ??= endpoint.port;
+  }
+  return { port: port ?? defaultPort, unixSocket: port === undefined ? unixSocket : undefined };
+}
+
+function metricsPort({ metrics }: Configuration): number | undefined {
+  return metrics.enabled && "port" in metrics.endpoint ? metrics.endpoint.port : undefined;
+}
+
+/** What a proxy in front has to agree with. */
+async function httpSettingsOf({
+  server,
+  serverSpec,
+}: Configuration): Promise<Pick<DeploymentPlan, "maxBodyBytes" | "keepAliveSeconds" | "accessLogPath">> {
+  if (server.values["factory"] !== "tsserve/http") return {};
+  const { httpSettings } = await import("@tsserve/http/settings");
+  const { clientMaxBytes, keepAliveTimeoutMs } = httpSettings(valuesFor(server, serverSpec));
+  const log = server.values["access_log"]?.trim();
+  const isPath = log !== undefined && /[./]/.test(log);
+  return { maxBodyBytes: clientMaxBytes, keepAliveSeconds: keepAliveTimeoutMs / 1000, accessLogPath: isPath ? log : undefined };
+}
+
+/** The folder of the nearest `package.json`, which the image and the releases begin at; else that of the INI file. */
+function projectRoot(folder: string): string {
+  for (let at = folder; ; at = dirname(at)) {
+    if (existsSync(join(at, "package.json"))) return at;
+    if (at === dirname(at)) return folder;
+  }
+}
+
+/** As `--name` says, else as the package is called, else as the file. @throws {UsageError} when it is no name for Kubernetes */
+function nameOf(written: string | undefined, root: string, file: string): string {
+  if (written !== undefined) {
+    if (/^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(written)) return written;
+    throw new UsageError(`--name: expected lower-case letters, digits and dashes, at most 63, found "${written}"`);
+  }
+  const label = (text: string): string =>
+    text
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/g, "-")
+      .replace(/^[^a-z]+/, "")
+      .slice(0, 50)
+      .replace(/-+$/, "");
+  return label(packageName(root)) || label(basename(file, ".ini")) || "app";
+}
+
+function packageName(root: string): string {
+  try {
+    const { name } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { name?: unknown };
+    return typeof name === "string" ? name.replace(/^@[^/]*\//, "") : "";
+  } catch {
+    return "";
+  }
+}
