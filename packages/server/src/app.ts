@@ -27,8 +27,12 @@ export interface AppContext {
   onHealthCheck(check: HealthCheck): void;
   /** Runs after the server has stopped, last registered first, within the stop timeout. */
   onStop(hook: () => unknown): void;
-  /** Names a connection pool whose figures are to be reported. */
-  registerPool(name: string, figures: () => PoolFigures): void;
+  /**
+   * Names a connection pool whose figures are to be reported.
+   *
+   * @param limits how many connections one process keeps at most, to be compared with `pool.NAME.max_connections`
+   */
+  registerPool(name: string, figures: () => PoolFigures, limits?: { readonly max?: number }): void;
 }
 
 /** The user's function that builds the application. */

@@ -43,6 +43,8 @@ export interface ServerContext {
   readonly log: Logger;
   /** A logger of another name, such as `tsserve.access`, that `levels.NAME` of the INI file can turn down by itself. */
   logger(name: string): Logger;
+  /** The folder of the INI file, from which paths of the section are resolved. */
+  readonly folder: string;
   readonly state: ServerState;
   readonly health: Health;
   /** Where a server enters each request while it lasts; logs, stack dumps and metrics read it. */

@@ -176,7 +176,7 @@ export interface LifecycleSettings {
   readonly drainTimeMs: number;
   readonly stopTimeoutMs: number;
   /** What the outside grants between the stop signal and SIGKILL, in seconds, where that is written. */
-  readonly gracePeriodSeconds: number | undefined;
+  readonly gracePeriodSeconds?: number | undefined;
 }
 
 /** What a process may need beyond its drain and its stop: hooks that overrun, logs that are written. */

@@ -168,6 +168,7 @@ function silentContext(): ServerContext {
     requests: new ActiveRequests(),
     guard: makeGuard(silence),
     placeOf: (key) => key,
+    folder: process.cwd(),
     loadFunction: () => Promise.reject(new Error("the compliance suite loads no modules")),
   };
 }

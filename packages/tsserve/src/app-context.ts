@@ -42,12 +42,14 @@ export interface AppContextParts {
   readonly fastifyOptions: () => object;
   /** The pools that the app registers are entered here. */
   readonly pools: Map<string, () => PoolFigures | undefined>;
+  /** The most connections that one process keeps, by pool, where the app tells it. */
+  readonly poolMaxima: Map<string, number>;
 }
 
 const require = createRequire(import.meta.url);
 
 /** What is handed to an app factory. What an app does not touch costs nothing. */
-export function makeAppContext({ log, guard, health, stopHooks, fastifyOptions, pools }: AppContextParts): AppContext {
+export function makeAppContext({ log, guard, health, stopHooks, fastifyOptions, pools, poolMaxima }: AppContextParts): AppContext {
   let options: object | undefined;
   return {
     log,
@@ -60,9 +62,10 @@ export function makeAppContext({ log, guard, health, stopHooks, fastifyOptions, 
     },
     onHealthCheck: (check) => health.add(check),
     onStop: (hook) => stopHooks.add(hook),
-    registerPool: (name, figures) => {
+    registerPool: (name, figures, limits) => {
       if (pools.has(name)) throw new Error(`a pool named "${name}" is registered already`);
       pools.set(name, guardPool(name, figures, guard));
+      if (limits?.max !== undefined) poolMaxima.set(name, positiveMaximum(name, limits.max));
     },
   };
 }
@@ -85,4 +88,9 @@ function guardPool(name: string, figures: () => PoolFigures, guard: Guard): () =
       return undefined;
     }
   };
+}
+
+function positiveMaximum(name: string, max: unknown): number {
+  if (typeof max === "number" && Number.isInteger(max) && max > 0) return max;
+  throw new TypeError(`expected { max } of the pool "${name}" to be a number of connections, found ${String(max)}`);
 }

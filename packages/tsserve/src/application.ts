@@ -14,11 +14,13 @@ import {
   type ServerFactory,
   type ServerModuleExtras,
 } from "@tsserve/server";
+import type { PoolUsers } from "@tsserve/deploy";
 import type { Logger } from "pino";
 import { makeAppContext, StopHooks } from "./app-context.ts";
 import { guardServer } from "./guard-server.ts";
 import { loadFunction, type LoadedFunction } from "./load-function.ts";
 import { placeOf, type Configuration } from "./configuration.ts";
+import { checkPools } from "./pools/check-pools.ts";
 
 /** What both factories are called with, and how they are called; each of the three functions takes what the one before gave. */
 export interface Application {
@@ -49,6 +51,7 @@ export async function prepareApplication(configuration: Configuration, log: Logg
   const requests = new ActiveRequests();
   const meter = configuration.metrics.enabled ? new Meter() : undefined;
   const pools = new Map<string, () => PoolFigures | undefined>();
+  const poolMaxima = new Map<string, number>();
   const health = new Health(SERVER_STATE, (err, probe, owner) => log.warn({ err, probe, owner }, "a health check failed"));
   const appLog = log.child({ logger: "app" });
   const ownLog = log.child({ logger: "tsserve" });
@@ -60,11 +63,13 @@ export async function prepareApplication(configuration: Configuration, log: Logg
     health,
     stopHooks,
     pools,
+    poolMaxima,
     fastifyOptions: () => extras.fastifyOptions?.(server.values, appLog) ?? { loggerInstance: appLog },
   });
   const serverContext: ServerContext = {
     log: ownLog,
     guard,
+    folder,
     placeOf: (key) => placeOf(file, server, key),
     logger: (name) => log.child({ logger: name }),
     state: SERVER_STATE,
@@ -80,12 +85,21 @@ export async function prepareApplication(configuration: Configuration, log: Logg
     meter,
     pools,
     loadFactory: () => loadFunction(app.values["factory"] ?? "", placeOf(file, app, "factory"), folder, "makeApp"),
-    makeApp: (factory) => callAppFactory(factory, [app.values, context], configuration),
+    makeApp: async (factory) => {
+      const built = await callAppFactory(factory, [app.values, context], configuration);
+      if (configuration.pools.size > 0)
+        checkPools({ settings: configuration.pools, maxima: poolMaxima, users: poolUsers(configuration), section: app }, ownLog);
+      return built;
+    },
     makeServer: (built, listeners) => {
       const make = serverFactory.call as ServerFactory;
       return callServerFactory(() => make(server.values, listeners, built, serverContext), configuration, guard);
     },
   };
+}
+
+function poolUsers({ master }: Configuration): PoolUsers {
+  return { workers: master.workers ?? 1, hasMaster: master.workers !== undefined, upgrade: master.upgradeMode };
 }
 
 async function callAppFactory({ call }: LoadedFunction, args: readonly unknown[], { file, app }: Configuration): Promise<unknown> {
