@@ -1,5 +1,6 @@
 import { isGauge, type Aggregator, type Labels, type Meter, type MetricFamily, type Series } from "@tsserve/server";
 import type { MetricObject, MetricValue, Registry } from "prom-client";
+import { ExemplarStore, exemplarOf } from "./exemplars.ts";
 
 const collectTimeoutMs = 1000;
 
@@ -9,8 +10,14 @@ interface Got {
   readonly help: string;
   readonly type: unknown;
   readonly aggregator?: string;
-  readonly values: readonly (MetricValue<string> & { readonly metricName?: string })[];
+  readonly values: readonly GotValue[];
 }
+
+type GotValue = MetricValue<string> & { readonly metricName?: string; readonly exemplar?: unknown };
+
+/** What is used of a metric and of a registry beside their documented parts. */
+type PromMetric = MetricObject & { readonly labelNames?: readonly string[]; get(): Got | Promise<Got> };
+type PromRegistry = Registry & { readonly _defaultLabels?: Readonly<Record<string, unknown>>; readonly contentType?: string };
 
 /** What one value of a metric was when it was looked at last. */
 interface Known {
@@ -20,7 +27,7 @@ interface Known {
   readonly counted: Counted;
 }
 
-/** Of a series: a histogram's values are several. */
+/** What one metric adds to a series: a histogram's values are several. Two metrics of one name may have the same series. */
 interface Counted {
   /** What its cells showed last, and what they had shown before they were reset. */
   readonly last: number[];
@@ -35,15 +42,20 @@ interface Bridged {
   readonly places: Known[];
   readonly counted: Map<Series, Counted>;
   copies: number;
+  /** By what the metric says of itself, which a histogram's first series completes. */
+  family: MetricFamily | undefined;
 }
 
-/** Copies the metrics of prom-client registries into a meter. */
+/** Copies the metrics of prom-client registries, of any copy and version from 14 on, into a meter. */
 export class PromClientBridge {
+  readonly exemplars: ExemplarStore = new ExemplarStore();
   readonly #meter: Meter;
   readonly #onError: (metric: string, error: unknown) => void;
   readonly #bridged = new WeakMap<object, Bridged>();
+  /** What the metrics add to each series. */
+  readonly #shares = new WeakMap<Series, Counted[]>();
   readonly #failing = new Set<string>();
-  #gauges = new Map<object, Set<number>>();
+  #gauges = new Map<object, Set<Series>>();
 
   constructor(meter: Meter, onError: (metric: string, error: unknown) => void) {
     this.#meter = meter;
@@ -52,16 +64,20 @@ export class PromClientBridge {
 
   /** Each metric by itself: one whose `collect` fails does not take the others along, and is told once. */
   async copy(registries: readonly Registry[]): Promise<void> {
-    const gauges = new Map<object, Set<number>>();
-    for (const registry of registries) {
-      for (const metric of registry.getMetricsAsArray()) {
+    const gauges = new Map<object, Set<Series>>();
+    const seen = new Set<object>();
+    for (const registry of registries as readonly PromRegistry[]) {
+      for (const metric of registry.getMetricsAsArray() as unknown as PromMetric[]) {
+        // It may be in several registries.
+        if (seen.has(metric)) continue;
+        seen.add(metric);
         const before = this.#gauges.get(metric);
         try {
-          const got = await inTime((metric as MetricObject & { get(): Got | Promise<Got> }).get());
-          gauges.set(metric, this.#copyMetric(metric, got));
+          const got = await inTime(metric.get());
+          gauges.set(metric, this.#copyMetric(metric, got, registry));
           this.#failing.delete(got.name);
         } catch (error) {
-          const { name } = metric as { name: string };
+          const { name } = metric as unknown as { name: string };
           if (!this.#failing.has(name)) this.#onError(name, error);
           this.#failing.add(name);
           if (before !== undefined) gauges.set(metric, before);
@@ -73,103 +89,150 @@ export class PromClientBridge {
   }
 
   /** Gauges that are not there any more have no value. */
-  #forgetGauges(now: ReadonlyMap<object, ReadonlySet<number>>): void {
-    for (const [metric, before] of this.#gauges) {
-      const kept = now.get(metric);
-      for (const cell of before) if (kept?.has(cell) !== true) this.#meter.values[cell] = Number.NaN;
-    }
+  #forgetGauges(now: ReadonlyMap<object, ReadonlySet<Series>>): void {
+    const kept = new Set<Series>();
+    for (const each of now.values()) for (const series of each) kept.add(series);
+    for (const before of this.#gauges.values())
+      for (const series of before) if (!kept.has(series)) this.#meter.values[series.cell] = Number.NaN;
   }
 
-  #copyMetric(metric: object, got: Got): Set<number> {
+  #copyMetric(metric: PromMetric, got: Got, registry: PromRegistry): Set<Series> {
     let bridged = this.#bridged.get(metric);
     if (bridged === undefined) {
-      bridged = { places: [], counted: new Map(), copies: 0 };
+      bridged = { places: [], counted: new Map(), copies: 0, family: undefined };
       this.#bridged.set(metric, bridged);
     }
-    const gauges = new Set<number>();
+    const gauges = new Set<Series>();
     const { values } = got;
     bridged.copies += 1;
     for (let n = 0; n < values.length; n++) {
-      const value = values[n] as Got["values"][number];
-      const isBucket = got.type === "histogram" && value.metricName?.endsWith("_bucket") === true;
-      let known = bridged.places[n];
-      if (known === undefined || !isSame(known, value)) {
-        known = this.#knownOf(bridged, got, value);
-        bridged.places[n] = known;
-      }
-      const { series } = known;
-      known.counted.copied = bridged.copies;
-      if (isBucket) n = this.#copyBuckets(known, values, n);
-      else if (got.type === "histogram") {
-        // Its count is that of the buckets.
-        if (value.metricName?.endsWith("_sum") === true) this.#count(known, series.cells - 1, value.value);
+      const value = values[n] as GotValue;
+      const known = this.#knownAt(bridged, n, metric, got, registry);
+      const { series, counted } = known;
+      if (got.type === "histogram") {
+        // Its buckets come first, then its sum; its count is that of the buckets.
+        if (value.metricName?.endsWith("_bucket") !== true) continue;
+        counted.copied = bridged.copies;
+        n = this.#copyHistogram(known, values, n);
       } else if (isGauge(series)) {
-        gauges.add(series.cell);
+        gauges.add(series);
         this.#meter.values[series.cell] = value.value;
-      } else this.#count(known, 0, value.value);
+      } else {
+        counted.copied = bridged.copies;
+        // A summary's sum may become smaller, by a negative observation; its count, which follows it, may not.
+        const isSum = value.metricName?.endsWith("_sum") === true && values[n + 1]?.metricName?.endsWith("_count") === true;
+        const deciding = isSum ? this.#knownAt(bridged, n + 1, metric, got, registry) : known;
+        const isAnew = (values[isSum ? n + 1 : n] as GotValue).value < (deciding.counted.last[0] ?? 0);
+        this.#count(known, [value.value], isAnew);
+        this.exemplars.set(series, 0, exemplarOf(value.exemplar));
+      }
     }
-    forgetMissing(bridged);
+    for (const [series, counted] of bridged.counted) if (counted.copied !== bridged.copies) this.#forget(series, counted);
     return gauges;
   }
 
-  #knownOf(bridged: Bridged, got: Got, { labels, metricName }: Got["values"][number]): Known {
-    const series = this.#seriesOf(got, labels, metricName);
+  #knownAt(bridged: Bridged, n: number, metric: PromMetric, got: Got, registry: PromRegistry): Known {
+    const value = got.values[n] as GotValue;
+    let known = bridged.places[n];
+    if (known === undefined || !isSame(known, value)) {
+      known = this.#knownOf(bridged, metric, got, value, registry);
+      bridged.places[n] = known;
+    }
+    return known;
+  }
+
+  #knownOf(bridged: Bridged, metric: PromMetric, got: Got, { labels, metricName }: GotValue, registry: PromRegistry): Known {
+    const series = this.#seriesOf(bridged, metric, got, labels, metricName, registry);
     let counted = bridged.counted.get(series);
     if (counted === undefined) {
       counted = { last: [], lost: [], copied: 0 };
       bridged.counted.set(series, counted);
+      const shares = this.#shares.get(series);
+      if (shares === undefined) this.#shares.set(series, [counted]);
+      else shares.push(counted);
     }
     return { labels, metricName, series, counted };
   }
 
-  /** prom-client's buckets hold what the smaller ones hold, too. */
-  #copyBuckets(known: Known, values: Got["values"], first: number): number {
+  /** prom-client's buckets hold what the smaller ones hold, too. @returns where its last value is */
+  #copyHistogram(known: Known, values: Got["values"], first: number): number {
+    const { series } = known;
+    const now: number[] = [];
     let below = 0;
-    const buckets = known.series.cells - 1;
+    const buckets = series.cells - 1;
     for (let bucket = 0; bucket < buckets; bucket++) {
-      const value = values[first + bucket]?.value ?? 0;
-      this.#count(known, bucket, value - below);
+      const { value = 0, exemplar } = values[first + bucket] ?? {};
+      now.push(value - below);
       below = value;
+      this.exemplars.set(series, bucket, exemplarOf(exemplar));
     }
-    return first + buckets - 1;
+    now.push(values[first + buckets]?.value ?? 0);
+    const { last } = known.counted;
+    // A sum may become smaller, by a negative observation; a count may not.
+    const isAnew = now.some((value, bucket) => bucket < buckets && value < (last[bucket] ?? 0));
+    this.#count(known, now, isAnew);
+    return first + buckets;
   }
 
-  /** A counter that was reset goes on from where it was. */
-  #count({ series, counted: { last, lost } }: Known, offset: number, value: number): void {
-    const before = last[offset] ?? 0;
-    if (value < before) lost[offset] = (lost[offset] ?? 0) + before;
-    last[offset] = value;
-    this.#meter.values[series.cell + offset] = value + (lost[offset] ?? 0);
+  /** What was reset goes on from where it was. */
+  #count({ series, counted: { last, lost } }: Known, now: readonly number[], isAnew: boolean): void {
+    for (let offset = 0; offset < now.length; offset++) {
+      if (isAnew) lost[offset] = (lost[offset] ?? 0) + (last[offset] ?? 0);
+      last[offset] = now[offset] as number;
+    }
+    this.#show(series);
   }
 
-  #seriesOf({ name, help, type, aggregator, values }: Got, labels: Known["labels"], metricName: string | undefined): Series {
-    const own = Object.fromEntries(
-      Object.entries(labels)
-        .filter(([label]) => type !== "histogram" || label !== "le")
-        .map(([label, value]) => [label, String(value)]),
-    );
-    const family: MetricFamily = {
-      name,
-      help,
-      type: typeOf(type),
-      // The quantiles of several processes can't be merged: the worst one is told.
-      aggregator: type === "summary" ? "max" : ((aggregator as Aggregator | undefined) ?? "sum"),
-      ...(type === "histogram" ? { buckets: boundsOf(values) } : {}),
-    };
-    const suffix = type === "summary" && metricName !== undefined ? metricName.slice(name.length) : "";
-    return this.#meter.seriesOf(family, own as Labels, suffix);
-  }
-}
-
-/** What is not there any more would begin at zero, if it came again. */
-function forgetMissing({ counted, copies }: Bridged): void {
-  for (const { last, lost, copied } of counted.values()) {
-    if (copied === copies) continue;
+  /** What is not there any more would begin at zero, if it came again. */
+  #forget(series: Series, { last, lost }: Counted): void {
     for (let offset = 0; offset < last.length; offset++) {
       lost[offset] = (lost[offset] ?? 0) + (last[offset] ?? 0);
       last[offset] = 0;
     }
+    this.#show(series);
   }
+
+  #show(series: Series): void {
+    const shares = this.#shares.get(series) ?? [];
+    const { values } = this.#meter;
+    for (let offset = 0; offset < series.cells; offset++) {
+      let sum = 0;
+      for (const { last, lost } of shares) sum += (last[offset] ?? 0) + (lost[offset] ?? 0);
+      values[series.cell + offset] = sum;
+    }
+  }
+
+  #seriesOf(
+    bridged: Bridged,
+    metric: PromMetric,
+    got: Got,
+    labels: Known["labels"],
+    metricName: string | undefined,
+    registry: PromRegistry,
+  ): Series {
+    const { type } = got;
+    const own = Object.entries({ ...registry._defaultLabels, ...labels })
+      .filter(([label, value]) => value !== undefined && (type !== "histogram" || label !== "le"))
+      .map(([label, value]) => [label, String(value)]);
+    bridged.family ??= familyOf(metric, got, registry);
+    const suffix = type === "summary" && metricName !== undefined ? metricName.slice(got.name.length) : "";
+    return this.#meter.seriesOf(bridged.family, Object.fromEntries(own) as Labels, suffix);
+  }
+}
+
+function familyOf({ labelNames = [] }: PromMetric, { name, help, type, aggregator, values }: Got, registry: PromRegistry): MetricFamily {
+  const names = new Set([...labelNames, ...Object.keys(registry._defaultLabels ?? {}), ...(type === "summary" ? ["quantile"] : [])]);
+  // A registry for OpenMetrics takes the ending away when it prints, and gives it back.
+  const isEnded = type !== "counter" || registry.contentType?.startsWith("application/openmetrics-text") !== true || name.endsWith("_total");
+  return {
+    name: isEnded ? name : `${name}_total`,
+    help,
+    type: typeOf(type),
+    // The quantiles of several processes can't be merged: the worst one is told.
+    aggregator: type === "summary" ? "max" : ((aggregator as Aggregator | undefined) ?? "sum"),
+    labelNames: [...names].sort(),
+    ...(type === "histogram" ? { buckets: boundsOf(values) } : {}),
+  };
 }
 
 /** A `collect` that never ends must not hold up the others for ever. */
@@ -201,7 +264,7 @@ function boundsOf(values: Got["values"]): number[] {
   return bounds;
 }
 
-function isSame(known: Known, value: Got["values"][number]): boolean {
+function isSame(known: Known, value: GotValue): boolean {
   if (known.labels === value.labels) return known.metricName === value.metricName;
   if (known.metricName !== value.metricName) return false;
   const labels = value.labels as Readonly<Record<string, unknown>>;

@@ -1,8 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { contentTypes, printParts, type TextFormat } from "./print.ts";
-import type { MergedFamily } from "./merge.ts";
+import { acceptsGzip } from "./accept.ts";
 
 /** A scraper that asks for nothing, or reads nothing, is not waited for. */
 const timeoutMs = 10_000;
@@ -13,16 +12,21 @@ const leastPacked = 1024;
 
 const compress = promisify(gzip);
 
-export interface Page {
+/** What is answered to a request. */
+export interface Answer {
+  readonly status: number;
   readonly contentType: string;
-  headers?(): Readonly<Record<string, string>>;
-  body(): string | Promise<string>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** Packs the body: those who share an answer share it packed, too. */
+  readonly packed?: () => Promise<Buffer>;
 }
 
+/** What is served at a path. */
+export type Page = (request: IncomingMessage) => Answer | Promise<Answer>;
+
 export interface ExporterOptions {
-  /** Hands over what is exported now, which stays as it is until `use` is done. */
-  collect<T>(use: (families: readonly MergedFamily[]) => Promise<T>): Promise<T>;
-  /** What is served beside `/metrics`, by path. */
+  /** By path. */
   readonly pages: ReadonlyMap<string, Page>;
   onError(error: unknown): void;
 }
@@ -88,18 +92,12 @@ export class Exporter {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.setHeader("Connection", "close");
     try {
-      const path = request.url?.split("?", 1)[0] ?? "";
-      const page = this.#options.pages.get(path);
+      const page = this.#options.pages.get(request.url?.split("?", 1)[0] ?? "");
       if (request.method !== "GET" && request.method !== "HEAD") {
         response.setHeader("Allow", "GET, HEAD");
-        await send(request, response, 405, "text/plain; charset=utf-8", "only GET is answered here\n");
-      } else if (path === "/metrics") {
-        const format = formatOf(request);
-        await send(request, response, 200, contentTypes[format], await this.#options.collect((families) => printInTurns(families, format)));
-      } else if (page !== undefined) {
-        for (const [name, value] of Object.entries(page.headers?.() ?? {})) response.setHeader(name, value);
-        await send(request, response, 200, page.contentType, await page.body());
-      } else await send(request, response, 404, "text/plain; charset=utf-8", "there is nothing here; the metrics are at /metrics\n");
+        await send(request, response, plain(405, "only GET is answered here\n"));
+      } else if (page === undefined) await send(request, response, plain(404, "there is nothing here; the metrics are at /metrics\n"));
+      else await send(request, response, await page(request));
     } catch (error) {
       this.#options.onError(error);
       if (response.headersSent) response.destroy();
@@ -108,35 +106,32 @@ export class Exporter {
   }
 }
 
-/** The event loop turns in between. */
-async function printInTurns(families: readonly MergedFamily[], format: TextFormat): Promise<string> {
-  const parts: string[] = [];
-  for (const part of printParts(families, format)) {
-    parts.push(part);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  return parts.join("");
+/** An answer in words. */
+export function plain(status: number, body: string): Answer {
+  return { status, contentType: "text/plain; charset=utf-8", body };
 }
 
-function formatOf({ headers }: IncomingMessage): TextFormat {
-  return /\bapplication\/openmetrics-text\b/.test(headers.accept ?? "") ? "openmetrics" : "prometheus";
+/** A text that is packed once, whoever wants it so. */
+export function shared(answer: Omit<Answer, "packed">): Answer {
+  let packed: Promise<Buffer> | undefined;
+  return { ...answer, packed: () => (packed ??= pack(answer.body)) };
 }
 
-async function send(request: IncomingMessage, response: ServerResponse, status: number, type: string, text: string): Promise<void> {
-  response.statusCode = status;
-  response.setHeader("Content-Type", type);
+function pack(text: string): Promise<Buffer> {
+  return compress(text, { level: 1 });
+}
+
+async function send(request: IncomingMessage, response: ServerResponse, answer: Answer): Promise<void> {
+  response.statusCode = answer.status;
+  response.setHeader("Content-Type", answer.contentType);
   response.setHeader("X-Content-Type-Options", "nosniff");
-  let body: string | Buffer = text;
-  if (text.length >= leastPacked && acceptsGzip(request)) {
-    body = await compress(text, { level: 1 });
+  for (const [name, value] of Object.entries(answer.headers ?? {})) response.setHeader(name, value);
+  let body: string | Buffer = answer.body;
+  if (body.length >= leastPacked && acceptsGzip(request.headers["accept-encoding"])) {
+    body = await (answer.packed?.() ?? pack(body));
     response.setHeader("Content-Encoding", "gzip");
   }
   response.setHeader("Vary", "Accept, Accept-Encoding");
   response.setHeader("Content-Length", Buffer.byteLength(body));
   response.end(request.method === "HEAD" ? undefined : body);
-}
-
-function acceptsGzip({ headers }: IncomingMessage): boolean {
-  const accepted = headers["accept-encoding"] ?? "";
-  return accepted.split(",").some((each) => /^\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*$).*)?$/.test(each));
 }

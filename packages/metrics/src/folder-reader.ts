@@ -1,14 +1,14 @@
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from "node:fs";
 import type { Definitions } from "./definitions.ts";
-import { isJournal } from "./journal.ts";
-import type { Contribution } from "./merge.ts";
+import { listName, orderOf, parseFileName, processOf, valuesName } from "./file-names.ts";
 import { isAlive } from "./process-identity.ts";
-import { checkHead, CorruptFileError, head, parseLine, readCells, type StoredSeries } from "./value-file.ts";
+import { checkHead, CorruptFileError, emptyList, head, ownerOf, parseLine, readCells, type Contribution, type SeriesList } from "./value-file.ts";
 
-/** Why a file is not among what is exported. */
-export type LeftOut = "corrupt" | "foreign" | "unreadable";
+/** Why a file is not among what is exported: it is broken, of another version of tsserve, nobody's, or can't be read. */
+export type LeftOut = "corrupt" | "version" | "foreign" | "unreadable";
 
 export interface FolderContents {
+  /** Of the other processes. */
   readonly contributions: readonly Contribution[];
   readonly leftOut: Readonly<Record<LeftOut, number>>;
 }
@@ -19,21 +19,23 @@ const linesAtOnce = 2000;
 interface KnownFile {
   /** Which file was read: a name may come to mean another one. */
   readonly inode: number;
-  /** How much of the index has been read: whole lines. */
-  indexBytes: number;
+  /** Which list of series its head named. */
+  readonly number: number;
+  /** How much of the list has been read: whole lines. */
+  listBytes: number;
   /** Lines that have been read, and wait for their turn. */
   unparsed: string[];
-  readonly series: StoredSeries[];
+  readonly list: SeriesList;
   cells: Float64Array;
 }
 
-/** Reads the files of all slots. What has been read of an index is not read again. */
+/** Reads the values of all other processes. What has been read of a list of series is not read again. */
 export class FolderReader {
   readonly #folder: string;
+  readonly #definitions: Definitions;
   readonly #onLeftOut: (file: string, reason: string) => void;
   readonly #known = new Map<string, KnownFile>();
-  readonly #definitions: Definitions;
-  /** Each is told once. */
+  /** What has been told: each thing once. */
   readonly #told = new Set<string>();
 
   constructor(folder: string, definitions: Definitions, onLeftOut: (file: string, reason: string) => void) {
@@ -45,11 +47,10 @@ export class FolderReader {
   /**
    * Files with very many new series are read in turns, so that the event loop is not held up.
    *
-   * @param ownSlot not read: the process knows better itself
+   * @param own the bases of this process's own files, which it need not read
    */
-  async read(ownSlot: number | undefined): Promise<FolderContents> {
-    const contributions: Contribution[] = [];
-    const leftOut = { corrupt: 0, foreign: 0, unreadable: 0 };
+  async read(own: ReadonlySet<string>): Promise<FolderContents> {
+    const leftOut = { corrupt: 0, version: 0, foreign: 0, unreadable: 0 };
     const leave = (why: LeftOut, name: string, reason: string): void => {
       leftOut[why] += 1;
       const key = `${name}: ${reason}`;
@@ -62,74 +63,86 @@ export class FolderReader {
       names = readdirSync(this.#folder);
     } catch (error) {
       leave("unreadable", "", (error as Error).message);
-      return { contributions, leftOut };
+      return { contributions: [], leftOut };
     }
+    const contributions: Contribution[] = [];
+    const seen = new Set<string>();
     for (const name of names) {
-      const match = /^(\d{1,6})\.(values|index)$/.exec(name);
-      if (isJournal(name)) continue;
-      if (match === null) leave("foreign", name, "is no file of ours");
-      else if (match[2] === "values" && Number(match[1]) !== ownSlot) {
-        try {
-          const contribution = await this.#readSlot(match[1] ?? "");
-          if (contribution !== undefined) contributions.push(contribution);
-        } catch (error) {
-          this.#known.delete(match[1] ?? "");
-          leave(error instanceof CorruptFileError ? "corrupt" : "unreadable", name, (error as Error).message);
-        }
+      const file = parseFileName(name);
+      if (file.kind === "foreign") leave("foreign", name, "is no file of ours");
+      else if (file.kind === "version") leave("version", name, "is of another version of tsserve");
+      if (file.kind !== "values" || own.has(file.base)) continue;
+      seen.add(file.base);
+      try {
+        const contribution = await this.#readFile(file.base);
+        if (contribution !== undefined) contributions.push(contribution);
+      } catch (error) {
+        // Its process has gone, and its file went with it.
+        if ((error as NodeJS.ErrnoException).code === "ENOENT" && processOf(file) !== undefined) continue;
+        this.#forget(file.base);
+        leave(error instanceof CorruptFileError ? "corrupt" : "unreadable", name, (error as Error).message);
       }
     }
+    for (const base of this.#known.keys()) if (!seen.has(base)) this.#forget(base);
     return { contributions, leftOut };
   }
 
-  /** The values first: the index that is read then has the lines of all of them. */
-  async #readSlot(slot: string): Promise<Contribution | undefined> {
-    const path = `${this.#folder}/${slot}`;
-    const values = openSync(`${path}.values`, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  /** The values first: the list that is read then has the lines of all of them. */
+  async #readFile(base: string): Promise<Contribution | undefined> {
+    const values = openSync(`${this.#folder}/${valuesName(base)}`, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       const { ino, size } = fstatSync(values);
       // It has just been made.
       if (size === 0) return undefined;
-      let known = this.#known.get(slot);
-      if (known?.inode !== ino) {
-        known = { inode: ino, indexBytes: 0, unparsed: [], series: [], cells: new Float64Array(0) };
-        this.#known.set(slot, known);
-      }
-      const cells = readCells(values, known.cells);
-      known.cells = cells.length > known.cells.length ? cells : known.cells;
+      let known = this.#known.get(base);
+      const cells = readCells(values, known?.cells);
       checkHead(cells);
-      this.#readIndex(`${path}.index`, known);
+      const number = cells[head.list] ?? 1;
+      if (known === undefined || known.inode !== ino || known.number !== number) {
+        this.#forget(base);
+        known = { inode: ino, number, listBytes: 0, unparsed: [], list: emptyList(), cells };
+        this.#known.set(base, known);
+      }
+      known.cells = cells.length > known.cells.length ? cells : known.cells;
+      this.#readList(base, known);
       await this.#parse(known);
-      const owner = { pid: cells[head.pid] ?? 0, startedAt: cells[head.startedAt] ?? 0 };
+      const owner = ownerOf(cells);
       const used = Math.min(cells.length - head.length, cells[head.cells] ?? 0);
-      return { slot: Number(slot), series: known.series, cells: cells.subarray(head.length, head.length + used), isAlive: isAlive(owner) };
+      return { order: orderOf(base), list: known.list, values: cells.subarray(head.length, head.length + used), owner, isAlive: isAlive(owner) };
     } finally {
       closeSync(values);
     }
   }
 
-  #readIndex(path: string, known: KnownFile): void {
-    const index = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  #readList(base: string, known: KnownFile): void {
+    const path = `${this.#folder}/${listName(base, known.number)}`;
+    const list = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
-      const { size } = fstatSync(index);
-      if (size < known.indexBytes) throw new CorruptFileError("the index has become shorter");
-      if (size === known.indexBytes) return;
-      const bytes = Buffer.alloc(size - known.indexBytes);
-      const count = readSync(index, bytes, 0, bytes.length, known.indexBytes);
+      const { size } = fstatSync(list);
+      if (size < known.listBytes) throw new CorruptFileError("the list of series has become shorter");
+      if (size === known.listBytes) return;
+      const bytes = Buffer.alloc(size - known.listBytes);
+      const count = readSync(list, bytes, 0, bytes.length, known.listBytes);
       const end = bytes.subarray(0, count).lastIndexOf(10) + 1;
       for (const line of bytes.toString("utf8", 0, end).split("\n")) if (line !== "") known.unparsed.push(line);
-      known.indexBytes += end;
+      known.listBytes += end;
     } finally {
-      closeSync(index);
+      closeSync(list);
     }
   }
 
   async #parse(known: KnownFile): Promise<void> {
     const lines = known.unparsed;
-    if (lines.length === 0) return;
     known.unparsed = [];
     for (let n = 0; n < lines.length; n++) {
-      known.series.push(parseLine(lines[n] as string, this.#definitions));
+      parseLine(lines[n] as string, known.list, this.#definitions);
       if (n % linesAtOnce === linesAtOnce - 1) await new Promise((resolve) => setImmediate(resolve));
     }
+  }
+
+  #forget(base: string): void {
+    const known = this.#known.get(base);
+    if (known !== undefined) this.#definitions.release(known.list.series);
+    this.#known.delete(base);
   }
 }

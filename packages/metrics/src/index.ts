@@ -19,11 +19,13 @@ export { refcycleReporter } from "./reporters/refcycle.ts";
 export { schedule } from "./reporters/schedule.ts";
 export { WorkerMetrics } from "./worker-metrics.ts";
 
-export type { ExporterOptions, Page, Place } from "./exporter.ts";
+export type { Answer, ExporterOptions, Page, Place } from "./exporter.ts";
 export type { Block } from "./journal.ts";
-export type { Contribution, MergedFamily, MergedSeries } from "./merge.ts";
+export type { Merged, MergedFamily, MergedSeries } from "./merge.ts";
 export type { TextFormat } from "./print.ts";
 export type { ProcessGauges } from "./reporters/process-gauges.ts";
 export type { Reporter } from "./reporters/schedule.ts";
 export type { ProcessIdentity } from "./process-identity.ts";
-export type { MetricsLog, WorkerMetricsOptions } from "./worker-metrics.ts";
+export type { MetricsLog } from "./keeper.ts";
+export type { Contribution } from "./value-file.ts";
+export type { WorkerMetricsOptions } from "./worker-metrics.ts";

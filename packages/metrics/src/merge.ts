@@ -1,16 +1,6 @@
 import type { Labels, MetricFamily } from "@tsserve/server";
-import type { Definition } from "./definitions.ts";
-import type { StoredSeries } from "./value-file.ts";
-
-/** What one process has counted. */
-export interface Contribution {
-  readonly slot: number;
-  readonly series: readonly StoredSeries[];
-  /** By the series' cells. Shorter when the last ones have not been written yet. */
-  readonly cells: Float64Array;
-  /** Gauges of the dead do not count. */
-  readonly isAlive: boolean;
-}
+import type { Definition, SeriesDefinition } from "./definitions.ts";
+import { bornAt, type Contribution } from "./value-file.ts";
 
 /** One series of all processes. */
 export interface MergedSeries {
@@ -19,57 +9,99 @@ export interface MergedSeries {
   readonly suffix: string;
   /** As in a meter: one cell, or a histogram's. */
   readonly values: Float64Array;
+  /** What it is wherever it comes from; of the exporter's own metrics there is none. */
+  readonly definition?: SeriesDefinition;
 }
 
 export interface MergedFamily {
   readonly family: MetricFamily;
-  readonly series: MergedSeries[];
+  readonly series: readonly MergedSeries[];
+}
+
+export interface Merged {
+  readonly families: readonly MergedFamily[];
+  /** How many series do not fit: by name, where the newest definition is another one. */
+  readonly leftOut: ReadonlyMap<string, number>;
 }
 
 class Sum implements MergedSeries {
-  readonly family: MetricFamily;
+  readonly definition: SeriesDefinition;
   readonly labels: Labels;
   readonly suffix: string;
   readonly values: Float64Array;
+  family: MetricFamily;
   /** Of which merge it has values, and from how many processes. */
   round = 0;
   processes = 0;
 
-  constructor({ family, labels, suffix, cells }: Definition) {
+  constructor(definition: SeriesDefinition, family: MetricFamily) {
+    this.definition = definition;
     this.family = family;
-    this.labels = labels;
-    this.suffix = suffix;
-    this.values = new Float64Array(cells);
+    this.labels = definition.labels;
+    this.suffix = definition.suffix;
+    this.values = new Float64Array(definition.cells);
   }
 }
 
-/** Merges what several processes have counted. It remembers which series there are, so that the next merge is only additions. */
+/** One meaning of a name, of all that are in the files. */
+interface Meaning {
+  readonly definition: Definition;
+  family: MetricFamily;
+  /** Whether a process that lives defined it. */
+  isAlive: boolean;
+  born: number;
+  isExported: boolean;
+  readonly series: Sum[];
+  leftOut: number;
+}
+
+/**
+ * Merges what several processes have counted. Where a name means different things, the newest meaning is exported: that of the
+ * process which started last among those that live, or that lived. It remembers which series there are, so that the next merge
+ * is only additions.
+ */
 export class Merger {
-  readonly #sums = new Map<Definition, Sum>();
-  /** Where each series of a contribution belongs, by the list of series. */
-  readonly #sumsOfLists = new WeakMap<readonly StoredSeries[], Sum[]>();
+  readonly #sums = new WeakMap<SeriesDefinition, Sum>();
   #round = 0;
 
-  merge(contributions: readonly Contribution[]): MergedFamily[] {
+  /** With a pause after each contribution, in which requests are served. What it gives stays as it is until the next merge. */
+  async merge(contributions: readonly Contribution[], pause: () => Promise<void> = () => Promise.resolve()): Promise<Merged> {
     this.#round += 1;
-    // In the same order whoever merges: sums of floating-point numbers differ by it, and must not seem to decrease.
-    for (const contribution of [...contributions].sort((a, b) => a.slot - b.slot)) this.#add(contribution);
-    return this.#families();
+    const meanings = new Map<Definition, Meaning>();
+    for (const contribution of contributions) learn(contribution, meanings);
+    choose(meanings);
+    for (const contribution of contributions) {
+      this.#add(contribution, meanings);
+      await pause();
+    }
+    const exported = [...meanings.values()].filter(({ series }) => series.length > 0);
+    const leftOut = new Map<string, number>();
+    for (const { definition, leftOut: count } of meanings.values())
+      if (count > 0) leftOut.set(definition.name, (leftOut.get(definition.name) ?? 0) + count);
+    return { families: exported.map(({ family, series }) => ({ family, series })), leftOut };
   }
 
-  #add({ series, cells, isAlive }: Contribution): void {
-    const sums = this.#sumsOf(series);
+  #add({ list, values: cells, isAlive }: Contribution, meanings: ReadonlyMap<Definition, Meaning>): void {
+    const { series } = list;
     for (let n = 0; n < series.length; n++) {
-      const { definition, cell } = series[n] as StoredSeries;
-      if (cell + definition.cells > cells.length) continue;
-      const sum = sums[n] as Sum;
-      if (definition.isGauge) {
-        if (isAlive) this.#addGauge(sum, cells[cell] as number);
+      const definition = series[n] as SeriesDefinition;
+      const cell = list.cells[n] as number;
+      if (cell + definition.cells > cells.length || (definition.isGauge && !isAlive)) continue;
+      const meaning = meanings.get(definition.definition);
+      // It has come since the merge began.
+      if (meaning === undefined) continue;
+      if (!meaning.isExported) {
+        meaning.leftOut += 1;
         continue;
       }
+      if (definition.isGauge) {
+        this.#addGauge(definition, meaning, cells[cell] as number);
+        continue;
+      }
+      const sum = this.#sumOf(definition, meaning);
       const { values } = sum;
-      const isFirst = sum.round !== this.#round;
-      sum.round = this.#round;
+      const isFirst = sum.processes === 0;
+      sum.processes += 1;
       for (let offset = 0; offset < definition.cells; offset++) {
         const value = cells[cell + offset] as number;
         values[offset] = isFirst ? value : (values[offset] as number) + value;
@@ -78,51 +110,72 @@ export class Merger {
   }
 
   /** One without a value is NaN. */
-  #addGauge(sum: Sum, value: number): void {
-    const { aggregator = "sum" } = sum.family;
+  #addGauge(definition: SeriesDefinition, meaning: Meaning, value: number): void {
+    const { aggregator = "sum" } = meaning.family;
     if (Number.isNaN(value) || aggregator === "omit") return;
+    const sum = this.#sumOf(definition, meaning);
     const { values } = sum;
-    if (sum.round !== this.#round) {
-      sum.round = this.#round;
-      sum.processes = 1;
+    sum.processes += 1;
+    if (sum.processes === 1) {
       values[0] = value;
       return;
     }
     const before = values[0] as number;
-    sum.processes += 1;
     if (aggregator === "sum") values[0] = before + value;
     else if (aggregator === "min") values[0] = Math.min(before, value);
     else if (aggregator === "max") values[0] = Math.max(before, value);
     else if (aggregator === "average") values[0] = before + (value - before) / sum.processes;
   }
 
-  #sumsOf(series: readonly StoredSeries[]): Sum[] {
-    let sums = this.#sumsOfLists.get(series);
-    if (sums === undefined) {
-      sums = [];
-      this.#sumsOfLists.set(series, sums);
+  #sumOf(definition: SeriesDefinition, meaning: Meaning): Sum {
+    let sum = this.#sums.get(definition);
+    if (sum === undefined) {
+      sum = new Sum(definition, meaning.family);
+      this.#sums.set(definition, sum);
     }
-    // Lists of series only grow.
-    for (let n = sums.length; n < series.length; n++) {
-      const { definition } = series[n] as StoredSeries;
-      let sum = this.#sums.get(definition);
-      if (sum === undefined) {
-        sum = new Sum(definition);
-        this.#sums.set(definition, sum);
-      }
-      sums.push(sum);
+    if (sum.round !== this.#round) {
+      sum.round = this.#round;
+      sum.processes = 0;
+      sum.family = meaning.family;
+      meaning.series.push(sum);
     }
-    return sums;
+    return sum;
   }
+}
 
-  #families(): MergedFamily[] {
-    const families = new Map<string, MergedFamily>();
-    for (const sum of this.#sums.values()) {
-      if (sum.round !== this.#round) continue;
-      const known = families.get(sum.family.name);
-      if (known === undefined) families.set(sum.family.name, { family: sum.family, series: [sum] });
-      else if (known.family.type === sum.family.type) known.series.push(sum);
-    }
-    return [...families.values()];
+function learn({ list, values, owner, isAlive }: Contribution, meanings: Map<Definition, Meaning>): void {
+  for (const { definition, family, cell } of list.definitions) {
+    const born = values[cell] ?? 0;
+    // What an earlier process of the file defined, and this one has not, is what the dead say.
+    const lives = isAlive && born >= bornAt(owner, 0);
+    const known = meanings.get(definition);
+    if (known === undefined) meanings.set(definition, { definition, family, isAlive: lives, born, isExported: false, series: [], leftOut: 0 });
+    else if (isNewer({ isAlive: lives, born }, known)) Object.assign(known, { family, isAlive: lives, born });
   }
+}
+
+function isNewer(one: Pick<Meaning, "isAlive" | "born">, other: Pick<Meaning, "isAlive" | "born">): boolean {
+  return one.isAlive === other.isAlive ? one.born > other.born : one.isAlive;
+}
+
+/** No name, and no name of a sample, stands for two things. */
+function choose(meanings: ReadonlyMap<Definition, Meaning>): void {
+  const newest = new Map<string, Meaning>();
+  for (const meaning of meanings.values()) {
+    const known = newest.get(meaning.definition.name);
+    if (known === undefined || isNewer(meaning, known)) newest.set(meaning.definition.name, meaning);
+  }
+  const samples = new Set<string>();
+  for (const meaning of [...newest.values()].sort((a, b) => (isNewer(a, b) ? -1 : 1))) {
+    const names = sampleNames(meaning.definition);
+    if (names.some((name) => samples.has(name))) continue;
+    for (const name of names) samples.add(name);
+    meaning.isExported = true;
+  }
+}
+
+const endings = { counter: [""], gauge: [""], histogram: ["", "_bucket", "_sum", "_count"], summary: ["", "_sum", "_count"] } as const;
+
+function sampleNames({ name, type }: Definition): string[] {
+  return endings[type].map((ending) => name + ending);
 }

@@ -27,14 +27,20 @@ export function metricsPage(): Page {
     ].join("; ");
     return { html, policy };
   };
-  return {
-    contentType: "text/html; charset=utf-8",
-    headers: () => ({
-      "Content-Security-Policy": (made ??= make()).policy,
-      "Referrer-Policy": "no-referrer",
-      "Cache-Control": "no-cache",
-    }),
-    body: () => (made ??= make()).html,
+  return () => {
+    made ??= make();
+    return {
+      status: 200,
+      contentType: "text/html; charset=utf-8",
+      headers: {
+        "Content-Security-Policy": made.policy,
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-cache",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+      },
+      body: made.html,
+    };
   };
 }
 

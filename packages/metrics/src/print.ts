@@ -1,13 +1,15 @@
 import type { Labels } from "@tsserve/server";
+import { exemplarKey, type Exemplar } from "./exemplars.ts";
 import type { MergedFamily, MergedSeries } from "./merge.ts";
 
 /** The text format of Prometheus, version 0.0.4, or OpenMetrics 1.0.0. */
 export type TextFormat = "prometheus" | "openmetrics";
 
-export const contentTypes: Readonly<Record<TextFormat, string>> = {
-  prometheus: "text/plain; version=0.0.4; charset=utf-8",
-  openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
-};
+/** The text format is always version 0.0.4; OpenMetrics is of the version that was asked for. */
+export function contentTypeOf({ format, version }: { readonly format: TextFormat; readonly version: string }): string {
+  const type = format === "openmetrics" ? "application/openmetrics-text" : "text/plain";
+  return `${type}; version=${version}; charset=utf-8`;
+}
 
 const valuesAtOnce = 2000;
 
@@ -17,17 +19,22 @@ const beginnings: Readonly<Record<TextFormat, WeakMap<MergedSeries, readonly str
   openmetrics: new WeakMap(),
 };
 
-export function print(families: readonly MergedFamily[], format: TextFormat): string {
-  return [...printParts(families, format)].join("");
+/** The exemplars of a series' buckets, by the key of the series. Only OpenMetrics has a form for them. */
+export type ExemplarsOf = ReadonlyMap<string, Readonly<Record<number, Exemplar>>>;
+
+const noExemplars: ExemplarsOf = new Map();
+
+export function print(families: readonly MergedFamily[], format: TextFormat, exemplars: ExemplarsOf = noExemplars): string {
+  return [...printParts(families, format, exemplars)].join("");
 }
 
 /** Some milliseconds' worth of text at a time. */
-export function* printParts(families: readonly MergedFamily[], format: TextFormat): Generator<string> {
-  for (const each of families) yield* printFamily(each, format);
+export function* printParts(families: readonly MergedFamily[], format: TextFormat, exemplars: ExemplarsOf): Generator<string> {
+  for (const each of families) yield* printFamily(each, format, format === "openmetrics" ? exemplars : noExemplars);
   if (format === "openmetrics") yield "# EOF\n";
 }
 
-function* printFamily({ family, series }: MergedFamily, format: TextFormat): Generator<string> {
+function* printFamily({ family, series }: MergedFamily, format: TextFormat, exemplars: ExemplarsOf): Generator<string> {
   // OpenMetrics names a counter without the ending that its samples must have.
   const name = format === "openmetrics" && family.type === "counter" ? family.name.replace(/_total$/, "") : family.name;
   let text = `# HELP ${name} ${escapeHelp(family.help, format)}\n# TYPE ${name} ${family.type}\n`;
@@ -41,15 +48,16 @@ function* printFamily({ family, series }: MergedFamily, format: TextFormat): Gen
     }
     const lines = beginningsOf(each, format);
     const { values } = each;
+    const found = exemplars.size === 0 || each.definition === undefined ? undefined : exemplars.get(exemplarKey(each.definition));
     if (family.type !== "histogram") {
-      text += `${lines[0]}${formatValue(values[0] as number)}\n`;
+      text += `${lines[0]}${formatValue(values[0] as number)}${printExemplar(found?.[0])}\n`;
       continue;
     }
     const bounds = values.length - 2;
     let count = 0;
     for (let bucket = 0; bucket <= bounds; bucket++) {
       count += values[bucket] as number;
-      text += `${lines[bucket]}${count}\n`;
+      text += `${lines[bucket]}${count}${printExemplar(found?.[bucket])}\n`;
     }
     text += `${lines[bounds + 1]}${formatValue(values[bounds + 1] as number)}\n${lines[bounds + 2]}${count}\n`;
   }
@@ -66,9 +74,17 @@ function beginningsOf(series: MergedSeries, format: TextFormat): readonly string
     const bounds = (family.buckets ?? []).map((bound) => formatBound(bound, format));
     lines = [...[...bounds, "+Inf"].map((le) => begin("_bucket", { le })), begin("_sum"), begin("_count")];
   } else if (family.type === "counter" && format === "openmetrics" && !family.name.endsWith("_total")) lines = [begin("_total")];
+  else if (format === "openmetrics" && labels["quantile"] !== undefined && family.type === "summary")
+    lines = [begin(suffix, { quantile: formatBound(Number(labels["quantile"]), format) })];
   else lines = [begin(suffix)];
   beginnings[format].set(series, lines);
   return lines;
+}
+
+function printExemplar(exemplar: Exemplar | undefined): string {
+  if (exemplar === undefined) return "";
+  const labels = printLabels(exemplar.labels) || "{}";
+  return ` # ${labels} ${formatValue(exemplar.value)} ${exemplar.time.toFixed(3)}`;
 }
 
 /** OpenMetrics wants bounds to look like floats. */

@@ -11,6 +11,11 @@ export interface MetricFamily {
   readonly aggregator?: Aggregator;
   /** Upper bounds, ascending, without the infinite one. */
   readonly buckets?: readonly number[];
+  /**
+   * Which labels its series may have, where that is declared, sorted. Other labels, as another type or other buckets, are
+   * another definition of the name, of which the newest is exported.
+   */
+  readonly labelNames?: readonly string[];
 }
 
 export type Labels = Readonly<Record<string, string>>;
@@ -94,13 +99,18 @@ export class Meter {
 }
 
 /** Whether only live processes count for it. */
-export function isGauge({ family, suffix }: Pick<Series, "family" | "suffix">): boolean {
+export function isGauge({ family, suffix }: { readonly family: Pick<MetricFamily, "type">; readonly suffix: string }): boolean {
   return family.type === "gauge" || (family.type === "summary" && suffix === "");
 }
 
-/** The same text for the same series in every process: JSON of its name, type, labels, ending and bounds. */
-export function seriesKey({ name, type, buckets }: MetricFamily, labels: Labels, suffix = ""): string {
-  return JSON.stringify([name, type, sortedLabels(labels), suffix, buckets ?? null]);
+/** The same text for the same series in every process: JSON of its definition, its labels and its ending. */
+export function seriesKey(family: MetricFamily, labels: Labels, suffix = ""): string {
+  return JSON.stringify([definitionKey(family), sortedLabels(labels), suffix]);
+}
+
+/** The same text for the same definition of a name in every process. A help text or an aggregator makes no other one. */
+export function definitionKey({ name, type, buckets, labelNames }: MetricFamily): string {
+  return JSON.stringify([name, type, buckets ?? null, labelNames ?? null]);
 }
 
 /** By name: the same labels in another order are the same series. */

@@ -49,7 +49,7 @@ type MetricsSpec = {
   readonly enabled: Reader<boolean>;
   readonly endpoint: Reader<Endpoint>;
   readonly listener: Reader<number | undefined>;
-  readonly page: Reader<boolean>;
+  readonly page: Reader<PageAccess>;
   readonly statsd: Reader<Endpoint | undefined>;
   readonly namespace: Reader<string>;
 };
@@ -95,6 +95,16 @@ export const listenSpec: ListenSpec = {
   port: optionalSetting(port, "The port to listen on, in place of `bind`. Default where `host` is set: 9090."),
 };
 
+/** Who is shown the page of the metrics; `auto` is who asks from this machine for a name or an address of the loopback. */
+export type PageAccess = "auto" | "everybody" | "nobody";
+
+function pageAccess(text: string): PageAccess {
+  const word = text.toLowerCase();
+  if (word === "auto") return "auto";
+  if (word !== "true" && word !== "false") throw new Error("expected auto, true or false");
+  return word === "true" ? "everybody" : "nobody";
+}
+
 /** The keys below `metrics`, in `[server:…]` or `[app:…]`. */
 export const metricsSpec: MetricsSpec = {
   enabled: setting(boolean, "true", "Whether metrics are kept and exported. The keys of `metrics` may stand in `[app:…]`, too."),
@@ -103,7 +113,11 @@ export const metricsSpec: MetricsSpec = {
     integer,
     "Under Einhorn, which of the inherited sockets is the exporter's, counted from 0: `1` for the second `-b`.",
   ),
-  page: setting(boolean, "true", "Whether `/` at the same endpoint is a page that shows the metrics of all workers."),
+  page: setting(
+    pageAccess,
+    "auto",
+    "Who is shown the page of the metrics at `/` of the same endpoint: `auto`, who asks from this machine for `localhost`; `true`, everybody; `false`, nobody.",
+  ),
   statsd: optionalSetting(endpoint, "Where the figures of the runtime are sent as StatsD lines, too, by UDP: `HOST:PORT`."),
   namespace: setting(string, "tsserve", "What the names of the StatsD lines begin with."),
 };

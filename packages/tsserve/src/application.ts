@@ -30,6 +30,7 @@ export interface Application {
   /** Where the server counts what it does; `undefined` when metrics are off. */
   readonly meter: Meter | undefined;
   readonly pools: ReadonlyMap<string, () => PoolFigures | undefined>;
+  readonly health: Health;
   /** Loads the app's module, and gives its factory. @throws {TsserveError} */
   loadFactory(): Promise<LoadedFunction>;
   /** @throws {TsserveError} with the message and stack of the user's own error */
@@ -84,6 +85,7 @@ export async function prepareApplication(configuration: Configuration, log: Logg
     stopHooks,
     meter,
     pools,
+    health,
     loadFactory: () => loadFunction(app.values["factory"] ?? "", placeOf(file, app, "factory"), folder, "makeApp"),
     makeApp: async (factory) => {
       const built = await callAppFactory(factory, [app.values, context], configuration);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setHeapSnapshotNearHeapLimit, writeHeapSnapshot } from "node:v8";
 import type { MetricsLog } from "../worker-metrics.ts";
 import { drawGrowth } from "./draw-growth.ts";
-import type { Reporter } from "./schedule.ts";
+import { slowReportIntervalMs, type Reporter } from "./schedule.ts";
 
 /** One sample for so many bytes that are allocated, on average. */
 const samplingIntervalBytes = 32 * 1024;
@@ -59,6 +59,7 @@ export function refcycleReporter(folder: string, log: MetricsLog): Reporter {
   };
   return {
     name: "monitoring.gc.refcycle",
+    everyMs: slowReportIntervalMs,
     report: () => {
       takeDemanded(folder, log);
       session.post("HeapProfiler.getSamplingProfile", (error, result) => {

@@ -1,47 +1,48 @@
-/** Figures of the runtime are taken at each full ten seconds of the wall clock, so that those of several processes fit together. */
-export const reportIntervalMs = 10_000;
+import type { Pulse } from "../pulse.ts";
+
+/** Gauges are at most a second old. */
+export const reportIntervalMs = 1000;
+/** What is sent to others, or costs something, is done at each full ten seconds of the wall clock. */
+export const slowReportIntervalMs = 10_000;
 
 /** Takes one kind of figure. */
 export interface Reporter {
   readonly name: string;
+  /** Default `reportIntervalMs`. */
+  readonly everyMs?: number;
   report(): void;
   /** Ends what it does between reports. */
   end?(): void;
 }
 
 /**
- * Runs reporters, each whatever becomes of the others.
+ * Runs reporters at the beats of a pulse, each whatever becomes of the others.
  *
  * @returns ends them
  */
-export function schedule(reporters: readonly Reporter[], onError: (reporter: string, error: unknown) => void): () => void {
+export function schedule(
+  reporters: readonly Reporter[],
+  pulse: Pick<Pulse, "every">,
+  onError: (reporter: string, error: unknown) => void,
+): () => void {
   const failing = new Set<string>();
-  const report = (): void => {
-    for (const reporter of reporters) {
-      try {
-        reporter.report();
-        failing.delete(reporter.name);
-      } catch (error) {
-        if (!failing.has(reporter.name)) onError(reporter.name, error);
-        failing.add(reporter.name);
-      }
+  let hasEnded = false;
+  const report = (reporter: Reporter): void => {
+    if (hasEnded) return;
+    try {
+      reporter.report();
+      failing.delete(reporter.name);
+    } catch (error) {
+      if (!failing.has(reporter.name)) onError(reporter.name, error);
+      failing.add(reporter.name);
     }
   };
-  let timer: NodeJS.Timeout;
-  const next = (): void => {
-    timer = setTimeout(
-      () => {
-        report();
-        next();
-      },
-      reportIntervalMs - (Date.now() % reportIntervalMs),
-    );
-    timer.unref();
-  };
-  report();
-  next();
+  for (const reporter of reporters) {
+    report(reporter);
+    pulse.every(reporter.name, reporter.everyMs ?? reportIntervalMs, () => report(reporter));
+  }
   return () => {
-    clearTimeout(timer);
+    hasEnded = true;
     for (const reporter of reporters) reporter.end?.();
   };
 }

@@ -1,5 +1,5 @@
 import { isGauge, type Labels, type Meter } from "@tsserve/server";
-import type { Reporter } from "./schedule.ts";
+import { slowReportIntervalMs, type Reporter } from "./schedule.ts";
 
 /** Lines wait for each other for so long, so that a report is one datagram. */
 const gatherMs = 100;
@@ -63,6 +63,7 @@ export function statsdReporter(Client: StatsdClient, meter: Meter, options: Stat
   const sent = new Map<number, number>();
   return {
     name: "metrics.statsd",
+    everyMs: slowReportIntervalMs,
     report: () => {
       for (const series of meter.series) {
         const { family, labels, cell } = series;

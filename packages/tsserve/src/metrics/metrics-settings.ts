@@ -7,14 +7,14 @@ import {
   type Problem,
   type ResolvedSection,
 } from "@tsserve/config";
-import { metricsSpec } from "@tsserve/server";
+import { metricsSpec, type PageAccess } from "@tsserve/server";
 
 export interface MetricsSettings {
   readonly enabled: boolean;
   readonly endpoint: Endpoint;
   /** Which of the inherited sockets is the exporter's. */
   readonly listener: number | undefined;
-  readonly page: boolean;
+  readonly page: PageAccess;
   readonly statsd: { readonly host: string; readonly port: number } | undefined;
   readonly namespace: string;
   /** `PROMETHEUS_MULTIPROC_DIR`. */

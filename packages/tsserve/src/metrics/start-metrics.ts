@@ -18,7 +18,7 @@ import {
   type Place,
   type Reporter,
 } from "@tsserve/metrics";
-import type { Meter, PoolFigures, Server } from "@tsserve/server";
+import type { Health, Meter, PoolFigures, Server } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { Host } from "../host.ts";
 import type { MetricsSocketInbox } from "../workers/metrics-socket.ts";
@@ -33,11 +33,13 @@ export interface MetricsParts {
   readonly meter: Meter;
   readonly pools: ReadonlyMap<string, () => PoolFigures | undefined>;
   readonly server: Server;
+  /** What the probes on the exporter's port are answered by. */
+  readonly health: Health;
   readonly log: Logger;
   /** Of the INI file. */
   readonly folder: string;
   /** Of the worker, by its master; `undefined` for a single process. */
-  readonly worker: { readonly masterPid: number; readonly slot: number } | undefined;
+  readonly worker: { readonly masterPid: number; readonly index: number } | undefined;
   /** The inherited socket that is the exporter's. */
   readonly inherited: Listener | undefined;
   /** Of our own master's workers, where the exporter's socket comes. */
@@ -58,17 +60,19 @@ export async function startMetrics(parts: MetricsParts): Promise<RunningMetrics>
   const metrics = new WorkerMetrics({
     meter,
     masterPid: worker?.masterPid ?? host.pid,
-    slot: worker?.slot ?? 0,
+    workerIndex: worker?.index ?? 0,
     parent: settings.parent,
     registries: promClientRegistries,
     sample: () => meter.sample(),
     page: settings.page,
+    health: parts.health,
     hostname: host.hostname,
     log,
   });
   metrics.start();
   parts.onBlock((block) => metrics.addBlock(block));
-  const endReports = schedule(await reporters(parts), (reporter, err) => log.warn({ err, reporter }, `the reporter ${reporter} failed`));
+  const onError = (reporter: string, err: unknown): void => log.warn({ err, reporter }, `the reporter ${reporter} failed`);
+  const endReports = schedule(await reporters(parts), metrics.pulse, onError);
   if (parts.inbox !== undefined) parts.inbox.each((handle) => metrics.exporter.listenAt(handlePlace(handle)));
   else metrics.exporter.listenAt(parts.inherited === undefined ? boundPlace(parts) : inheritedPlace(parts.inherited, log));
   return {

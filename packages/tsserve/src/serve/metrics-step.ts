@@ -48,7 +48,7 @@ async function startMetrics(
   server: Server,
   inbox: MetricsSocketInbox | undefined,
 ): Promise<RunningMetrics | undefined> {
-  const { meter, pools } = application;
+  const { meter, pools, health } = application;
   if (meter === undefined) return undefined;
   const metricsLog = log.child({ logger: "tsserve.metrics" });
   try {
@@ -61,8 +61,9 @@ async function startMetrics(
       meter,
       pools,
       server,
+      health,
       log: metricsLog,
-      worker: worker && { masterPid: worker.masterPid, slot: worker.childIndex ?? 0 },
+      worker: worker && { masterPid: worker.masterPid, index: worker.childIndex ?? 0 },
       inherited: exporter,
       inbox,
       beat: () => stacks.beat(),
