@@ -1,8 +1,11 @@
-import { until } from "@tsserve/testing";
+import { request } from "node:http";
+import { networkInterfaces } from "node:os";
+import { freePort, until } from "@tsserve/testing";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { get } from "./support/fleet.ts";
 import { hasProgram, measuredFleet } from "./support/measured.ts";
+import { serve } from "./support/serve.ts";
 
 const executablePath = "/usr/bin/chromium";
 
@@ -91,8 +94,69 @@ describe.runIf(hasProgram(executablePath))("the page of the metrics, in Chromium
   });
 });
 
-test("metrics.page = false turns it off, and leaves the metrics", async () => {
-  await using fleet = await measuredFleet({ workers: 1, server: "metrics.page = false" });
-  const status = async (path: string): Promise<number> => (await fetch(`http://127.0.0.1:${fleet.metrics}${path}`)).status;
-  expect([await status("/"), await status("/metrics.json"), await status("/metrics")]).toEqual([404, 404, 200]);
+/** A request with a `Host` of one's own, which `fetch` does not let one choose. */
+function ask(port: number, path: string, headers: Readonly<Record<string, string>> = {}, address = "127.0.0.1"): Promise<number> {
+  return new Promise((resolve, reject) => {
+    request({ host: address, port, path, headers, agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    })
+      .on("error", reject)
+      .end();
+  });
+}
+
+describe("who is shown the page", () => {
+  const private_ = ["/", "/metrics.json", "/history.json"];
+  const statuses = async (port: number, headers: Readonly<Record<string, string>>, address?: string): Promise<number[]> =>
+    await Promise.all([...private_, "/metrics", "/health"].map((path) => ask(port, path, headers, address)));
+  const all = [200, 200, 200, 200, 200];
+  const onlyMetrics = [403, 403, 403, 200, 200];
+
+  test("auto: who asks from this machine for this machine, so that no page of the web reads it by a name of its own", async () => {
+    const metrics = await freePort();
+    await using served = serve({ server: { access_log: "false", "metrics.endpoint": `:${metrics}` } });
+    await served.log(/^metrics at /);
+    for (const host of [`localhost:${metrics}`, "LOCALHOST", `127.0.0.1:${metrics}`, "[::1]:6060", "app.localhost"])
+      expect(await statuses(metrics, { Host: host }), host).toEqual(all);
+    for (const host of ["rebind.example", `rebind.example:${metrics}`, "localhost.rebind.example", "0.0.0.0"])
+      expect(await statuses(metrics, { Host: host }), host).toEqual(onlyMetrics);
+    expect(await statuses(metrics, { Host: "localhost", "X-Forwarded-For": "10.0.0.7" })).toEqual(onlyMetrics);
+    // Over IPv6, where there is some: an IPv4 client of a socket for both is shown as ::ffff:127.0.0.1.
+    const outside = Object.values(networkInterfaces())
+      .flat()
+      .find((each) => each?.internal === false && each.family === "IPv4");
+    if (outside !== undefined) expect(await statuses(metrics, { Host: "localhost" }, outside.address)).toEqual(onlyMetrics);
+  });
+
+  test("true: everybody; false: nobody; anything else is a mistake", async () => {
+    const [open, closed] = [await freePort(), await freePort()];
+    await using everybody = serve({ server: { "metrics.endpoint": `127.0.0.1:${open}`, "metrics.page": "true" } });
+    await using nobody = serve({ server: { "metrics.endpoint": `127.0.0.1:${closed}`, "metrics.page": "false" } });
+    await everybody.log(/^metrics at /);
+    await nobody.log(/^metrics at /);
+    expect(await statuses(open, { Host: "rebind.example" })).toEqual(all);
+    expect(await statuses(closed, { Host: "localhost" })).toEqual([404, 404, 404, 200, 200]);
+    await using wrong = serve({ server: { "metrics.page": "loopback" } });
+    expect(await wrong.exited()).toMatchObject({ code: 2 });
+    expect(wrong.stderr()).toMatch(/app\.ini:\d+: \[server:main\] metrics\.page: expected auto, true or false/);
+  });
+});
+
+test("probes are answered on the exporter's port, too, also while the server stops", async () => {
+  const metrics = await freePort();
+  const server = { "metrics.endpoint": `127.0.0.1:${metrics}`, drain_time: "30 seconds" };
+  await using served = serve({ app: "health-checks.js", server });
+  await served.log(/^metrics at /);
+  const probe = async (type?: string): Promise<[number, unknown]> => {
+    const response = await fetch(`http://127.0.0.1:${metrics}/health${type === undefined ? "" : `?type=${type}`}`);
+    return [response.status, await response.json()];
+  };
+  for (const type of ["LIVENESS", "2"]) expect(await probe(type), type).toEqual([200, { status: "ok" }]);
+  for (const type of [undefined, "readiness", "1", "startup", "3", "nonsense"])
+    expect(await probe(type), type).toEqual([503, { status: "unhealthy" }]);
+  served.kill();
+  await served.log(/readiness fails from now on/);
+  expect(await probe("readiness")).toEqual([503, { status: "shutting_down" }]);
+  served.kill("SIGKILL");
 });

@@ -41,7 +41,11 @@ export function acceptsGzip(accepted: string | undefined): boolean {
 }
 
 /** The most specific range decides. */
-function qualityOf(ranges: readonly Range[], type: string, isVersion: (version: string | undefined) => boolean): { quality: number; isNamed: boolean } {
+function qualityOf(
+  ranges: readonly Range[],
+  type: string,
+  isVersion: (version: string | undefined) => boolean,
+): { quality: number; isNamed: boolean } {
   const [main] = type.split("/");
   const named = ranges.filter((range) => range.type === type && isVersion(range.parameters.get("version")));
   const exact = named.filter(({ parameters }) => parameters.has("version"));
@@ -62,7 +66,13 @@ function parseAccept(text: string): Range[] {
     const parameters = new Map<string, string>();
     for (const part of rest) {
       const [name = "", ...value] = part.split("=");
-      parameters.set(name.trim().toLowerCase(), value.join("=").trim().replace(/^"(.*)"$/, "$1"));
+      parameters.set(
+        name.trim().toLowerCase(),
+        value
+          .join("=")
+          .trim()
+          .replace(/^"(.*)"$/, "$1"),
+      );
     }
     const quality = Number(parameters.get("q") ?? 1);
     return [{ type: type.toLowerCase(), parameters, quality: quality >= 0 && quality <= 1 ? quality : 0 }];

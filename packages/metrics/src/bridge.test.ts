@@ -1,11 +1,16 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Meter } from "@tsserve/server";
 import { Counter, Gauge, Histogram, Registry, Summary } from "prom-client";
 import { beforeEach, describe, expect, test } from "vitest";
 import { PromClientBridge } from "./bridge.ts";
 import { Definitions } from "./definitions.ts";
+import { ExemplarReader } from "./exemplars.ts";
+import { identity } from "./folder.ts";
+import { Keeper } from "./keeper.ts";
 import { Merger } from "./merge.ts";
 import { print } from "./print.ts";
-import { ValueFile } from "./value-file.ts";
 
 let registry: Registry;
 let meter: Meter;
@@ -20,12 +25,22 @@ beforeEach(() => {
 });
 
 /** What would be exported, as samples. */
-async function exported(): Promise<string[]> {
-  await bridge.copy([registry]);
-  const file = ValueFile.inMemory(new Definitions());
-  file.update(meter);
-  const families = new Merger().merge([{ slot: 0, series: file.series, cells: file.cells, isAlive: true }]);
-  return print(families, "prometheus")
+async function exported(...others: Registry[]): Promise<string[]> {
+  await bridge.copy([registry, ...others]);
+  const log = { debug: () => undefined, info: () => undefined, warn: () => undefined };
+  const owner = identity(process.pid);
+  const keeper = new Keeper({
+    meter,
+    owner,
+    workerIndex: 0,
+    folder: undefined,
+    definitions: new Definitions(),
+    registries: () => [],
+    sample: () => undefined,
+    log,
+  });
+  keeper.start();
+  return print((await new Merger().merge(keeper.contributions)).families, "prometheus")
     .split("\n")
     .filter((line) => line !== "" && !line.startsWith("#"));
 }
@@ -128,7 +143,7 @@ describe("what prom-client holds is exported as prom-client prints it", () => {
     await exported();
     fails = true;
     after.inc();
-    for (let n = 0; n < 3; n++) expect(await exported()).toEqual(["fails 7", "after_total 2"]);
+    for (let n = 0; n < 3; n++) expect(await exported()).toEqual(["after_total 2", "fails 7"]);
     expect(told).toEqual(["fails: no value"]);
   });
 
@@ -137,5 +152,78 @@ describe("what prom-client holds is exported as prom-client prints it", () => {
     new Counter({ name: "after_total", help: "a", registers: [registry] }).inc();
     expect(await exported()).toEqual(["after_total 1"]);
     expect(told).toEqual(["endless: its collect() took more than 1000 ms"]);
+  });
+});
+
+describe("what prom-client holds beside numbers", () => {
+  test("negative observations: sums become smaller, and are right after a reset", async () => {
+    const registers = [registry];
+    const histogram = new Histogram({ name: "h", help: "h", buckets: [0], registers });
+    const summary = new Summary({ name: "s", help: "s", percentiles: [0.5], registers });
+    for (const value of [5, -2, -10, 1]) {
+      histogram.observe(value);
+      summary.observe(value);
+      await exported();
+    }
+    expect(await exported()).toEqual(
+      expect.arrayContaining(['h_bucket{le="0"} 2', 'h_bucket{le="+Inf"} 4', "h_sum -6", "s_sum -6", "s_count 4"]),
+    );
+    registry.resetMetrics();
+    await exported();
+    histogram.observe(-1);
+    summary.observe(-1);
+    expect(await exported()).toEqual(expect.arrayContaining(["h_sum -7", "h_count 5", "s_sum -7", "s_count 5"]));
+  });
+
+  test("default labels of the registry, which a series' own labels win over", async () => {
+    registry.setDefaultLabels({ app: "shop", a: "default" });
+    new Counter({ name: "c_total", help: "c", labelNames: ["a"], registers: [registry] }).inc({ a: "x" });
+    new Counter({ name: "d_total", help: "d", registers: [registry] }).inc();
+    expect(await exported()).toEqual(['c_total{a="x",app="shop"} 1', 'd_total{a="default",app="shop"} 1']);
+  });
+
+  test("two metrics of one name and meaning, in two registries, are one", async () => {
+    const other = new Registry();
+    const counters = [registry, other].map((each) => new Counter({ name: "c_total", help: "c", registers: [each] }));
+    const histograms = [registry, other].map((each) => new Histogram({ name: "h", help: "h", buckets: [1], registers: [each] }));
+    for (let n = 0; n < 3; n++) {
+      counters[n % 2]?.inc(n + 1);
+      histograms[n % 2]?.observe(n);
+      await exported(other);
+    }
+    expect(await exported(other)).toEqual(["c_total 6", 'h_bucket{le="1"} 2', 'h_bucket{le="+Inf"} 3', "h_sum 3", "h_count 3"]);
+    counters[0]?.reset();
+    expect(await exported(other)).toContain("c_total 6");
+  });
+
+  test("two meanings of one name in one process: the later one is exported, nothing stands twice", async () => {
+    const other = new Registry();
+    new Counter({ name: "c_total", help: "c", labelNames: ["a"], registers: [registry] }).inc({ a: "x" });
+    new Counter({ name: "c_total", help: "c", labelNames: ["b"], registers: [other] }).inc({ b: "y" });
+    new Histogram({ name: "h", help: "h", buckets: [1], registers: [registry] }).observe(1);
+    new Gauge({ name: "h", help: "h", registers: [other] }).set(3);
+    // Its samples have the name of those of the histogram, which is there no more.
+    new Counter({ name: "h_count", help: "h", registers: [other] }).inc(7);
+    expect(await exported(other)).toEqual(['c_total{b="y"} 1', "h_count 7", "h 3"]);
+  });
+
+  test("a registry for OpenMetrics: counters get their ending back, exemplars are kept", async () => {
+    const open = new (Registry as unknown as new (contentType: string) => Registry)(Registry.OPENMETRICS_CONTENT_TYPE);
+    const hits = new Counter({ name: "hits", help: "h", registers: [open], enableExemplars: true });
+    const took = new Histogram({ name: "took", help: "t", buckets: [1, 2], registers: [open], enableExemplars: true });
+    hits.inc({ value: 2, exemplarLabels: { trace_id: "abc" } });
+    took.observe({ value: 1.5, exemplarLabels: { trace_id: "def" } });
+    expect(await exported(open)).toContain("hits_total 2");
+    // prom-client takes the ending away when it prints.
+    await open.metrics();
+    expect(await exported(open)).toContain("hits_total 2");
+    const folder = mkdtempSync(join(tmpdir(), "tsserve-exemplars-"));
+    bridge.exemplars.write(join(folder, "a.json"));
+    const read = [...new ExemplarReader().read([join(folder, "a.json")]).values()];
+    expect(read).toEqual([
+      { 0: { labels: { trace_id: "abc" }, value: 2, time: expect.any(Number) as number } },
+      { 1: { labels: { trace_id: "def" }, value: 1.5, time: expect.any(Number) as number } },
+    ]);
+    rmSync(folder, { recursive: true });
   });
 });

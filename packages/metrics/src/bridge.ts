@@ -109,16 +109,15 @@ export class PromClientBridge {
       const value = values[n] as GotValue;
       const known = this.#knownAt(bridged, n, metric, got, registry);
       const { series, counted } = known;
+      counted.copied = bridged.copies;
       if (got.type === "histogram") {
         // Its buckets come first, then its sum; its count is that of the buckets.
         if (value.metricName?.endsWith("_bucket") !== true) continue;
-        counted.copied = bridged.copies;
         n = this.#copyHistogram(known, values, n);
       } else if (isGauge(series)) {
         gauges.add(series);
         this.#meter.values[series.cell] = value.value;
       } else {
-        counted.copied = bridged.copies;
         // A summary's sum may become smaller, by a negative observation; its count, which follows it, may not.
         const isSum = value.metricName?.endsWith("_sum") === true && values[n + 1]?.metricName?.endsWith("_count") === true;
         const deciding = isSum ? this.#knownAt(bridged, n + 1, metric, got, registry) : known;
@@ -127,7 +126,8 @@ export class PromClientBridge {
         this.exemplars.set(series, 0, exemplarOf(value.exemplar));
       }
     }
-    for (const [series, counted] of bridged.counted) if (counted.copied !== bridged.copies) this.#forget(series, counted);
+    for (const [series, counted] of bridged.counted)
+      if (counted.copied !== bridged.copies && !isGauge(series)) this.#forget(series, counted);
     return gauges;
   }
 
@@ -223,7 +223,8 @@ export class PromClientBridge {
 function familyOf({ labelNames = [] }: PromMetric, { name, help, type, aggregator, values }: Got, registry: PromRegistry): MetricFamily {
   const names = new Set([...labelNames, ...Object.keys(registry._defaultLabels ?? {}), ...(type === "summary" ? ["quantile"] : [])]);
   // A registry for OpenMetrics takes the ending away when it prints, and gives it back.
-  const isEnded = type !== "counter" || registry.contentType?.startsWith("application/openmetrics-text") !== true || name.endsWith("_total");
+  const isEnded =
+    type !== "counter" || registry.contentType?.startsWith("application/openmetrics-text") !== true || name.endsWith("_total");
   return {
     name: isEnded ? name : `${name}_total`,
     help,

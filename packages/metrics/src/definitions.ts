@@ -103,7 +103,7 @@ export function parseDefinition(text: string): MetricFamily | undefined {
 }
 
 /** How many cells a series of a definition has: a histogram has one for each bucket, one above them all, and one for the sum. */
-export function cellsOf({ type, buckets }: Pick<Definition, "type" | "buckets">): number {
+export function cellsOf({ type, buckets }: Pick<MetricFamily, "type"> & { readonly buckets?: readonly number[] | undefined }): number {
   return type === "histogram" ? (buckets?.length ?? 0) + 2 : 1;
 }
 

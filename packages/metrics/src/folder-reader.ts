@@ -2,7 +2,17 @@ import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from
 import type { Definitions } from "./definitions.ts";
 import { listName, orderOf, parseFileName, processOf, valuesName } from "./file-names.ts";
 import { isAlive } from "./process-identity.ts";
-import { checkHead, CorruptFileError, emptyList, head, ownerOf, parseLine, readCells, type Contribution, type SeriesList } from "./value-file.ts";
+import {
+  checkHead,
+  CorruptFileError,
+  emptyList,
+  head,
+  ownerOf,
+  parseLine,
+  readCells,
+  type Contribution,
+  type SeriesList,
+} from "./value-file.ts";
 
 /** Why a file is not among what is exported: it is broken, of another version of tsserve, nobody's, or can't be read. */
 export type LeftOut = "corrupt" | "version" | "foreign" | "unreadable";
@@ -108,7 +118,13 @@ export class FolderReader {
       await this.#parse(known);
       const owner = ownerOf(cells);
       const used = Math.min(cells.length - head.length, cells[head.cells] ?? 0);
-      return { order: orderOf(base), list: known.list, values: cells.subarray(head.length, head.length + used), owner, isAlive: isAlive(owner) };
+      return {
+        order: orderOf(base),
+        list: known.list,
+        values: cells.subarray(head.length, head.length + used),
+        owner,
+        isAlive: isAlive(owner),
+      };
     } finally {
       closeSync(values);
     }

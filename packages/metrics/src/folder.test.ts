@@ -1,8 +1,19 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { identity, openFolder, problemOfFolder } from "./folder.ts";
+import { identity, openFolder, problemOfFolder, removeFolder } from "./folder.ts";
 
 let parent = "";
 beforeEach(() => {
@@ -17,12 +28,12 @@ test("workers of one master open the same folder, which is theirs alone", () => 
 });
 
 test("what dead masters have left is removed; not what is still written to, nor anything else", () => {
-  const make = (name: string, ageSeconds: number): string => {
+  const make = (name: string, ageSeconds: number, file = "0.v2.values"): string => {
     const folder = join(parent, name);
     mkdirSync(folder);
-    writeFileSync(join(folder, "0.values"), "");
+    writeFileSync(join(folder, file), "");
     const at = Date.now() / 1000 - ageSeconds;
-    utimesSync(join(folder, "0.values"), at, at);
+    utimesSync(join(folder, file), at, at);
     utimesSync(folder, at, at);
     return folder;
   };
@@ -31,8 +42,35 @@ test("what dead masters have left is removed; not what is still written to, nor 
   const dead = make(`tsserve-metrics-${pid}-1`, 1000);
   const elsewhere = make("tsserve-metrics-999999999-1", 5);
   const other = make("metrics-1-1", 1000);
+  const ofAnotherVersion = make("tsserve-metrics-999999998-1", 1000, "0.values");
+  const withNotes = make("tsserve-metrics-999999997-1", 1000, "notes.txt");
+  // As root, every folder can be removed: other users' are not.
+  const ofAnotherUser = make("tsserve-metrics-999999996-1", 1000);
+  if (process.getuid?.() === 0) chownSync(ofAnotherUser, 12_345, 12_345);
+  symlinkSync(other, join(parent, "tsserve-metrics-999999995-1"));
   openFolder(identity(process.ppid), parent);
-  expect([living, dead, elsewhere, other].map((folder) => existsSync(folder))).toEqual([true, false, true, true]);
+  expect([living, dead, elsewhere, other, ofAnotherVersion, withNotes].map((folder) => existsSync(folder))).toEqual([
+    true,
+    false,
+    true,
+    true,
+    true,
+    true,
+  ]);
+  expect(existsSync(ofAnotherUser)).toBe(process.getuid?.() === 0);
+  expect(existsSync(join(other, "0.v2.values"))).toBe(true);
+});
+
+test("a folder goes with its master; what is not ours stays in it", () => {
+  const folder = openFolder(identity(process.pid), parent);
+  writeFileSync(join(folder, "master.json"), "{}");
+  writeFileSync(join(folder, "notes.txt"), "hello");
+  removeFolder(folder);
+  expect(readdirSync(folder)).toEqual(["notes.txt"]);
+  rmSync(join(folder, "notes.txt"));
+  removeFolder(folder);
+  removeFolder(folder);
+  expect(existsSync(folder)).toBe(false);
 });
 
 test("a link in its place is refused", () => {

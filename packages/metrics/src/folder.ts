@@ -1,6 +1,7 @@
-import { accessSync, constants, lstatSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { accessSync, constants, lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseFileName } from "./file-names.ts";
 import { identityOf, isAlive, type ProcessIdentity } from "./process-identity.ts";
 
 /** Living workers write all the time. */
@@ -40,8 +41,7 @@ export function openFolder(master: ProcessIdentity, parent: string = tmpdir()): 
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     const found = lstatSync(folder);
     // Names in a folder for everybody can be guessed.
-    if (!found.isDirectory() || (process.getuid !== undefined && found.uid !== process.getuid()))
-      throw new Error(`${folder} belongs to somebody else`, { cause: error });
+    if (!found.isDirectory() || !isOwn(found.uid)) throw new Error(`${folder} belongs to somebody else`, { cause: error });
   }
   return folder;
 }
@@ -51,23 +51,45 @@ export function folderOf({ pid, startedAt }: ProcessIdentity, parent: string = t
   return join(parent, `${prefix}${pid}-${startedAt}`);
 }
 
+/** Removes what is ours in it, and the folder where nothing else is left. */
 export function removeFolder(folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
+  try {
+    for (const name of readdirSync(folder)) if (isOurs(name)) rmSync(join(folder, name), { force: true });
+    rmdirSync(folder);
+  } catch {
+    // It has gone already, or somebody keeps something there.
+  }
 }
 
-/** Whoever a folder is named after has gone; or is in another container, which shows by what is still written there. */
+/**
+ * Removes folders whose master has gone. Where processes of another container write, the master can't be seen from here: it is
+ * known by what is still written. Folders of other users, as root sees them, and those in which others have files stay.
+ */
 function removeAbandoned(parent: string): void {
   for (const name of readdirSync(parent)) {
     const match = /^tsserve-metrics-(\d+)-(\d+)$/.exec(name);
     if (match === null || isAlive({ pid: Number(match[1]), startedAt: Number(match[2]) })) continue;
     const folder = join(parent, name);
     try {
-      const written = readdirSync(folder).map((file) => statSync(join(folder, file)).mtimeMs);
-      if (Math.max(statSync(folder).mtimeMs, ...written) < Date.now() - abandonedMs) removeFolder(folder);
+      const found = lstatSync(folder);
+      if (!found.isDirectory() || !isOwn(found.uid)) continue;
+      const names = readdirSync(folder);
+      if (!names.every(isOurs)) continue;
+      const written = names.map((file) => lstatSync(join(folder, file)).mtimeMs);
+      if (Math.max(found.mtimeMs, ...written) < Date.now() - abandonedMs) removeFolder(folder);
     } catch {
-      // Somebody else's.
+      // It has just been removed, or can't be read by this user.
     }
   }
+}
+
+function isOurs(name: string): boolean {
+  const { kind } = parseFileName(name);
+  return kind !== "foreign" && kind !== "version";
+}
+
+function isOwn(uid: number): boolean {
+  return process.getuid === undefined || uid === process.getuid();
 }
 
 /** This process, or its master. */

@@ -48,6 +48,8 @@ export class Keeper {
   #openedAt = -retryMs;
   #hasFailed = false;
   #hasCleaned = false;
+  #order = 0;
+  readonly #nextOrder = (): number => this.#order++;
   /** How often the numbers could not be written. */
   writeErrors = 0;
 
@@ -141,8 +143,9 @@ export class Keeper {
   #open(): void {
     const { folder, owner, definitions } = this.#options;
     if (folder === undefined) {
-      this.#counters = ValueFile.inMemory(definitions, owner, this.#base);
-      this.#gauges = ValueFile.inMemory(definitions, owner, processBase(owner));
+      const nextOrder = this.#nextOrder;
+      this.#counters = ValueFile.inMemory({ definitions, owner, nextOrder, base: this.#base });
+      this.#gauges = ValueFile.inMemory({ definitions, owner, nextOrder, base: processBase(owner) });
       return;
     }
     const now = performance.now();
@@ -172,7 +175,7 @@ export class Keeper {
     const { owner, definitions, log } = this.#options;
     const onCorrupt = (file: string, reason: string): void =>
       log.warn({ file, reason }, `${file} can't be read (${reason}): what earlier workers counted there is lost`);
-    return { folder, base, owner, definitions, onCorrupt };
+    return { folder, base, owner, definitions, nextOrder: this.#nextOrder, onCorrupt };
   }
 
   #fail(err: Error): void {

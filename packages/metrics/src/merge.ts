@@ -68,9 +68,11 @@ export class Merger {
   async merge(contributions: readonly Contribution[], pause: () => Promise<void> = () => Promise.resolve()): Promise<Merged> {
     this.#round += 1;
     const meanings = new Map<Definition, Meaning>();
-    for (const contribution of contributions) learn(contribution, meanings);
+    // In the same order whoever merges: sums of floating-point numbers differ by it, and must not seem to decrease.
+    const sorted = [...contributions].sort((a, b) => a.order - b.order);
+    for (const contribution of sorted) learn(contribution, meanings);
     choose(meanings);
-    for (const contribution of contributions) {
+    for (const contribution of sorted) {
       this.#add(contribution, meanings);
       await pause();
     }
@@ -149,7 +151,8 @@ function learn({ list, values, owner, isAlive }: Contribution, meanings: Map<Def
     // What an earlier process of the file defined, and this one has not, is what the dead say.
     const lives = isAlive && born >= bornAt(owner, 0);
     const known = meanings.get(definition);
-    if (known === undefined) meanings.set(definition, { definition, family, isAlive: lives, born, isExported: false, series: [], leftOut: 0 });
+    if (known === undefined)
+      meanings.set(definition, { definition, family, isAlive: lives, born, isExported: false, series: [], leftOut: 0 });
     else if (isNewer({ isAlive: lives, born }, known)) Object.assign(known, { family, isAlive: lives, born });
   }
 }

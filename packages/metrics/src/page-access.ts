@@ -9,7 +9,11 @@ const forwarding = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-
  *
  * @returns why not
  */
-export function reasonNotLocal({ socket, headers, rawHeaders }: Pick<IncomingMessage, "socket" | "headers" | "rawHeaders">): string | undefined {
+export function reasonNotLocal({
+  socket,
+  headers,
+  rawHeaders,
+}: Pick<IncomingMessage, "socket" | "headers" | "rawHeaders">): string | undefined {
   // Of a unix socket there is no address.
   const { remoteAddress } = socket;
   if (remoteAddress !== undefined && !isLoopbackAddress(remoteAddress)) return "the request comes from another machine";

@@ -29,10 +29,13 @@ export class Pulse {
   }
 
   start(): void {
-    this.#timer = setTimeout(() => {
-      this.#beat(Date.now());
-      this.start();
-    }, beatMs - (Date.now() % beatMs)).unref();
+    this.#timer = setTimeout(
+      () => {
+        this.#beat(Date.now());
+        this.start();
+      },
+      beatMs - (Date.now() % beatMs),
+    ).unref();
   }
 
   stop(): void {

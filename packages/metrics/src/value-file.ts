@@ -12,9 +12,29 @@
  * N stands in the head: when a successor leaves out what no code defines any more, it writes both anew, and the values, by
  * taking their name, say at once which list is meant.
  */
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readdirSync, readFileSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import type { Meter, MetricFamily, Series } from "@tsserve/server";
-import { cellsOf, definitionText, parseDefinition, seriesText, type Definition, type Definitions, type SeriesDefinition } from "./definitions.ts";
+import {
+  cellsOf,
+  definitionText,
+  parseDefinition,
+  seriesText,
+  type Definition,
+  type Definitions,
+  type SeriesDefinition,
+} from "./definitions.ts";
 import { formVersion, listName, orderOf, parseFileName, unfinished, valuesName } from "./file-names.ts";
 import { isAlive, type ProcessIdentity } from "./process-identity.ts";
 
@@ -127,12 +147,17 @@ export function readCells(fd: number, into: Float64Array = new Float64Array(0)):
   return cells.subarray(0, Math.floor(bytes / Float64Array.BYTES_PER_ELEMENT));
 }
 
-export interface ValueFileOptions {
-  readonly folder: string;
+export interface FileIdentity {
   /** What the names of its files begin with. */
   readonly base: string;
   readonly owner: ProcessIdentity;
   readonly definitions: Definitions;
+  /** The number of the next definition that the process makes, in whichever file. */
+  readonly nextOrder: () => number;
+}
+
+export interface ValueFileOptions extends FileIdentity {
+  readonly folder: string;
   /** Called when what earlier processes have counted is lost. */
   onCorrupt(file: string, reason: string): void;
 }
@@ -141,6 +166,7 @@ export interface ValueFileOptions {
 export class ValueFile {
   readonly #owner: ProcessIdentity;
   readonly #order: number;
+  readonly #nextOrder: () => number;
   readonly #definitions: Definitions;
   #descriptors: { readonly values: number; readonly list: number; readonly number: number } | undefined;
   /** Whoever reads the file knows these. */
@@ -152,10 +178,10 @@ export class ValueFile {
   readonly #from: Series[] = [];
   readonly #to: number[] = [];
   /** What earlier processes have counted, by the file's cells. */
-  #base: Float64Array;
+  #base: Float64Array<ArrayBuffer>;
   #used: number;
   /** What is to be written: the head and all cells. */
-  #out: Float64Array;
+  #out: Float64Array<ArrayBuffer>;
   /** What has been written, and how much of it. */
   #written = new Float64Array(head.length);
   #writtenCells = 0;
@@ -164,12 +190,13 @@ export class ValueFile {
   readonly #pending: { readonly line: string; readonly add: () => void }[] = [];
 
   private constructor(
-    { owner, definitions, base }: Pick<ValueFileOptions, "owner" | "definitions" | "base">,
+    { owner, definitions, base, nextOrder }: FileIdentity,
     descriptors: { values: number; list: number; number: number } | undefined,
     { counted, list, cells }: Predecessor,
   ) {
     this.#owner = owner;
     this.#order = orderOf(base);
+    this.#nextOrder = nextOrder;
     this.#definitions = definitions;
     this.#descriptors = descriptors;
     this.#list = list;
@@ -185,8 +212,8 @@ export class ValueFile {
   }
 
   /** For a process that has no place for files. */
-  static inMemory(definitions: Definitions, owner: ProcessIdentity, base: string): ValueFile {
-    return new ValueFile({ owner, definitions, base }, undefined, nobody());
+  static inMemory(identity: FileIdentity): ValueFile {
+    return new ValueFile(identity, undefined, nobody());
   }
 
   /**
@@ -261,7 +288,13 @@ export class ValueFile {
     this.#written = grown(this.#written, length);
     for (let done = 0; done < length;) {
       // A disk may be full in the middle: what has been written is known.
-      const bytes = writeSync(values, out, done * Float64Array.BYTES_PER_ELEMENT, (length - done) * Float64Array.BYTES_PER_ELEMENT, done * Float64Array.BYTES_PER_ELEMENT);
+      const bytes = writeSync(
+        values,
+        out,
+        done * Float64Array.BYTES_PER_ELEMENT,
+        (length - done) * Float64Array.BYTES_PER_ELEMENT,
+        done * Float64Array.BYTES_PER_ELEMENT,
+      );
       const end = done + Math.floor(bytes / Float64Array.BYTES_PER_ELEMENT);
       this.#written.set(out.subarray(done, end), done);
       this.#writtenCells = Math.max(this.#writtenCells, end - head.length);
@@ -292,7 +325,7 @@ export class ValueFile {
       this.#pending.push({ line: lineOf("D", stored.id, stored.cell, definitionText(family)), add: () => undefined });
     }
     if (!this.#defined.has(stored)) {
-      this.#out[head.length + stored.cell] = bornAt(this.#owner, this.#defined.size);
+      this.#out[head.length + stored.cell] = bornAt(this.#owner, this.#nextOrder());
       this.#defined.add(stored);
     }
     return stored;

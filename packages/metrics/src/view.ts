@@ -1,10 +1,11 @@
 import { readdirSync } from "node:fs";
 import type { Definitions } from "./definitions.ts";
-import { ExemplarReader, type ExemplarsOf } from "./exemplars.ts";
+import { ExemplarReader } from "./exemplars.ts";
 import { parseFileName } from "./file-names.ts";
 import { FolderReader, type FolderContents, type LeftOut } from "./folder-reader.ts";
 import type { Keeper, MetricsLog } from "./keeper.ts";
 import { Merger, type Merged, type MergedFamily } from "./merge.ts";
+import type { ExemplarsOf } from "./print.ts";
 
 /** What is exported at one moment. It stays as it is until whoever asked for it is done. */
 export interface Snapshot {
@@ -34,7 +35,7 @@ export class View {
   readonly #merger = new Merger();
   readonly #exemplars = new ExemplarReader();
   readonly #waiting = new Map<string, Question>();
-  #answering: Promise<void> | undefined;
+  #isAnswering = false;
   /** Names of which an older definition was found, each told once. */
   readonly #told = new Set<string>();
 
@@ -60,11 +61,12 @@ export class View {
       question = { make, answer: promise, resolve, reject };
       this.#waiting.set(kind, question);
     }
-    this.#answering ??= this.#answer().finally(() => (this.#answering = undefined));
+    if (!this.#isAnswering) void this.#answer();
     return question.answer as Promise<T>;
   }
 
   async #answer(): Promise<void> {
+    this.#isAnswering = true;
     while (this.#waiting.size > 0) {
       await pause();
       const questions = [...this.#waiting.values()];
@@ -76,6 +78,7 @@ export class View {
         for (const { reject } of questions) reject(error);
       }
     }
+    this.#isAnswering = false;
   }
 
   async #collect(): Promise<Snapshot> {
@@ -85,7 +88,7 @@ export class View {
     keeper.flush();
     const { contributions, leftOut }: FolderContents = (await this.#reader?.read(keeper.bases)) ?? { contributions: [], leftOut: none };
     await pause();
-    const merged = await this.#merger.merge(inOrder([...keeper.contributions, ...contributions]), pause);
+    const merged = await this.#merger.merge([...keeper.contributions, ...contributions], pause);
     this.#tell(merged);
     return { families: [...merged.families, ...this.#ownFamilies(leftOut, merged)], exemplars: () => this.#readExemplars() };
   }
@@ -101,7 +104,10 @@ export class View {
     for (const [metric, series] of leftOut) {
       if (this.#told.has(metric)) continue;
       this.#told.add(metric);
-      this.#options.log.info({ metric, series }, `${metric} has been defined anew: series of an older definition are left out of the metrics`);
+      this.#options.log.info(
+        { metric, series },
+        `${metric} has been defined anew: series of an older definition are left out of the metrics`,
+      );
     }
   }
 
@@ -109,10 +115,14 @@ export class View {
   #ownFamilies(leftOut: Readonly<Record<LeftOut, number>>, merged: Merged): MergedFamily[] {
     const superseded = [...merged.leftOut.values()].reduce((sum, count) => sum + count, 0);
     return [
-      gauge("tsserve_exporter_left_out_files", "Files in the metrics folder that are not among what is exported.", [
-        ...Object.entries(leftOut).map(([reason, count]) => [{ reason }, count] as const),
+      gauge(
+        "tsserve_exporter_left_out_files",
+        "Files in the metrics folder that are not among what is exported.",
+        Object.entries(leftOut).map(([reason, count]) => [{ reason }, count] as const),
+      ),
+      gauge("tsserve_exporter_left_out_series", "Series that are not exported because their name has been defined anew.", [
+        [{}, superseded],
       ]),
-      gauge("tsserve_exporter_left_out_series", "Series that are not exported because their name has been defined anew.", [[{}, superseded]]),
       gauge("tsserve_exporter_write_errors", "How often this worker could not write its metrics.", [
         [{ pid: String(this.#options.pid) }, this.#options.keeper.writeErrors],
       ]),
@@ -125,11 +135,6 @@ type Labelled = readonly [labels: Readonly<Record<string, string>>, value: numbe
 function gauge(name: string, help: string, values: readonly Labelled[]): MergedFamily {
   const family = { name, help, type: "gauge" } as const;
   return { family, series: values.map(([labels, value]) => ({ family, labels, suffix: "", values: Float64Array.of(value) })) };
-}
-
-/** Whoever merges, sums of floating-point numbers are added up in one order: else they would seem to decrease. */
-function inOrder<T extends { readonly order: number }>(contributions: readonly T[]): T[] {
-  return [...contributions].sort((a, b) => a.order - b.order);
 }
 
 function withResolvers(): { promise: Promise<unknown>; resolve: (value: unknown) => void; reject: (error: unknown) => void } {

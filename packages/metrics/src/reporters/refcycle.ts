@@ -3,7 +3,7 @@ import type { HeapProfiler } from "node:inspector";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { setHeapSnapshotNearHeapLimit, writeHeapSnapshot } from "node:v8";
-import type { MetricsLog } from "../worker-metrics.ts";
+import type { MetricsLog } from "../keeper.ts";
 import { drawGrowth } from "./draw-growth.ts";
 import { slowReportIntervalMs, type Reporter } from "./schedule.ts";
 
