@@ -1,4 +1,4 @@
-import { request } from "node:http";
+import { request as send } from "node:http";
 import { networkInterfaces } from "node:os";
 import { freePort, until } from "@tsserve/testing";
 import { chromium, type Browser, type Page } from "playwright-core";
@@ -97,7 +97,7 @@ describe.runIf(hasProgram(executablePath))("the page of the metrics, in Chromium
 /** A request with a `Host` of one's own, which `fetch` does not let one choose. */
 function ask(port: number, path: string, headers: Readonly<Record<string, string>> = {}, address = "127.0.0.1"): Promise<number> {
   return new Promise((resolve, reject) => {
-    request({ host: address, port, path, headers, agent: false }, (response) => {
+    send({ host: address, port, path, headers, agent: false }, (response) => {
       response.resume();
       resolve(response.statusCode ?? 0);
     })
