@@ -1,4 +1,4 @@
-import { openRaw } from "@tsserve/testing";
+import { openRaw, until } from "@tsserve/testing";
 import { describe, expect, test } from "vitest";
 import { serve } from "./support/serve.ts";
 
@@ -98,7 +98,7 @@ describe("the log", () => {
 
   test("pretty is for people", async () => {
     await using server = serve({ app: "logs.js", args: ["--log-format", "pretty"] });
-    while (!server.stdout().includes("listening on")) await new Promise((resolve) => setTimeout(resolve, 10));
+    await until("a line", () => server.stdout().includes("listening on") || undefined);
     expect(server.stdout()).toMatch(/\[\d\d:\d\d:\d\d\.\d{3}\] ERROR.*an error at the start/);
   });
 

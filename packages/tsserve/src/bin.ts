@@ -24,9 +24,16 @@ const host: Host = {
   ppid: process.ppid,
   hostname: hostname(),
   stdoutIsTerminal: process.stdout.isTTY === true,
+  logDescriptor: {
+    write: (bytes) => writeSync(1, bytes),
+    pause: (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
+    now: () => performance.now(),
+    later: (ms, callback) => void setTimeout(callback, ms).unref(),
+  },
   causes,
   print: (text) => write(1, text),
   printError: (text) => write(2, text),
+  onExit: (listener) => process.on("exit", listener),
   exit: (code) => process.exit(code),
   onSignal: (signal, listener) => process.on(signal, listener),
 };

@@ -1,4 +1,5 @@
 import type { Causes } from "@tsserve/server";
+import type { LogDescriptor } from "./logging/log-output.ts";
 
 /** What lies outside the process, handed in: only `bin.ts` touches the real ones. */
 export interface Host {
@@ -9,10 +10,14 @@ export interface Host {
   readonly ppid: number;
   readonly hostname: string;
   readonly stdoutIsTerminal: boolean;
+  /** Where the log goes: stdout. */
+  readonly logDescriptor: LogDescriptor;
   /** Every reason to stop, from the first instant of the process on. */
   readonly causes: Causes;
   print(text: string): void;
   printError(text: string): void;
+  /** Calls back as the last thing of all, however the process ends, but for a signal that it can't catch. */
+  onExit(listener: () => void): void;
   /** Ends the process at once. */
   exit(code: number): void;
   onSignal(signal: NodeJS.Signals, listener: () => void): void;

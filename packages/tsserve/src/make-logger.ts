@@ -1,33 +1,37 @@
-import pino, { type DestinationStream, type Logger, type LoggerOptions } from "pino";
+import pino, { type Logger, type LoggerOptions } from "pino";
 import type { Host } from "./host.ts";
+import { boundLine } from "./logging/bound-line.ts";
+import { LogOutput } from "./logging/log-output.ts";
+import { prettyLine } from "./logging/pretty-line.ts";
+import { errorFields, requestFields, responseFields, withoutMessages } from "./logging/serializers.ts";
 import type { LoggingSettings, LogLevel } from "./logging-settings.ts";
 
-/** The logger of the process. Each line is written before the call returns, so that none is lost at an exit. */
-export async function makeLogger(settings: LoggingSettings, host: Host): Promise<Logger> {
+/** The logger of the process. Each line is written before the call returns, where stdout takes it, so that none is lost at an exit. */
+export function makeLogger(settings: LoggingSettings, host: Host): Logger {
   const options: LoggerOptions = {
     level: settings.level,
     base: { pid: host.pid, hostname: host.hostname },
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
+    serializers: { req: requestFields, res: responseFields, err: errorFields },
+    formatters: { level: (label) => ({ level: label }), log: withoutMessages },
     ...(settings.redact.length === 0 ? {} : { redact: [...settings.redact] }),
     ...(Object.keys(settings.levels).length === 0 ? {} : { onChild: (child) => setLevel(child, settings.levels) }),
   };
-  return pino(options, settings.format === "pretty" ? await prettyStream() : pino.destination({ fd: 1, sync: true }));
+  const isPretty = settings.format === "pretty";
+  const isColored = host.stdoutIsTerminal && host.env["NO_COLOR"] === undefined;
+  const compose = (line: string): string => {
+    const bounded = boundLine(line);
+    return isPretty ? prettyLine(bounded, isColored) : bounded;
+  };
+  const output = new LogOutput(host.logDescriptor, (lost, reason) => compose(lostLine(host, lost, reason)));
+  host.onExit(() => output.end());
+  return pino(options, { write: (line) => output.write(compose(line)) });
 }
 
-async function prettyStream(): Promise<DestinationStream> {
-  const { default: pretty } = await import("pino-pretty");
-  const colorize = process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined;
-  return pretty({
-    colorize,
-    sync: true,
-    destination: 1,
-    translateTime: "SYS:HH:MM:ss.l",
-    ignore: "pid,hostname,logger,stack",
-    singleLine: true,
-    messageFormat: ({ logger, msg, stack }) =>
-      `${typeof logger === "string" ? `${logger}: ` : ""}${typeof msg === "string" ? msg : ""}${typeof stack === "string" ? `\n${stack}` : ""}`,
-  });
+/** It can't go through the logger, which would write it behind the lines that wait. */
+function lostLine({ pid, hostname }: Host, lost: number, reason: string): string {
+  const msg = `${lost} ${lost === 1 ? "line" : "lines"} of the log could not be written (${reason})`;
+  return `${JSON.stringify({ level: "warn", time: new Date().toISOString(), pid, hostname, logger: "tsserve", lost_lines: lost, reason, msg })}\n`;
 }
 
 /** The level of a logger's name, or of the longest name that it goes on from with a dot. */

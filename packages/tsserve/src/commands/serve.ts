@@ -49,7 +49,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
   const worker = readEinhornWorker(host.env, host);
   await checkMetrics(configuration.metrics);
   // Log.
-  const rootLog = await makeLogger(configuration.logging, host);
+  const rootLog = makeLogger(configuration.logging, host);
   const log = rootLog.child({ logger: "tsserve", ...(worker?.childIndex === undefined ? {} : { worker: worker.childIndex }) });
   // What the app's module will be called with; it is loaded by a step.
   const application = await interruptible(host, prepareApplication(configuration, rootLog));

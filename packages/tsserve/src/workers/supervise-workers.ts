@@ -36,7 +36,7 @@ export async function superviseWorkers(
   const environment = { ...host.env };
   // That is for the workers to have.
   await checkMetrics({ ...configuration.metrics, statsd: undefined });
-  const log = (await makeLogger(configuration.logging, host)).child({ logger: "tsserve.master" });
+  const log = makeLogger(configuration.logging, host).child({ logger: "tsserve.master" });
   const { endpoints, from } = configuration.listen;
   const activated = activatedSockets(host);
   if (activated.length > 0 && from === "command line")

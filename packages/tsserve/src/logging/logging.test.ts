@@ -1,0 +1,245 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { boundLine, longestLineBytes } from "./bound-line.ts";
+import { LogOutput } from "./log-output.ts";
+import { prettyLine } from "./pretty-line.ts";
+import { errorFields, requestFields, withoutMessages } from "./serializers.ts";
+
+// oxlint-disable-next-line no-control-regex -- that is what is looked for
+const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029]/;
+
+const line = (fields: object): string =>
+  `${JSON.stringify({ time: "2026-11-26T00:00:00.000Z", level: "info", logger: "app", ...fields })}\n`;
+
+describe("a line", () => {
+  const deep = (depth: number): object => (depth === 0 ? { end: "x".repeat(100) } : { a: deep(depth - 1), b: deep(depth - 1) });
+  const long: readonly (readonly [string, object])[] = [
+    ["a long message", { msg: "x".repeat(1_000_000) }],
+    ["a long message of many bytes", { msg: "\u20ac".repeat(100_000) }],
+    ["controls, which are longer escaped", { msg: "\u009b".repeat(15_000) }],
+    ["many fields", { msg: "m", ...Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`key${n}`, "x".repeat(50)])) }],
+    ["long names", { msg: "m", ["k".repeat(100_000)]: 1 }],
+    ["a deep object", { msg: "m", deep: deep(12) }],
+    ["a long list", { msg: "m", list: Array.from({ length: 10_000 }, (_, n) => ({ n })) }],
+    [
+      "causes of causes",
+      {
+        msg: "m",
+        err: {
+          type: "Error",
+          message: "m",
+          stack: "s".repeat(9000),
+          cause: { stack: "s".repeat(9000), cause: { stack: "s".repeat(90_000) } },
+        },
+      },
+    ],
+  ];
+  test.each(long)("has 16 kB at most: %s", (_, fields) => {
+    const bounded = boundLine(line(fields));
+    expect(Buffer.byteLength(bounded)).toBeLessThanOrEqual(longestLineBytes);
+    expect(bounded.indexOf("\n")).toBe(bounded.length - 1);
+    expect(JSON.parse(bounded)).toMatchObject({
+      level: "info",
+      logger: "app",
+      msg: expect.any(String),
+      cut_from_bytes: expect.any(Number),
+    });
+    expect(Buffer.byteLength(prettyLine(bounded, false))).toBeLessThanOrEqual(2 * longestLineBytes);
+  });
+
+  test("says the same as was logged, without control characters, whatever that is", () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: "binary", maxLength: 200 }),
+        fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue()),
+        (msg, fields) => {
+          const written = line({ ...fields, msg });
+          const bounded = boundLine(written);
+          expect(controls.test(bounded)).toBe(false);
+          expect(JSON.parse(bounded)).toEqual(JSON.parse(written));
+          for (const colored of [true, false]) {
+            const pretty = prettyLine(bounded, colored);
+            expect(controls.test(pretty.replaceAll(/\u001b\[\d*m/g, ""))).toBe(false);
+            // What goes on below the line is indented: nothing looks like a line of its own.
+            for (const more of pretty.trimEnd().split("\n").slice(1)) expect(more).toMatch(/^ {4}/);
+          }
+        },
+      ),
+    );
+  });
+});
+
+describe("for people", () => {
+  const at = expect.stringMatching(/^\[\d\d:\d\d:\d\d\.\d{3}\] /) as unknown;
+  const pretty = (fields: object): string => {
+    const text = prettyLine(line(fields), false);
+    expect(text).toEqual(at);
+    return text.slice("[00:00:00.000] ".length);
+  };
+
+  test("a request is one short line", () => {
+    const request = {
+      logger: "tsserve.access",
+      method: "GET",
+      route: "/boom",
+      path: "/boom",
+      status: 500,
+      duration_ms: 24.6,
+      req_id: "1",
+      client: "::1",
+      msg: "request completed",
+    };
+    expect(pretty(request)).toBe("INFO  GET /boom 500 25 ms\n");
+    expect(pretty({ ...request, status: undefined, aborted: true })).toBe("INFO  GET /boom aborted 25 ms\n");
+    expect(pretty({ ...request, path: "/a\u001b]0;x\u0007\nGET /forged 200" })).toBe(
+      "INFO  GET /a\\u001b]0;x\\u0007\\nGET /forged 200 500 25 ms\n",
+    );
+  });
+
+  test("no text stands there twice", () => {
+    expect(pretty({ logger: "tsserve", addresses: ["http://[::1]:9090"], ms: 12, msg: "listening on http://[::1]:9090" })).toBe(
+      "INFO  tsserve: listening on http://[::1]:9090 ms=12\n",
+    );
+    const err = { type: "TypeError", message: "it broke", stack: "TypeError: it broke\n    at f (/a.js:1:2)\n    at g (/a.js:3:4)" };
+    expect(pretty({ level: "error", err, msg: "it broke" })).toBe(
+      "ERROR app: TypeError: it broke\n    at f (/a.js:1:2)\n    at g (/a.js:3:4)\n",
+    );
+    expect(pretty({ level: "error", err, msg: "a request failed" })).toBe(
+      "ERROR app: a request failed\n    TypeError: it broke\n    at f (/a.js:1:2)\n    at g (/a.js:3:4)\n",
+    );
+  });
+});
+
+describe("what is no text", () => {
+  const secret = "hunter2";
+  const headers = { authorization: secret, cookie: secret };
+
+  test("requests and answers are method, url, host, client, status", () => {
+    const raw = {
+      method: "GET",
+      url: `/a?token=${secret}&q=1`,
+      headers: { host: "example.org", ...headers },
+      socket: { remoteAddress: "::1", remotePort: 1 },
+    };
+    for (const request of [raw, { ...raw, raw }, new Proxy(raw, {})]) {
+      expect(requestFields(request)).toEqual({
+        method: "GET",
+        url: "/a?token=****&q=1",
+        host: "example.org",
+        remoteAddress: "::1",
+        remotePort: 1,
+      });
+    }
+    const logged = withoutMessages({
+      request: raw,
+      ctx: { req: raw, res: {} },
+      reply: { getHeader: () => secret, statusCode: 200 },
+      plain: { a: 1 },
+    });
+    expect(JSON.stringify(logged)).not.toContain(secret);
+    expect(logged["plain"]).toEqual({ a: 1 });
+  });
+
+  test("errors keep what they say, without the messages that they carry", () => {
+    const error = Object.assign(new RangeError("it broke"), {
+      code: "E_BROKEN",
+      statusCode: 502,
+      details: { field: "name", headers },
+      config: { headers },
+      request: { headers },
+      response: { data: secret },
+      password: secret,
+      cause: Object.assign(new Error("below"), { rawHeaders: [secret] }),
+    });
+    const fields = errorFields(error);
+    expect(fields).toMatchObject({
+      type: "RangeError",
+      message: "it broke",
+      code: "E_BROKEN",
+      statusCode: 502,
+      details: { field: "name" },
+      cause: { message: "below" },
+    });
+    expect(JSON.stringify(fields)).not.toContain(secret);
+  });
+});
+
+describe("the output", () => {
+  /** A pipe or a disk with so much room, or an error of the system. */
+  function rig() {
+    let written = "";
+    let room = Number.POSITIVE_INFINITY;
+    let failure = "EAGAIN";
+    let now = 0;
+    let retries: (() => void)[] = [];
+    const output = new LogOutput(
+      {
+        write: (bytes) => {
+          if (room === 0) throw Object.assign(new Error(failure), { code: failure });
+          const taken = Math.min(room, bytes.length);
+          room -= taken;
+          written += bytes.toString("utf8", 0, taken);
+          return taken;
+        },
+        pause: (ms) => (now += ms),
+        now: () => now,
+        later: (_ms, callback) => retries.push(callback),
+      },
+      (lost, reason) => `lost ${lost} ${reason}\n`,
+    );
+    return {
+      output,
+      written: () => written,
+      fill: (bytes: number, code = "EAGAIN") => ([room, failure] = [bytes, code]),
+      turn: () => {
+        now += 1000;
+        const due = retries;
+        retries = [];
+        for (const each of due) each();
+      },
+    };
+  }
+
+  test.each(["ENOSPC", "EIO", "EDQUOT", "EPIPE", "EBADF"])("%s costs lines, in whole, and tells how many", (code) => {
+    const { output, written, fill, turn } = rig();
+    output.write("one\n");
+    fill(2, code);
+    output.write("two\n");
+    for (const text of ["three\n", "four\n"]) output.write(text);
+    turn();
+    expect(written()).toBe("one\ntw");
+    fill(Number.POSITIVE_INFINITY);
+    turn();
+    output.write("five\n");
+    expect(written()).toBe(`one\ntwo\nlost 2 ${code}\nfive\n`);
+  });
+
+  test("a reader that does not keep up gets all that fits, and is told of the rest", () => {
+    const { output, written, fill, turn } = rig();
+    fill(0);
+    const each = `${"x".repeat(1023)}\n`;
+    for (let n = 0; n < 5000; n++) output.write(each);
+    fill(Number.POSITIVE_INFINITY);
+    turn();
+    output.write("last\n");
+    const lines = written().trimEnd().split("\n");
+    expect(lines.at(-1)).toBe("last");
+    const told = /^lost (\d+) /.exec(lines.at(-2) ?? "")?.[1];
+    expect(lines.length - 2 + Number(told)).toBe(5000);
+    expect(lines.length).toBeGreaterThan(4000);
+  });
+
+  test("at the end everything is written to a reader that is still there, and nobody waits for ever for one that is not", () => {
+    const { output, written, fill } = rig();
+    fill(1);
+    output.write("one\n");
+    output.write("two\n");
+    fill(7);
+    output.end();
+    expect(written()).toBe("one\ntwo\n");
+    fill(0);
+    output.write("three\n");
+    output.end();
+    expect(written()).toBe("one\ntwo\n");
+  });
+});
