@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { assert, dictionary, jsonValue, property, string } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { boundLine, longestLineBytes } from "./bound-line.ts";
 import { LogOutput } from "./log-output.ts";
@@ -48,23 +48,19 @@ describe("a line", () => {
   });
 
   test("says the same as was logged, without control characters, whatever that is", () => {
-    fc.assert(
-      fc.property(
-        fc.string({ unit: "binary", maxLength: 200 }),
-        fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue()),
-        (msg, fields) => {
-          const written = line({ ...fields, msg });
-          const bounded = boundLine(written);
-          expect(controls.test(bounded)).toBe(false);
-          expect(JSON.parse(bounded)).toEqual(JSON.parse(written));
-          for (const colored of [true, false]) {
-            const pretty = prettyLine(bounded, colored);
-            expect(controls.test(pretty.replaceAll(/\u001b\[\d*m/g, ""))).toBe(false);
-            // What goes on below the line is indented: nothing looks like a line of its own.
-            for (const more of pretty.trimEnd().split("\n").slice(1)) expect(more).toMatch(/^ {4}/);
-          }
-        },
-      ),
+    assert(
+      property(string({ unit: "binary", maxLength: 200 }), dictionary(string({ unit: "binary" }), jsonValue()), (msg, fields) => {
+        const written = line({ ...fields, msg });
+        const bounded = boundLine(written);
+        expect(controls.test(bounded)).toBe(false);
+        expect(JSON.parse(bounded)).toEqual(JSON.parse(written));
+        for (const colored of [true, false]) {
+          const pretty = prettyLine(bounded, colored);
+          expect(controls.test(pretty.replaceAll(/\u001b\[\d*m/g, ""))).toBe(false);
+          // What goes on below the line is indented: nothing looks like a line of its own.
+          for (const more of pretty.trimEnd().split("\n").slice(1)) expect(more).toMatch(/^ {4}/);
+        }
+      }),
     );
   });
 });
