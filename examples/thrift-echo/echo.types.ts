@@ -31,6 +31,8 @@ export interface Definitions {
   readonly enums: {
     readonly Tone: ToneValues;
   };
+  readonly constants: {
+  };
 }
 
 export interface EchoHandler {

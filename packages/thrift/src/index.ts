@@ -15,7 +15,8 @@ export { makeServer } from "./server/make-server.ts";
 export { currentRequest } from "./server/request-context.ts";
 export { settings, thriftSettings as parseSettings } from "./server/settings.ts";
 export { baseplateService } from "./service/baseplate-service.ts";
-export { idlFiles, loadService } from "./service/load-service.ts";
+export { idlFiles, idlFilesIn } from "./service/idl-files.ts";
+export { loadService } from "./service/load-service.ts";
 export { writeTypes } from "./types/write-types.ts";
 export { ProtocolError } from "./wire/protocol-error.ts";
 
@@ -29,6 +30,7 @@ export type { Constant, Enum, Field, Idl, Method, Service, Struct, Type } from "
 export type { FileSyntax, Place, Requiredness } from "./idl/syntax.ts";
 export type { GeneratedModule, MultiplexedApp, ProcessorClass, ServiceApp, ThriftApp } from "./server/open-app.ts";
 export type { ThriftSettings } from "./server/settings.ts";
-export type { ThriftContext } from "./server/thrift-request.ts";
+export type { ThriftContext } from "./server/thrift-context.ts";
 export type { Trace } from "./server/trace.ts";
-export type { AnyDefinitions, LoadedService, LoadServiceOptions, ThriftService } from "./service/load-service.ts";
+export type { AnyDefinitions } from "./service/definitions.ts";
+export type { LoadedService, LoadServiceOptions, ThriftService } from "./service/load-service.ts";

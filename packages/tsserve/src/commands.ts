@@ -67,7 +67,7 @@ export const commands: Readonly<Record<CommandName, Command>> = {
   "thrift-types": {
     usage: "tsserve thrift-types FILE.thrift [options]",
     summary: "write the TypeScript types of a .thrift file to stdout",
-    options: ["i64"],
+    options: ["include", "i64"],
     load: () => import("./commands/thrift-types.ts"),
   },
   k8s: {

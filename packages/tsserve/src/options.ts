@@ -24,6 +24,7 @@ export type OptionName =
   | "probe"
   | "timeout"
   | "i64"
+  | "include"
   | "workers"
   | "socket"
   | "json"
@@ -65,10 +66,20 @@ export const options: Readonly<Record<OptionName, Option>> = {
   helm: { type: "string", value: "DIR", help: "write a Helm chart into this new folder, print nothing" },
   output: { type: "string", value: "PATH", help: "where to write, instead of stdout", short: "o" },
   i64: { type: "string", value: "TYPE", help: "what an i64 is: bigint or number, as loadService was told (default bigint)" },
+  include: {
+    type: "string",
+    value: "FOLDER",
+    short: "I",
+    multiple: true,
+    help: "where to look for includes after the folder of what includes them, may repeat",
+  },
 };
 
 /** What a user asked for on the command line or in the environment; the command line wins. */
-export type OptionValues = { readonly [K in OptionName]?: string | undefined } & { readonly binds: readonly string[] };
+export type OptionValues = { readonly [K in OptionName]?: string | undefined } & {
+  readonly binds: readonly string[];
+  readonly includes: readonly string[];
+};
 
 /** The command line is wrong; the message says how. */
 export class UsageError extends TsserveError {
@@ -127,7 +138,8 @@ export function readArguments(
   }
   const values = Object.fromEntries(known.map((name) => [name, given.get(name)?.at(-1) ?? fromEnvironment(name, env)]));
   const binds = given.get("bind") ?? env["TSSERVE_BIND"]?.split(",").map((each) => each.trim()) ?? [];
-  return { positionals, values: { ...values, binds }, help: given.has("help"), version: given.has("version") };
+  const includes = given.get("include") ?? env["TSSERVE_INCLUDE"]?.split(":").filter((each) => each !== "") ?? [];
+  return { positionals, values: { ...values, binds, includes }, help: given.has("help"), version: given.has("version") };
 }
 
 function unknownOption(rawName: string, known: readonly OptionName[]): UsageError {

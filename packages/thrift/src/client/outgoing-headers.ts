@@ -1,5 +1,5 @@
 import { newSpanId } from "@tsserve/server";
-import type { ThriftContext } from "../server/thrift-request.ts";
+import type { ThriftContext } from "../server/thrift-context.ts";
 import type { ClientSettings } from "./options.ts";
 
 /**

@@ -9,6 +9,7 @@ import { binaryEmitter } from "./emit-binary.ts";
 import { compactEmitter } from "./emit-compact.ts";
 import { isThere, wrong, type EmitContext, type EmittedField, type Emitter } from "./emit.ts";
 import type { ExceptionClass } from "./exception-class.ts";
+import { inheritedNames } from "./fields.ts";
 import { missingResult } from "./missing-result.ts";
 import { arrayOf, byId, checkUnion, constantMaker, describeType, mapOf, missingField, safeNumber, wrongValue } from "./values.ts";
 
@@ -182,7 +183,7 @@ class Compilation {
 
   #writeFunction(struct: Struct, name: string): string {
     const fields = this.#emitted(struct.fields, struct.name);
-    const taken = struct.fields.map((field, index) => `let ${fields[index]?.variable} = o[${JSON.stringify(field.name)}];`);
+    const taken = struct.fields.map((field, index) => `let ${fields[index]?.variable} = ${propertyOf("o", field.name)};`);
     return `function write${name}(w, o) {
       ${struct.kind === "union" ? `checkUnion(${this.#value(struct)}, o);` : ""}
       ${taken.join("\n")}
@@ -242,6 +243,12 @@ class Compilation {
   #fresh(prefix: string): string {
     return `${prefix}${this.#count++}`;
   }
+}
+
+/** The value of a field; what every object inherits is none. */
+function propertyOf(object: string, name: string): string {
+  const key = JSON.stringify(name);
+  return inheritedNames.has(name) ? `(Object.hasOwn(${object}, ${key}) ? ${object}[${key}] : undefined)` : `${object}[${key}]`;
 }
 
 /** A property of an object literal: `__proto__` without brackets would set the prototype. */

@@ -5,6 +5,7 @@ import { ProtocolError } from "../wire/protocol-error.ts";
 import { wireTypes } from "../wire/types.ts";
 import type { Callable, MethodCodec, Reader, Writer } from "./codec.ts";
 import type { CodecOptions } from "./compile.ts";
+import { fieldOf } from "./fields.ts";
 import { missingResult } from "./missing-result.ts";
 import {
   arrayOf,
@@ -27,8 +28,6 @@ export function interpretCodecs(service: Service, options: CodecOptions): Readon
   const interpreter = new Interpreter(options);
   return new Map([...service.methods].map(([name, method]) => [name, interpreter.method(method)]));
 }
-
-type Values = Readonly<Record<string, unknown>>;
 
 class Interpreter {
   readonly #options: CodecOptions;
@@ -219,9 +218,8 @@ class Interpreter {
   #writeStruct(writer: Writer, type: Extract<Type, { kind: "struct" }>, value: unknown, path: string): void {
     const { struct } = type;
     if (typeof value !== "object" || value === null) wrongValue(path, describeType(type), value);
-    const values = value as Values;
-    if (struct.kind === "union") checkUnion(struct, values);
-    this.#writeFields(writer, struct.fields, struct.name, ({ name }) => values[name]);
+    if (struct.kind === "union") checkUnion(struct, value);
+    this.#writeFields(writer, struct.fields, struct.name, ({ name }) => fieldOf(value, name));
   }
 
   #writeElements(writer: Writer, type: Extract<Type, { element: Type }>, value: unknown, path: string): void {

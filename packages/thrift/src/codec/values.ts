@@ -2,6 +2,7 @@ import type { Constant, Struct, Type } from "../idl/model.ts";
 import { ProtocolError } from "../wire/protocol-error.ts";
 import { wireTypes } from "../wire/types.ts";
 import type { I64Mode } from "./codec.ts";
+import { fieldOf } from "./fields.ts";
 
 /** What compiled and interpreted codecs have in common: what is no value of a type, and how that is said. */
 
@@ -109,8 +110,8 @@ export function constantMaker(constant: Constant, type: Type, i64: I64Mode): () 
 }
 
 /** @throws {TypeError} unless exactly one field of a union is set */
-export function checkUnion(struct: Struct, value: Readonly<Record<string, unknown>>): void {
-  const set = struct.fields.filter(({ name }) => value[name] !== undefined && value[name] !== null);
+export function checkUnion(struct: Struct, value: object): void {
+  const set = struct.fields.filter(({ name }) => fieldOf(value, name) !== undefined && fieldOf(value, name) !== null);
   if (set.length !== 1)
     wrongValue(struct.name, "a union with one field", set.length === 0 ? undefined : set.map(({ name }) => name).join(", "));
 }
@@ -118,19 +119,4 @@ export function checkUnion(struct: Struct, value: Readonly<Record<string, unknow
 /** Fields in the order of their ids, which is how the writers of most languages order them. */
 export function byId<F extends { readonly id: number }>(fields: readonly F[]): readonly F[] {
   return [...fields].sort((a, b) => a.id - b.id);
-}
-
-/** Every struct that can be reached from types, each once. */
-export function structsOf(types: readonly Type[]): readonly Struct[] {
-  const found = new Set<Struct>();
-  const visit = (type: Type): void => {
-    if (type.kind === "list" || type.kind === "set") visit(type.element);
-    else if (type.kind === "map") [type.key, type.value].forEach(visit);
-    else if (type.kind === "struct" && !found.has(type.struct)) {
-      found.add(type.struct);
-      for (const field of type.struct.fields) visit(field.type);
-    }
-  };
-  types.forEach(visit);
-  return [...found];
 }

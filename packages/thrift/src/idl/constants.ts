@@ -17,7 +17,8 @@ export function constantOf(syntax: ConstSyntax, type: Type, lookup: Lookup): Con
   const wrong = (): IdlError => new IdlError(syntax.place, `expected ${describe(type)}, found ${found(syntax)}`);
   switch (type.kind) {
     case "bool":
-      if (syntax.kind === "integer" && (syntax.value === 0n || syntax.value === 1n)) return { kind: "bool", value: syntax.value === 1n };
+      // As for Apache's compiler, to which `true` is another way to write 1.
+      if (syntax.kind === "integer") return { kind: "bool", value: syntax.value > 0n };
       throw wrong();
     case "i8":
     case "i16":
@@ -37,9 +38,11 @@ export function constantOf(syntax: ConstSyntax, type: Type, lookup: Lookup): Con
       return { kind: "string", value: syntax.value };
     case "list":
     case "set":
+      if (isEmpty(syntax)) return { kind: "list", items: [] };
       if (syntax.kind !== "list") throw wrong();
       return { kind: "list", items: syntax.items.map((item) => constantOf(item, type.element, lookup)) };
     case "map":
+      if (isEmpty(syntax)) return { kind: "map", entries: [] };
       if (syntax.kind !== "map") throw wrong();
       return {
         kind: "map",
@@ -51,6 +54,11 @@ export function constantOf(syntax: ConstSyntax, type: Type, lookup: Lookup): Con
     default:
       return type satisfies never;
   }
+}
+
+/** Without elements, a list and a map may be written in the brackets of either. */
+function isEmpty(syntax: ConstSyntax): boolean {
+  return (syntax.kind === "list" && syntax.items.length === 0) || (syntax.kind === "map" && syntax.entries.length === 0);
 }
 
 function struct(
@@ -69,9 +77,10 @@ function struct(
 }
 
 function named(name: string, place: Place, type: Type, lookup: Lookup): Constant {
-  if (type.kind === "bool" && (name === "true" || name === "false")) return { kind: "bool", value: name === "true" };
-  // An enum's own members may be written without its name.
-  const member = type.kind === "enum" ? type.enum.values.get(name) : undefined;
+  if (name === "true" || name === "false") return constantOf({ kind: "integer", value: name === "true" ? 1n : 0n, place }, type, lookup);
+  // Where the type is an enum, Apache's compiler looks at the last part of the name only: `RED`, `Colour.RED`,
+  // `shared.RED` and `shared.Colour.RED` are one.
+  const member = type.kind === "enum" ? type.enum.values.get(name.slice(name.lastIndexOf(".") + 1)) : undefined;
   if (member !== undefined) return { kind: "number", value: member };
   const constant = lookup(name, place);
   const refit = fit(constant, type);
@@ -79,17 +88,21 @@ function named(name: string, place: Place, type: Type, lookup: Lookup): Constant
   return refit;
 }
 
-/** A constant in the place of another type: an integer may serve as a wider one. */
+/** A constant in the place of another type: an integer may serve as a wider one, or as a bool, and a bool as an integer. */
 function fit(constant: Constant, type: Type): Constant | undefined {
+  if (constant.kind === "bool" && type.kind !== "bool") return fit({ kind: "number", value: constant.value ? 1 : 0 }, type);
+  if (type.kind === "bool" && (constant.kind === "number" || constant.kind === "i64"))
+    return Number.isInteger(Number(constant.value)) ? { kind: "bool", value: constant.value > 0 } : undefined;
   if (type.kind in integerBits && (constant.kind === "number" || constant.kind === "i64")) {
     const value = typeof constant.value === "bigint" || Number.isInteger(constant.value) ? BigInt(constant.value) : undefined;
     if (value === undefined || BigInt.asIntN(integerBits[type.kind] ?? 0, value) !== value) return undefined;
     return type.kind === "i64" ? { kind: "i64", value } : { kind: "number", value: Number(value) };
   }
+  if (constant.kind === "i64" && type.kind === "double") return { kind: "number", value: Number(constant.value) };
   const kinds: Readonly<Record<Constant["kind"], readonly Type["kind"][]>> = {
     bool: ["bool"],
     number: ["double"],
-    i64: ["double"],
+    i64: [],
     string: ["string", "binary", "uuid"],
     list: ["list", "set"],
     map: ["map"],

@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadIdl } from "./load-idl.ts";
-import type { Idl } from "./model.ts";
+import type { Constant, Idl } from "./model.ts";
 
 /** Loads `main.thrift` of a few files that are here only. */
 function load(files: Readonly<Record<string, string>> | string): Idl {
@@ -155,6 +155,102 @@ describe("what the IDL has", () => {
   });
 });
 
+/** The value of a constant, or of a default. */
+function plain(constant: Constant | undefined): unknown {
+  if (constant === undefined) return undefined;
+  if (constant.kind === "list") return constant.items.map(plain);
+  if (constant.kind === "map") return new Map(constant.entries.map(([key, value]) => [plain(key), plain(value)]));
+  return constant.kind === "struct" ? new Map([...constant.fields].map(([name, value]) => [name, plain(value)])) : constant.value;
+}
+
+describe("what Apache's compiler takes", () => {
+  const constantOf = (files: Readonly<Record<string, string>> | string): unknown => plain(load(files).constants.get("C")?.value);
+
+  test.each([
+    ["const set<i32> C = {}", []],
+    ["const list<i32> C = {}", []],
+    ["const map<i32, i32> C = []", new Map()],
+    ['const map<string, list<i32>> C = { "a": {}, "b": [1 2, 3; 4] }', new Map([["a", []], ["b", [1, 2, 3, 4]]])], // prettier-ignore
+    ["struct P { 1: i32 a }\nconst list<P> C = [{}]", [new Map()]],
+    ["const bool C = 5", true],
+    ["const bool C = -1", false],
+    ["const i32 C = true", 1],
+    ["const bool B = 1 const i8 C = B", 1],
+    ["const i32 B = 2; const bool C = B", true],
+    ["const i64 B = 3 const double C = B", 3],
+    ["enum E { A, B } const i32 C = E.B", 1],
+    ["enum E { A, B } const E C = nowhere.B", 1],
+    ["enum E { A, B } const list<E> C = [E.B, A]", [1, 0]],
+    ["struct S { 1: i32 a } const S C = { 'a': 0x10 } (x = \"y\")", new Map([["a", 16]])], // prettier-ignore
+    ["struct C {} const i32 C = 7", 7],
+  ])("%s", (text, value) => expect(constantOf(text.replace(' (x = "y")', ""))).toEqual(value));
+
+  test.each([
+    'struct S xsd_all { 1: i32 a xsd_optional xsd_nillable xsd_attrs { 1: i32 b } (x = "y"), }',
+    'struct S { 1: list<i32> cpp_type "x" a; 2: map cpp_type "y" <i32, i32> b; 3: set cpp_type "q" <i32> c }',
+    "struct S { 1: S & a, 2: i32& b }",
+    "struct S { i32 a i32 b; S c }",
+    "struct S { 1: i32 required; 2: required i32 struct, 3: string service }",
+    'enum E { A = -1 (x = "y"); B, C = 0x10 D } (a.b = "c")',
+    'senum Text { "a", "b" } struct S { 1: Text a, 2: slist b }',
+    "php_namespace a py_module b.c namespace * d cpp_include '<vector>'",
+    "service S { async void a(), oneway void b() throws () } (x)",
+    "typedef Late L struct S { 1: L l = {} } struct Late { 1: i32 a }",
+    'exception E {} typedef E F service S { void a() throws (1: F f) (x = "y") }',
+    "/**/ /** doc */ # hash\n// line\nstruct S {}",
+  ])("%s", (text) => expect(() => load(text)).not.toThrow());
+
+  test("two includes of one base name, and files whose names have dots", () => {
+    const files = {
+      "a/shared.thrift": "enum Colour { RED = 1 } struct A {} const i32 N = 1 struct Both { 1: i32 first }",
+      "b/shared.thrift": "enum Tone { LOW = 2 } struct B {} const i32 M = 2 struct Both { 1: i32 last } service Base { void base() }",
+      "my.shared.v1.thrift": "enum Size { SMALL = 3 } struct V {} const i32 O = 3",
+      "plain.idl": "struct P {}",
+      "main.thrift": `include "a/shared.thrift" include "b/shared.thrift" include "my.shared.v1.thrift" include "plain.idl"
+struct shared { 1: shared.A a, 2: shared.B b, 3: shared.Both both, 4: my.shared.v1.V v, 5: plain.P p }
+const list<i32> C = [shared.N, shared.M, my.shared.v1.O, shared.Colour.RED, my.shared.v1.Size.SMALL]
+const shared.Colour RED = shared.RED
+const my.shared.v1.Size SMALL = my.shared.v1.SMALL
+service S extends shared.Base {}`,
+    };
+    const { structs, constants, services } = load(files);
+    expect(plain(constants.get("C")?.value)).toEqual([1, 2, 3, 1, 3]);
+    expect([plain(constants.get("RED")?.value), plain(constants.get("SMALL")?.value)]).toEqual([1, 3]);
+    const both = structs.get("shared")?.fields[2]?.type;
+    expect(both?.kind === "struct" && both.struct.fields[0]?.name).toBe("last");
+    expect([...(services.get("S")?.methods.keys() ?? [])]).toEqual(["base"]);
+  });
+
+  test("arguments are not optional, whatever is written", () => {
+    const { services } = load("service S { void a(1: optional i32 x = 5, 2: required i32 y) }");
+    expect(
+      services
+        .get("S")
+        ?.methods.get("a")
+        ?.args.fields.map(({ requiredness }) => requiredness),
+    ).toEqual(["default", "required"]);
+  });
+});
+
+test("includes are looked for in further folders, in their order; a file is loaded once, whatever it is called", () => {
+  const files: Readonly<Record<string, string>> = {
+    "main.thrift": 'include "x.thrift" include "deep/y.thrift" include "link.thrift" struct S { 1: x.X x, 2: link.X same }',
+    "one/x.thrift": "struct X {}",
+    "two/x.thrift": "struct Never {}",
+    "two/deep/y.thrift": "struct Y {}",
+    "two/link.thrift": "struct X {}",
+  };
+  const read: string[] = [];
+  const { structs } = loadIdl("main.thrift", {
+    locate: (path, from) => (from === undefined ? path : [posix.join(posix.dirname(from), path), `one/${path}`, `two/${path}`]),
+    read: (file) => (read.push(file), files[file]),
+    identify: (file) => (file === "two/link.thrift" ? "one/x.thrift" : file),
+  });
+  expect(read).toEqual(["main.thrift", "x.thrift", "one/x.thrift", "deep/y.thrift", "one/deep/y.thrift", "two/deep/y.thrift", "link.thrift", "one/link.thrift"]); // prettier-ignore
+  const [first, second] = structs.get("S")?.fields ?? [];
+  expect(first?.type).toEqual(second?.type);
+});
+
 describe("errors name file, line and column", () => {
   test.each([
     ["struct S {\n  1: strnig a\n}", 'main.thrift:2:6: the type "strnig" is not known'],
@@ -196,6 +292,27 @@ describe("errors name file, line and column", () => {
       said = (error as Error).message;
     }
     expect(said).toEqual(message);
+  });
+
+  test("what can't be read is told where it is included", () => {
+    const failing = { locate: (path: string) => path, read: (): string => 'include "a\u0000b"' };
+    const loading =
+      (read: (file: string) => string | undefined): (() => Idl) =>
+      () =>
+        loadIdl("main.thrift", { ...failing, read });
+    const only = (file: string): string => {
+      if (file === "main.thrift") return 'struct S {}\n include "a\u0000b"';
+      throw new TypeError("must be a string without null bytes. Received 'a\u0000b'");
+    };
+    expect(loading(only)).toThrow(
+      "main.thrift:2:2: \"a\\u0000b\" can't be read: must be a string without null bytes. Received 'a\\u0000b'",
+    );
+    expect(loading(() => { throw new Error("EISDIR"); })).toThrow("main.thrift:1:1: the file can't be read: EISDIR"); // prettier-ignore
+    expect(loading((file) => `include "${file}x"`)).toThrow(/files include files deeper than 100$/);
+    const { locate } = failing;
+    expect(() => loadIdl("a", { locate, read: (file) => `include "${file === "a" ? "b" : "a"}"` })).toThrow(
+      'b:1:1: "a" includes itself, by way of a → b → a',
+    );
   });
 
   test("a file that is not there", () => {

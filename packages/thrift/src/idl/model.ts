@@ -10,6 +10,8 @@ export type Type =
 
 export interface Enum {
   readonly name: string;
+  /** The file that defines it, by its real name: with the name, what tells it from others. */
+  readonly file: string;
   readonly values: ReadonlyMap<string, number>;
   readonly doc: string | undefined;
 }
@@ -29,6 +31,8 @@ export interface Field {
 export interface Struct {
   readonly kind: "struct" | "union" | "exception";
   readonly name: string;
+  /** The file that defines it, by its real name: with the name, what tells it from others. */
+  readonly file: string;
   /** In the order of the file. */
   readonly fields: readonly Field[];
   readonly doc: string | undefined;
@@ -63,9 +67,18 @@ export type Constant =
   | { readonly kind: "map"; readonly entries: readonly (readonly [Constant, Constant])[] }
   | { readonly kind: "struct"; readonly struct: Struct; readonly fields: ReadonlyMap<string, Constant> };
 
-/** Everything that one file defines; what it includes is reachable through the types. */
+/** A file that another one includes. */
+export interface Include {
+  /** What its names are written with: `shared` for `../common/shared.thrift`. */
+  readonly prefix: string;
+  readonly idl: Idl;
+}
+
+/** Everything that one file defines. */
 export interface Idl {
   readonly file: string;
+  /** In the order of the file; two may have one prefix. */
+  readonly includes: readonly Include[];
   readonly namespaces: ReadonlyMap<string, string>;
   readonly enums: ReadonlyMap<string, Enum>;
   readonly structs: ReadonlyMap<string, Struct>;

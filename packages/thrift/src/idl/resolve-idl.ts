@@ -1,8 +1,8 @@
 import { didYouMean } from "@tsserve/config";
 import { constantOf } from "./constants.ts";
 import { IdlError } from "./idl-error.ts";
-import type { Constant, Enum, Field, Idl, Method, Service, Struct, Type } from "./model.ts";
-import type { DefinitionSyntax, FieldSyntax, FileSyntax, FunctionSyntax, Place, TypeSyntax } from "./syntax.ts";
+import type { Constant, Enum, Field, Idl, Include, Method, Service, Struct, Type } from "./model.ts";
+import type { DefinitionSyntax, FieldSyntax, FileSyntax, FunctionSyntax, Place, Requiredness, TypeSyntax } from "./syntax.ts";
 
 type Definition<K extends DefinitionSyntax["kind"]> = Extract<DefinitionSyntax, { readonly kind: K }>;
 type StructSyntax = Extract<DefinitionSyntax, { readonly fields: unknown }>;
@@ -10,18 +10,23 @@ type StructSyntax = Extract<DefinitionSyntax, { readonly fields: unknown }>;
 /**
  * Resolves the names of one file.
  *
- * @param includes what it includes, by the prefix of its names
+ * @param includes what it includes
+ * @param identity the file's real name, by which what it defines is told from what others define
  * @throws {IdlError} for a name that is not known, or is there twice; a field id that is there twice; a
  * constant that does not fit its type; what includes or extends itself
  */
-export function resolveIdl(syntax: FileSyntax, includes: ReadonlyMap<string, Idl>): Idl {
-  return new Resolver(syntax, includes).idl();
+export function resolveIdl(syntax: FileSyntax, includes: readonly Include[], identity: string): Idl {
+  return new Resolver(syntax, includes, identity).idl();
 }
 
 class Resolver {
   readonly #syntax: FileSyntax;
-  readonly #includes: ReadonlyMap<string, Idl>;
+  readonly #includes: readonly Include[];
+  readonly #identity: string;
+  /** Types and services, which share their names. */
   readonly #definitions = new Map<string, DefinitionSyntax>();
+  /** Constants, whose names are their own: a struct may have the same. */
+  readonly #constantDefinitions = new Map<string, Definition<"const">>();
   readonly #enums = new Map<string, Enum>();
   readonly #structs = new Map<string, { readonly struct: Struct; readonly fields: Field[] }>();
   readonly #typedefs = new Map<string, Type>();
@@ -32,24 +37,27 @@ class Resolver {
   /** The typedefs, constants and services that are being resolved: one that is met again refers to itself. */
   readonly #open = new Set<string>();
 
-  constructor(syntax: FileSyntax, includes: ReadonlyMap<string, Idl>) {
+  constructor(syntax: FileSyntax, includes: readonly Include[], identity: string) {
     this.#syntax = syntax;
     this.#includes = includes;
+    this.#identity = identity;
     for (const definition of syntax.definitions) {
-      const twin = this.#definitions.get(definition.name);
-      if (twin !== undefined) throw new IdlError(definition.place, `"${definition.name}" is already defined in line ${twin.place.line}`);
-      this.#definitions.set(definition.name, definition);
+      const { name, place } = definition;
+      const twin = (definition.kind === "const" ? this.#constantDefinitions : this.#definitions).get(name);
+      if (twin !== undefined) throw new IdlError(place, `"${name}" is already defined in line ${twin.place.line}`);
+      if (definition.kind === "const") this.#constantDefinitions.set(name, definition);
+      else this.#definitions.set(name, definition);
     }
   }
 
   idl(): Idl {
     const of = <K extends DefinitionSyntax["kind"]>(...kinds: readonly K[]): Definition<K>[] =>
       this.#syntax.definitions.filter((definition): definition is Definition<K> => (kinds as readonly string[]).includes(definition.kind));
-    for (const definition of of("enum")) this.#enums.set(definition.name, enumOf(definition));
+    for (const definition of of("enum")) this.#enums.set(definition.name, enumOf(definition, this.#identity));
     // Structs are there before their fields: they may refer to each other in any order.
     for (const { kind, name, doc } of of("struct", "union", "exception")) {
       const fields: Field[] = [];
-      this.#structs.set(name, { struct: { kind, name, doc, fields }, fields });
+      this.#structs.set(name, { struct: { kind, name, file: this.#identity, doc, fields }, fields });
     }
     for (const { name } of of("typedef")) this.#typedef(name);
     for (const definition of of("struct", "union", "exception")) this.#fillStruct(definition);
@@ -61,6 +69,7 @@ class Resolver {
     const { file, namespaces } = this.#syntax;
     return {
       file,
+      includes: this.#includes,
       namespaces,
       enums: this.#enums,
       structs,
@@ -87,11 +96,14 @@ class Resolver {
   }
 
   #named(name: string, place: Place): Type {
-    const { idl, rest } = this.#included(name);
-    const type = idl === undefined ? this.#local(name, place) : typeOf(idl, rest);
+    const type = this.#local(name, place) ?? this.#fromIncludes(name, typeOf);
     if (type !== undefined) return type;
-    const known = idl === undefined ? [...this.#definitions.keys()] : [...idl.enums.keys(), ...idl.structs.keys(), ...idl.typedefs.keys()];
-    throw new IdlError(place, `the type "${name}" is not known${didYouMean(rest, known)}`);
+    // The "string list" of former compilers, which was a text.
+    if (name === "slist") return { kind: "string" };
+    throw new IdlError(
+      place,
+      `the type "${name}" is not known${this.#guess(name, (idl) => [...idl.enums.keys(), ...idl.structs.keys(), ...idl.typedefs.keys()])}`,
+    );
   }
 
   #local(name: string, place: Place): Type | undefined {
@@ -106,7 +118,7 @@ class Resolver {
     const known = this.#typedefs.get(name);
     if (known !== undefined) return known;
     const definition = this.#definitions.get(name) as Definition<"typedef">;
-    return this.#once(name, place ?? definition.place, () => {
+    return this.#once(`type ${name}`, name, place ?? definition.place, () => {
       const type = this.#type(definition.type);
       this.#typedefs.set(name, type);
       return type;
@@ -115,10 +127,11 @@ class Resolver {
 
   #fillStruct(definition: StructSyntax): void {
     const { fields } = this.#structs.get(definition.name) ?? {};
-    fields?.push(...this.#fields(definition.fields, definition.kind === "union"));
+    fields?.push(...this.#fields(definition.fields, definition.kind === "union" ? "optional" : undefined));
   }
 
-  #fields(syntaxes: readonly FieldSyntax[], ofUnion = false): Field[] {
+  /** @param forced what all have, whatever is written */
+  #fields(syntaxes: readonly FieldSyntax[], forced?: Requiredness): Field[] {
     const ids = new Map<number, string>();
     const names = new Set<string>();
     let nextOwn = -1;
@@ -135,7 +148,7 @@ class Resolver {
         id,
         name,
         type,
-        requiredness: ofUnion ? "optional" : syntax.requiredness,
+        requiredness: forced ?? syntax.requiredness,
         defaultValue: undefined,
         doc,
       };
@@ -154,7 +167,7 @@ class Resolver {
   #constant({ name, type: typeSyntax, value: valueSyntax, place }: Definition<"const">): Constant {
     const known = this.#constants.get(name);
     if (known !== undefined) return known.value;
-    return this.#once(name, place, () => {
+    return this.#once(`const ${name}`, name, place, () => {
       const type = this.#type(typeSyntax);
       const value = constantOf(valueSyntax, type, (each, at) => this.#constantNamed(each, at));
       this.#constants.set(name, { type, value });
@@ -164,19 +177,18 @@ class Resolver {
 
   /** `NAME`, `Enum.NAME`, or either of an include. */
   #constantNamed(name: string, place: Place): Constant {
-    const { idl, rest } = this.#included(name);
-    const definition = idl === undefined ? this.#definitions.get(name) : undefined;
-    if (definition?.kind === "const") return this.#constant(definition);
-    const [enumName = "", member = ""] = rest.split(".");
-    const value = idl?.constants.get(rest)?.value ?? enumValue((idl?.enums ?? this.#enums).get(enumName), member);
-    if (value === undefined) throw new IdlError(place, `the constant "${name}" is not known`);
-    return value;
+    const own = this.#constantDefinitions.get(name);
+    if (own !== undefined) return this.#constant(own);
+    const value = enumMember(this.#enums, name) ?? this.#fromIncludes(name, constantNamed);
+    if (value !== undefined) return value;
+    const known = (idl: Idl): string[] => [...idl.constants.keys()];
+    throw new IdlError(place, `the constant "${name}" is not known${this.#guess(name, known, [...this.#constantDefinitions.keys()])}`);
   }
 
   #service(definition: Definition<"service">): Service {
     const known = this.#services.get(definition.name);
     if (known !== undefined) return known;
-    return this.#once(definition.name, definition.place, () => {
+    return this.#once(`service ${definition.name}`, definition.name, definition.place, () => {
       const { name, doc, place, base } = definition;
       const methods = new Map<string, Method>(base === undefined ? [] : this.#serviceNamed(base, place).methods);
       const own = new Set<string>();
@@ -192,19 +204,18 @@ class Resolver {
   }
 
   #serviceNamed(name: string, place: Place): Service {
-    const { idl, rest } = this.#included(name);
     const definition = this.#definitions.get(name);
-    const service = idl === undefined ? definition?.kind === "service" && this.#service(definition) : idl.services.get(rest);
-    if (service) return service;
-    const known =
-      idl === undefined
-        ? this.#syntax.definitions.filter(({ kind }) => kind === "service").map((each) => each.name)
-        : [...idl.services.keys()];
-    throw new IdlError(place, `the service "${name}" is not known${didYouMean(rest, known)}`);
+    const service =
+      definition?.kind === "service" ? this.#service(definition) : this.#fromIncludes(name, (idl, rest) => idl.services.get(rest));
+    if (service !== undefined) return service;
+    const own = this.#syntax.definitions.filter(({ kind }) => kind === "service").map((each) => each.name);
+    throw new IdlError(place, `the service "${name}" is not known${this.#guess(name, (idl) => [...idl.services.keys()], own)}`);
   }
 
   #method({ name, oneway, returns, args, throws, doc }: FunctionSyntax): Method {
     const declared = this.#fields(throws);
+    // Arguments are never optional, whatever is written (Apache's compiler: "optional keyword is ignored in argument lists").
+    const given = args.map((each): FieldSyntax => (each.requiredness === "optional" ? { ...each, requiredness: "default" } : each));
     for (const [index, { type }] of declared.entries()) {
       if (type.kind === "struct" && type.struct.kind === "exception") continue;
       throw new IdlError(throws[index]?.place as Place, `${name} may throw exceptions only, and "${declared[index]?.name}" is none`);
@@ -212,31 +223,46 @@ class Resolver {
     return {
       name,
       oneway,
-      args: { kind: "struct", name: `${name}_args`, fields: this.#fields(args), doc: undefined },
+      args: { kind: "struct", name: `${name}_args`, file: this.#identity, fields: this.#fields(given), doc: undefined },
       result: returns && this.#type(returns),
       throws: declared,
       doc,
     };
   }
 
-  /** The include that a dotted name begins with, unless this file has the name itself, as in `Colour.RED`. */
-  #included(name: string): { readonly idl: Idl | undefined; readonly rest: string } {
-    const dot = name.indexOf(".");
-    const prefix = name.slice(0, Math.max(dot, 0));
-    const idl = dot === -1 || this.#definitions.has(prefix) ? undefined : this.#includes.get(prefix);
-    return { idl, rest: idl === undefined ? name : name.slice(dot + 1) };
+  /**
+   * What a dotted name means in a file that is included. A prefix may have dots of its own, and belong to several
+   * files: the one that is included last is asked first, as Apache's compiler does.
+   */
+  #fromIncludes<T>(name: string, find: (idl: Idl, rest: string) => T | undefined): T | undefined {
+    for (const { prefix, idl } of this.#includes.toReversed()) {
+      const found = name.startsWith(`${prefix}.`) ? find(idl, name.slice(prefix.length + 1)) : undefined;
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
-  #once<T>(name: string, place: Place, resolve: () => T): T {
-    if (this.#open.has(name)) throw new IdlError(place, `"${name}" refers to itself`);
-    this.#open.add(name);
+  /** The name that was meant, among those of the included file that the prefix names, or of this one. */
+  #guess(name: string, namesOf: (idl: Idl) => readonly string[], own: readonly string[] = [...this.#definitions.keys()]): string {
+    const included = this.#includes.filter(({ prefix }) => name.startsWith(`${prefix}.`));
+    if (included.length === 0) return didYouMean(name, own);
+    const rest = name.slice((included[0]?.prefix.length ?? 0) + 1);
+    return didYouMean(
+      rest,
+      included.flatMap(({ idl }) => namesOf(idl)),
+    );
+  }
+
+  #once<T>(key: string, name: string, place: Place, resolve: () => T): T {
+    if (this.#open.has(key)) throw new IdlError(place, `"${name}" refers to itself`);
+    this.#open.add(key);
     const resolved = resolve();
-    this.#open.delete(name);
+    this.#open.delete(key);
     return resolved;
   }
 }
 
-function enumOf({ name, doc, members }: Definition<"enum">): Enum {
+function enumOf({ name, doc, members }: Definition<"enum">, file: string): Enum {
   const values = new Map<string, number>();
   let next = 0;
   for (const member of members) {
@@ -245,12 +271,18 @@ function enumOf({ name, doc, members }: Definition<"enum">): Enum {
     values.set(member.name, value);
     next = value + 1;
   }
-  return { name, values, doc };
+  return { name, file, values, doc };
 }
 
-function enumValue(found: Enum | undefined, member: string): Constant | undefined {
-  const value = found?.values.get(member);
+/** `Enum.NAME` */
+function enumMember(enums: ReadonlyMap<string, Enum>, name: string): Constant | undefined {
+  const dot = name.indexOf(".");
+  const value = dot === -1 ? undefined : enums.get(name.slice(0, dot))?.values.get(name.slice(dot + 1));
   return value === undefined ? undefined : { kind: "number", value };
+}
+
+function constantNamed(idl: Idl, name: string): Constant | undefined {
+  return idl.constants.get(name)?.value ?? enumMember(idl.enums, name);
 }
 
 function typeOf(idl: Idl, name: string): Type | undefined {

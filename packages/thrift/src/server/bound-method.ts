@@ -1,5 +1,14 @@
 import type { Reader, Writer } from "../codec/codec.ts";
-import type { ThriftRequest } from "./thrift-request.ts";
+import type { ProtocolName } from "../wire/types.ts";
+import type { ThriftContext } from "./thrift-context.ts";
+
+/** What a method needs to know of the request that it answers. */
+export interface MethodCall extends ThriftContext {
+  readonly protocol: ProtocolName;
+  readonly sequenceId: number;
+  /** What Apache-generated code wants to be called with the result. */
+  generatedCallback: ((error: unknown, value?: unknown) => void) | undefined;
+}
 
 /** A method with the handler that answers it, however its arguments are read and its results written. */
 export interface BoundMethod {
@@ -15,9 +24,21 @@ export interface BoundMethod {
    *
    * @throws {ProtocolError} while `reader.depth` is not zero, when the arguments are broken
    */
-  call(reader: Reader, writer: Writer, request: ThriftRequest): unknown;
+  call(reader: Reader, writer: Writer, request: MethodCall): unknown;
   /** Writes the whole message of the result. @throws when the value does not fit its type */
-  writeResult(writer: Writer, request: ThriftRequest, value: unknown): void;
+  writeResult(writer: Writer, request: MethodCall, value: unknown): void;
   /** Writes the whole message of a declared exception; false for any other error, whatever was written then. */
-  writeError(writer: Writer, request: ThriftRequest, error: unknown): boolean;
+  writeError(writer: Writer, request: MethodCall, error: unknown): boolean;
+}
+
+/** Stands for a method that the service does not have. */
+export function unknownMethod(name: string): BoundMethod {
+  return {
+    name,
+    isUnknown: true,
+    oneway: false,
+    call: () => undefined,
+    writeResult: () => undefined,
+    writeError: () => false,
+  };
 }

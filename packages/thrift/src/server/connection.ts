@@ -1,23 +1,56 @@
 import type { Socket } from "node:net";
 import type { AdmittedConnection } from "@tsserve/server";
 import type { Logger } from "pino";
-import { ProtocolError } from "../wire/protocol-error.ts";
-import { ForeignProtocolError } from "../wire/sniff.ts";
-import type { Dispatcher } from "./dispatcher.ts";
 import type { Reader } from "../codec/codec.ts";
 import { MessageReader, type MessageSink } from "../transport/message-reader.ts";
 import { Outbox } from "../transport/outbox.ts";
+import type { OutputSlab } from "../transport/output-slab.ts";
 import type { WireLimits } from "../wire/limits.ts";
+import { ProtocolError } from "../wire/protocol-error.ts";
+import { ForeignProtocolError } from "../wire/sniff.ts";
 import type { ProtocolName } from "../wire/types.ts";
+import type { RequestOrigin } from "./request-origin.ts";
+
+/** What takes the messages of all connections of a server. */
+export interface MessageHandler {
+  readonly limits: WireLimits;
+  readonly readers: Readonly<Record<ProtocolName, Reader>>;
+  /** A whole message. @throws {ProtocolError} when its head can't be read */
+  message(
+    origin: RequestOrigin,
+    form: "unframed" | "framed",
+    protocol: ProtocolName,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    frame: undefined,
+  ): void;
+  /** A whole THeader frame. @throws {ProtocolError} when it can't be read */
+  headerFrame(origin: RequestOrigin, bytes: Buffer, start: number, end: number): void;
+}
+
+/** What the connections of a server share. */
+export interface ConnectionSetup {
+  readonly handler: MessageHandler;
+  /** Where answers are written. */
+  readonly slab: OutputSlab;
+  /** Requests in progress on one connection. */
+  readonly maxPipelined: number;
+  readonly log: Logger;
+  /** Called when the end of a connection has been sent. */
+  readonly lingers: (socket: Socket) => void;
+}
 
 /** One accepted connection: reads the messages of a client, and sends the answers in the order of the requests. */
-export class Connection implements AdmittedConnection, MessageSink {
+export class Connection implements AdmittedConnection, MessageSink, RequestOrigin {
   readonly socket: Socket;
   readonly log: Logger;
   /** When the last answer left, the last byte came, or the connection was accepted. */
   idleSince: number;
   /** Requests in progress, one-way ones among them. */
   activeRequests = 0;
+  /** How many messages it has sent. */
+  takenMessages = 0;
   /** Whether its end has been sent: what comes now is not read any more. */
   hasEnded = false;
   /** The order of the next request that gets an answer. */
@@ -26,20 +59,27 @@ export class Connection implements AdmittedConnection, MessageSink {
   private nextAnswer = 0;
   /** Answers that wait for those before them. */
   private held: Map<number, Buffer> | undefined = undefined;
-  private readonly dispatcher: Dispatcher;
+  private readonly setup: ConnectionSetup;
+  private readonly handler: MessageHandler;
+  private readonly maxPipelined: number;
   private readonly reader: MessageReader;
   private readonly outbox: Outbox;
   private isReceiving = false;
   private isPaused = false;
   private endsWhenIdle = false;
+  private takenBeforeLeave = 0;
+  /** Called when a connection that is about to end has nothing in progress. */
+  private onIdle: ((connection: this) => void) | undefined = undefined;
 
-  constructor(socket: Socket, dispatcher: Dispatcher, now: number) {
+  constructor(socket: Socket, setup: ConnectionSetup, now: number) {
     this.socket = socket;
-    this.dispatcher = dispatcher;
-    this.log = dispatcher.log;
+    this.setup = setup;
+    this.handler = setup.handler;
+    this.maxPipelined = setup.maxPipelined;
+    this.log = setup.log;
     this.idleSince = now;
     this.reader = new MessageReader(this);
-    this.outbox = new Outbox(socket, dispatcher.replies.slab);
+    this.outbox = new Outbox(socket, setup.slab);
   }
 
   get isIdle(): boolean {
@@ -53,23 +93,25 @@ export class Connection implements AdmittedConnection, MessageSink {
 
   /** Whether the next message may be read: neither too many requests are in progress, nor too many answers unread. */
   get mayRead(): boolean {
-    return this.activeRequests < this.dispatcher.maxPipelined && !this.socket.writableNeedDrain;
+    return this.activeRequests < this.maxPipelined && !this.socket.writableNeedDrain;
   }
 
   get limits(): WireLimits {
-    return this.dispatcher.limits;
+    return this.handler.limits;
   }
 
   get readers(): Readonly<Record<ProtocolName, Reader>> {
-    return this.dispatcher.readers;
+    return this.handler.readers;
   }
 
   message(form: "unframed" | "framed", protocol: ProtocolName, bytes: Buffer, start: number, end: number): void {
-    this.dispatcher.message(this, form, protocol, bytes, start, end, undefined);
+    this.takenMessages += 1;
+    this.handler.message(this, form, protocol, bytes, start, end, undefined);
   }
 
   headerFrame(bytes: Buffer, start: number, end: number): void {
-    this.dispatcher.headerFrame(this, bytes, start, end);
+    this.takenMessages += 1;
+    this.handler.headerFrame(this, bytes, start, end);
   }
 
   /** @param isShared whether the memory of `bytes` is used again when this returns */
@@ -90,16 +132,28 @@ export class Connection implements AdmittedConnection, MessageSink {
   private refuse(error: unknown): void {
     const reason = error instanceof ProtocolError ? error.message : error;
     if (error instanceof ForeignProtocolError && error.protocol === "HTTP") this.socket.write(httpAnswer);
-    this.dispatcher.protocolError(this, reason);
+    this.logUnreadable(reason);
     this.reader.giveUp();
     this.finish();
+  }
+
+  /** Says why a connection is closed. */
+  logUnreadable(reason: unknown): void {
+    this.log.warn(
+      {
+        client: this.socket.remoteAddress,
+        reason: typeof reason === "string" ? reason : undefined,
+        err: typeof reason === "string" ? undefined : reason,
+      },
+      "closed a connection: what it sent can't be read",
+    );
   }
 
   /** All that came has been looked at: sends what is ready in one piece, reads on or waits. */
   private afterTurn(): void {
     this.sendQueued();
     if (this.reader.isPartial && !this.mayRead) this.pause();
-    else if (this.endsWhenIdle) this.endIfIdle();
+    else if (this.activeRequests === 0) this.becameIdle();
   }
 
   /** The place of a request's answer among those of this connection. */
@@ -141,7 +195,32 @@ export class Connection implements AdmittedConnection, MessageSink {
     this.idleSince = performance.now();
     this.sendQueued();
     if (this.isPaused) this.resume();
-    else if (this.endsWhenIdle) this.endIfIdle();
+    else if (this.activeRequests === 0) this.becameIdle();
+  }
+
+  private becameIdle(): void {
+    if (this.endsWhenIdle) this.endIfIdle();
+    else if (this.onIdle !== undefined && this.isIdle) this.onIdle(this);
+  }
+
+  /**
+   * The server stops: the connection is served on, and `onIdle` called after each answer that leaves nothing in
+   * progress. It decides when the connection ends.
+   */
+  leave(onIdle: (connection: Connection) => void): void {
+    this.onIdle = onIdle;
+    this.takenBeforeLeave = this.takenMessages;
+  }
+
+  /** Whether it has sent messages since it was to leave. */
+  get goesOn(): boolean {
+    return this.takenMessages > this.takenBeforeLeave;
+  }
+
+  /** Reads no further message: the connection ends when those that have come are answered. */
+  finishReading(): void {
+    this.reader.giveUp();
+    this.finish();
   }
 
   /** At once when nothing is in progress any more, else with what is ready by the end of this turn. */
@@ -169,8 +248,7 @@ export class Connection implements AdmittedConnection, MessageSink {
 
   /** The client will send no more: it gets its answers, then the connection ends. */
   clientEnded(): void {
-    this.reader.giveUp();
-    this.finish();
+    this.finishReading();
   }
 
   /** Ends the connection when all that came has been answered. */
@@ -194,7 +272,7 @@ export class Connection implements AdmittedConnection, MessageSink {
     socket.end();
     // Read to its end: closing with unread bytes would reset the connection, and take the last answer along.
     socket.resume();
-    this.dispatcher.lingers(socket);
+    this.setup.lingers(socket);
   }
 }
 

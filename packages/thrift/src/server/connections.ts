@@ -1,13 +1,9 @@
 import type { Server, Socket } from "node:net";
 import { Admission, type Clock } from "@tsserve/server";
-import { Connection } from "./connection.ts";
-import type { Dispatcher } from "./dispatcher.ts";
+import { Connection, type ConnectionSetup } from "./connection.ts";
+import { Leaving } from "./leaving.ts";
 import { SharedReads } from "./shared-reads.ts";
 
-/** How long a connection that went idle a moment ago is kept after the listener has closed: its next request may be on its way. */
-const lingerMs = 250;
-/** How long a half-sent message may go on coming after the listener has closed. */
-const halfSentLimitMs = 1000;
 /** How long a client may take to close its side once ours is closed. */
 const closeTimeoutMs = 1000;
 const sweepIntervalMs = 500;
@@ -23,6 +19,17 @@ export interface ConnectionLimits {
   readonly maxConcurrency: number;
   readonly idleTimeoutMs: number;
   readonly receiveTimeoutMs: number;
+  /** How long a stop waits for a client that does not pause, before its connection ends with an answer. */
+  readonly patienceMs: number;
+}
+
+export interface ConnectionsOptions extends ConnectionSetup {
+  readonly limits: ConnectionLimits;
+  readonly clock: Clock;
+  /** Called when new connections have to wait. */
+  readonly onFull: (waiting: number) => void;
+  /** Called when a connection has closed: its requests are nobody's any more. */
+  readonly abandon: (connection: Connection) => void;
 }
 
 /** The connections of one server: which are open, which are idle, and how they end. */
@@ -30,14 +37,16 @@ export class Connections {
   readonly #open = new Set<Connection>();
   readonly #admission: Admission;
   readonly #limits: ConnectionLimits;
-  readonly #dispatcher: Dispatcher;
+  readonly #setup: ConnectionSetup;
+  readonly #abandon: (connection: Connection) => void;
   readonly #clock: Clock;
   readonly #reads = new SharedReads();
-  #stopping: { readonly since: number; readonly idle: () => void } | undefined;
+  #stopping: { readonly leaving: Leaving; readonly idle: () => void } | undefined;
   #cancelSweep: (() => void) | undefined;
 
-  constructor(dispatcher: Dispatcher, limits: ConnectionLimits, clock: Clock, onFull: (waiting: number) => void) {
-    this.#dispatcher = dispatcher;
+  constructor({ limits, clock, onFull, abandon, ...setup }: ConnectionsOptions) {
+    this.#setup = setup;
+    this.#abandon = abandon;
     this.#limits = limits;
     this.#clock = clock;
     this.#admission = new Admission(limits.maxConcurrency, this.#open, clock, onFull);
@@ -61,7 +70,7 @@ export class Connections {
 
   #serve(accepted: Socket): void {
     const { socket, isShared }: { readonly socket: TrackedSocket; readonly isShared: boolean } = this.#reads.takeOver(accepted, onBytes);
-    const connection = new Connection(socket, this.#dispatcher, this.#clock.now());
+    const connection = new Connection(socket, this.#setup, this.#clock.now());
     socket[connectionKey] = connection;
     this.#open.add(connection);
     // Functions of all sockets rather than closures for each.
@@ -70,11 +79,12 @@ export class Connections {
     socket.on("drain", onDrain);
     socket.on("error", onError);
     socket.once("close", () => this.#closed(connection));
+    this.#stopping?.leaving.add(connection);
   }
 
   #closed(connection: Connection): void {
     this.#open.delete(connection);
-    this.#dispatcher.abandon(connection);
+    this.#abandon(connection);
     this.#admission.left();
     if (this.#open.size === 0) this.#stopping?.idle();
   }
@@ -84,9 +94,8 @@ export class Connections {
   }
 
   #sweep(): void {
-    const now = this.#clock.now();
-    if (this.#stopping === undefined) this.#endOverdue(now);
-    else this.#endQuiet(now, this.#stopping.since);
+    if (this.#stopping === undefined) this.#endOverdue(this.#clock.now());
+    else for (const connection of this.#open) this.#stopping.leaving.check(connection);
     this.#sweepLater(this.#stopping === undefined ? sweepIntervalMs : stopSweepIntervalMs);
   }
 
@@ -95,21 +104,14 @@ export class Connections {
     for (const connection of this.#open) {
       const { partialSince } = connection;
       if (partialSince !== undefined && now - partialSince > receiveTimeoutMs) {
-        this.#dispatcher.protocolError(connection, `a message did not come within receive_timeout (${receiveTimeoutMs} ms)`);
+        connection.logUnreadable(`a message did not come within receive_timeout (${receiveTimeoutMs} ms)`);
         connection.endNow();
       } else if (connection.isIdle && now - connection.idleSince > idleTimeoutMs) connection.finish();
     }
   }
 
-  #endQuiet(now: number, stoppingSince: number): void {
-    for (const connection of this.#open) {
-      if (connection.activeRequests > 0 || (connection.isIdle && now - connection.idleSince >= lingerMs)) connection.finish();
-      else if (!connection.isIdle && now - stoppingSince > halfSentLimitMs) connection.endNow();
-    }
-  }
-
   /**
-   * The listener has closed: ends each connection when all that it has sent is answered, and idle ones at once.
+   * The listener has closed: ends each connection when all that it has sent is answered and its client pauses.
    * Resolves when all have ended, or at the deadline with the number of requests that it cut.
    */
   async end(deadline: AbortSignal): Promise<number> {
@@ -118,10 +120,10 @@ export class Connections {
     await new Promise((resolve) => setImmediate(resolve));
     let cut = 0;
     await new Promise<void>((resolve) => {
-      const now = this.#clock.now();
-      this.#stopping = { since: now, idle: resolve };
+      const leaving = new Leaving(this.#clock, this.#limits.patienceMs);
+      this.#stopping = { leaving, idle: resolve };
       this.#cancelSweep?.();
-      this.#endQuiet(now, now);
+      for (const connection of this.#open) leaving.add(connection);
       this.#sweepLater(stopSweepIntervalMs);
       if (this.#open.size === 0) resolve();
       const onDeadline = (): void => {

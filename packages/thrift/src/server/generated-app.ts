@@ -1,8 +1,9 @@
+import type { Logger } from "pino";
 import type { Callable, Reader, Writer } from "../codec/codec.ts";
 import { messageTypes } from "../protocol/reading.ts";
-import type { BoundMethod } from "./bound-method.ts";
-import { plainStyle } from "./invoke-handler.ts";
-import type { ThriftRequest } from "./thrift-request.ts";
+import type { BoundMethod, MethodCall } from "./bound-method.ts";
+import { plainStyle } from "./callback-style.ts";
+import { methodOf } from "./handler-method.ts";
 
 /** What the Apache compiler generates for `js:node`: a method `process_NAME` for each of the service's. */
 export interface GeneratedProcessor {
@@ -28,11 +29,11 @@ export function methodNames(processor: object): string[] {
 }
 
 /** The methods of a processor; those that its handler lacks are not among them. */
-export function generatedMethods(processor: GeneratedProcessor, passContext: boolean): BoundMethod[] {
-  const handler = processor._handler as Readonly<Record<string, unknown>>;
-  return methodNames(processor)
-    .filter((name) => typeof handler[name] === "function")
-    .map((name) => new GeneratedMethod(processor, name, passContext));
+export function generatedMethods(processor: GeneratedProcessor, passContext: boolean, log: Logger): BoundMethod[] {
+  return methodNames(processor).flatMap((name) => {
+    const own = methodOf(processor._handler, name);
+    return own === undefined ? [] : [new GeneratedMethod(processor, name, own, passContext, log)];
+  });
 }
 
 /**
@@ -45,17 +46,19 @@ class GeneratedMethod implements BoundMethod {
   private readonly process: ProcessMethod;
   /** What `process` runs on: the processor, but with the handler of ours. */
   private readonly self: object;
+  private readonly log: Logger;
   /** What the handler gave, while `call` lasts. */
   private given: unknown = undefined;
-  private request: ThriftRequest | undefined = undefined;
+  private request: MethodCall | undefined = undefined;
 
-  constructor(processor: GeneratedProcessor, name: string, passContext: boolean) {
+  constructor(processor: GeneratedProcessor, name: string, own: Callable, passContext: boolean, log: Logger) {
     this.name = name;
+    this.log = log;
     this.process = (processor as unknown as Record<string, ProcessMethod>)[prefix + name] as ProcessMethod;
-    this.self = Object.create(processor, { _handler: { value: this.handlerFor(processor._handler, passContext) } }) as object;
+    this.self = Object.create(processor, { _handler: { value: this.handlerFor(processor._handler, own, passContext) } }) as object;
   }
 
-  call(reader: Reader, writer: Writer, request: ThriftRequest): unknown {
+  call(reader: Reader, writer: Writer, request: MethodCall): unknown {
     this.request = request;
     this.given = undefined;
     this.process.call(this.self, request.sequenceId, reader, writer);
@@ -64,12 +67,12 @@ class GeneratedMethod implements BoundMethod {
     return given;
   }
 
-  writeResult(_writer: Writer, request: ThriftRequest, value: unknown): void {
+  writeResult(_writer: Writer, request: MethodCall, value: unknown): void {
     // The generated code knows a missing error as null only.
     request.generatedCallback?.(null, value);
   }
 
-  writeError(writer: Writer, request: ThriftRequest, error: unknown): boolean {
+  writeError(writer: Writer, request: MethodCall, error: unknown): boolean {
     // To generated code, a callback without an error is one with a result.
     if (error === undefined || error === null) return false;
     writer.messageType = messageTypes.exception;
@@ -77,16 +80,15 @@ class GeneratedMethod implements BoundMethod {
     return writer.messageType === messageTypes.reply;
   }
 
-  private handlerFor(handler: object, passContext: boolean): object {
-    const own = (handler as Record<string, Callable>)[this.name] as Callable;
+  private handlerFor(handler: object, own: Callable, passContext: boolean): object {
     let callee: Callable | undefined;
-    const take = (request: ThriftRequest, values: unknown[]): void => {
-      if (typeof values.at(-1) === "function") request.generatedCallback = values.pop() as ThriftRequest["generatedCallback"];
+    const take = (request: MethodCall, values: unknown[]): void => {
+      if (typeof values.at(-1) === "function") request.generatedCallback = values.pop() as MethodCall["generatedCallback"];
       if (passContext) values.unshift(request);
-      callee ??= plainStyle(own, values.length);
+      callee ??= plainStyle(own, values.length, this.name, this.log);
       this.given = Reflect.apply(callee, handler, values);
     };
-    const method = (...values: unknown[]): void => take(this.request as ThriftRequest, values);
+    const method = (...values: unknown[]): void => take(this.request as MethodCall, values);
     // Generated code looks at the number of parameters: with as many as there are arguments it would await a
     // promise and write the answer itself.
     Object.defineProperty(method, "length", { value: -1 });

@@ -2,8 +2,7 @@ import { probeNumbers, type Health, type Probe } from "@tsserve/server";
 import type { Reader, Writer } from "../codec/codec.ts";
 import { messageTypes } from "../protocol/reading.ts";
 import { wireTypes } from "../wire/types.ts";
-import type { BoundMethod } from "./bound-method.ts";
-import type { ThriftRequest } from "./thrift-request.ts";
+import type { BoundMethod, MethodCall } from "./bound-method.ts";
 
 export const healthMethodName = "is_healthy";
 
@@ -21,7 +20,7 @@ export function healthMethod(health: Health): BoundMethod {
       const probe = probeOf(readProbe(reader));
       return health.answer(probe).then((status) => status === "ok");
     },
-    writeResult: (writer: Writer, request: ThriftRequest, value: unknown) => {
+    writeResult: (writer: Writer, request: MethodCall, value: unknown) => {
       writer.writeMessageBegin(healthMethodName, messageTypes.reply, request.sequenceId);
       writer.writeStructBegin();
       writer.writeFieldBegin("success", wireTypes.bool, 0);

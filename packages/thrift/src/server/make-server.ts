@@ -1,14 +1,20 @@
 import { createServer, type AddressInfo, type Server as NetServer } from "node:net";
 import { acceptAlso, stopAccepting, type Listener } from "@tsserve/listener";
-import { both, systemClock, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
+import { parseConfig } from "@tsserve/config";
+import { both, commonSettings, systemClock, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
 import { accessLog } from "./access-log.ts";
+import { Answers } from "./answers.ts";
 import { Connections, lingerOf } from "./connections.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { openApp } from "./open-app.ts";
 import type { Outcome } from "./outcome.ts";
+import { Replies } from "./replies.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { thriftSettings } from "./settings.ts";
 import type { ThriftRequest } from "./thrift-request.ts";
+
+/** How long a stop waits for a client to pause between its calls, at most. */
+const longestPatienceMs = 1000;
 
 /**
  * The Thrift server factory. Nothing is bound until `start`.
@@ -18,22 +24,31 @@ import type { ThriftRequest } from "./thrift-request.ts";
  */
 export function makeServer(config: ServerConfig, listeners: readonly Listener[], app: unknown, context: ServerContext): Server {
   const settings = thriftSettings(config);
-  const methods = openApp(app, context.health);
-  const metrics = context.meter === undefined ? undefined : new RequestMetrics(context.meter, context.requests);
-  const dispatcher = new Dispatcher({
-    methods,
-    limits: settings.limits,
-    maxPipelined: settings.maxPipelined,
-    requests: context.requests,
-    log: context.log,
+  const { stop_timeout: stopTimeoutMs } = parseConfig(config, { stop_timeout: commonSettings.stop_timeout });
+  const { requests, log } = context;
+  const methods = openApp(app, context.health, log);
+  const metrics = context.meter === undefined ? undefined : new RequestMetrics(context.meter, requests);
+  const replies = new Replies(log);
+  const answers = new Answers({
+    replies,
+    requests,
+    log,
     onEnd: both<ThriftRequest, Outcome>(
       metrics && ((request, outcome) => metrics.ended(request, outcome)),
       settings.accessLog ? accessLog(context.logger("tsserve.access")) : undefined,
     ),
-    lingers: lingerOf(systemClock),
   });
-  const connections = new Connections(dispatcher, settings, systemClock, () => {
-    context.log.warn({ max_concurrency: settings.maxConcurrency }, "max_concurrency is reached: new connections wait");
+  const dispatcher = new Dispatcher({ methods, limits: settings.limits, requests, log, replies, answers });
+  const connections = new Connections({
+    handler: dispatcher,
+    slab: replies.slab,
+    maxPipelined: settings.maxPipelined,
+    log,
+    lingers: lingerOf(systemClock),
+    limits: { ...settings, patienceMs: Math.min(longestPatienceMs, stopTimeoutMs / 4) },
+    clock: systemClock,
+    abandon: (connection) => dispatcher.abandon(connection),
+    onFull: () => log.warn({ max_concurrency: settings.maxConcurrency }, "max_concurrency is reached: new connections wait"),
   });
   const makeAcceptor = (): NetServer => {
     // A client may close its side after its last request, and still wants the answer.
@@ -58,10 +73,10 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
       }
     },
     drain: () => {
-      dispatcher.replies.isDraining = true;
+      replies.isDraining = true;
     },
     stop: async (deadline) => {
-      dispatcher.replies.isDraining = true;
+      replies.isDraining = true;
       close();
       return { cut: await connections.end(deadline) };
     },

@@ -1,5 +1,6 @@
 import { wrongApp } from "@tsserve/config";
 import type { Health } from "@tsserve/server";
+import type { Logger } from "pino";
 import type { ThriftService } from "../service/load-service.ts";
 import type { BoundMethod } from "./bound-method.ts";
 import { generatedMethods, methodNames, type GeneratedProcessor } from "./generated-app.ts";
@@ -35,12 +36,13 @@ const serves =
 /**
  * What an app answers to, by the name that is called.
  *
+ * @param log told of a handler that is not what it seems, when it is called
  * @throws {TsserveError} when it is none, or a handler lacks methods
  */
-export function openApp(app: unknown, health: Health): ReadonlyMap<string, BoundMethod> {
+export function openApp(app: unknown, health: Health, log: Logger): ReadonlyMap<string, BoundMethod> {
   const services: (readonly [prefix: string, methods: readonly BoundMethod[]])[] = isMultiplexed(app)
-    ? Object.entries(app.services).map(([name, each]) => [`${name}:`, methodsOf(each, ` of services.${name}`)])
-    : [["", methodsOf(app, "")]];
+    ? Object.entries(app.services).map(([name, each]) => [`${name}:`, methodsOf(each, ` of services.${name}`, log)])
+    : [["", methodsOf(app, "", log)]];
   const methods = new Map<string, BoundMethod>();
   for (const [prefix, own] of services) for (const method of own) methods.set(prefix + method.name, method);
   for (const name of [healthMethodName, ...services.map(([prefix]) => prefix + healthMethodName)]) {
@@ -50,8 +52,8 @@ export function openApp(app: unknown, health: Health): ReadonlyMap<string, Bound
 }
 
 /** @param within where in a multiplexed app it is */
-function methodsOf(app: unknown, within: string): readonly BoundMethod[] {
-  if (isProcessor(app)) return complete(methodNames(app), generatedMethods(app, false), within);
+function methodsOf(app: unknown, within: string, log: Logger): readonly BoundMethod[] {
+  if (isProcessor(app)) return complete(methodNames(app), generatedMethods(app, false, log), within);
   if (typeof app !== "object" || app === null || !("service" in app)) {
     const hint = app === undefined && within === "" ? " (does it return the app?)" : "";
     throw wrongApp(`${describe(app)}${within}${hint}`, serves);
@@ -59,12 +61,12 @@ function methodsOf(app: unknown, within: string): readonly BoundMethod[] {
   const { service, handler, passContext = false } = app as ServiceApp;
   if (typeof handler !== "object" || handler === null)
     throw wrongApp(`${describe(handler)} as handler${within}, expected an object with a function for each method`);
-  if (isLoaded(service)) return complete([...service.definition.methods.keys()], loadedMethods(service, handler, passContext), within);
+  if (isLoaded(service)) return complete([...service.definition.methods.keys()], loadedMethods(service, handler, passContext, log), within);
   const Processor = typeof service === "function" ? service : (service as Partial<GeneratedModule> | null)?.Processor;
   if (typeof Processor !== "function") throw wrongApp(`${describe(service)} as service${within}`, serves);
   const processor = new Processor(handler);
   if (!isProcessor(processor)) throw wrongApp(`a service${within} that makes no Processor`, serves);
-  return complete(methodNames(processor), generatedMethods(processor, passContext), within);
+  return complete(methodNames(processor), generatedMethods(processor, passContext, log), within);
 }
 
 /** A method without a handler would be found out by its first caller. */

@@ -62,7 +62,14 @@ function nameOf(error: unknown): string {
   // A declared exception may have a field `name`, which is a value rather than a class; those that Apache's compiler
   // made have no other name.
   const own = Object.getOwnPropertyDescriptor(error, "name");
-  const className = error.constructor.name;
+  const className = classNameOf(error);
   const isField = own?.enumerable === true && !(error instanceof ApplicationError) && className !== "" && className !== "Error";
   return typeof name === "string" && name !== "" && !isField ? name : className || "Error";
+}
+
+/** The name of an error's class: of its prototype's, since an exception may have a field `constructor`. */
+function classNameOf(error: object): string {
+  const prototype = Object.getPrototypeOf(error) as { constructor?: { name?: unknown } } | null;
+  const name = prototype?.constructor?.name;
+  return typeof name === "string" ? name : "";
 }

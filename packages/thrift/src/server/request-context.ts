@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { ThriftContext } from "./thrift-request.ts";
+import type { ThriftContext } from "./thrift-context.ts";
 
 const key = Symbol.for("tsserve.thrift.request");
 

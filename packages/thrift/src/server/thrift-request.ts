@@ -2,42 +2,20 @@ import { ActiveRequest, type RequestDescription } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { HeaderBlocks, Headers } from "../wire/header-blocks.ts";
 import type { ProtocolName } from "../wire/types.ts";
-import type { BoundMethod } from "./bound-method.ts";
-import type { Connection } from "./connection.ts";
+import type { BoundMethod, MethodCall } from "./bound-method.ts";
+import type { RequestOrigin } from "./request-origin.ts";
 import { findHeader, traceOf, type Trace } from "./trace.ts";
 
 /** How a message was wrapped: the answer is wrapped in the same way. */
 export type MessageForm = "unframed" | "framed" | "header";
-
-/** What a handler may know of the request that it answers. */
-export interface ThriftContext {
-  readonly method: string;
-  /** By name, as the client wrote it; values are bytes, here as latin1. Only THeader clients send any. */
-  readonly headers: Headers;
-  /** A header, whatever the case of its name. */
-  header(name: string): string | undefined;
-  /** Headers of the answer, for THeader clients. */
-  readonly responseHeaders: Map<string, string>;
-  readonly trace: Trace;
-  /** The bytes of the `Edge-Request` header. */
-  readonly edgeRequest: Buffer | undefined;
-  /** How long the caller still waits, in milliseconds, by its `Deadline-Budget` header; `undefined` when it does not say. */
-  readonly remainingMs: number | undefined;
-  /** Aborts when the caller does not wait any more, or has gone. */
-  readonly signal: AbortSignal;
-  /** The client's address, `undefined` on a unix socket. */
-  readonly client: string | undefined;
-  /** Logs with the trace's ids. */
-  readonly log: Logger;
-}
 
 const noHeaders: Headers = new Map();
 /** Set by a client that takes answers in any order (fbthrift's THeader). */
 const outOfOrderFlag = 1;
 
 /** A request while it lasts, and the context that its handler gets. Everything that is not always needed is made when asked for. */
-export class ThriftRequest extends ActiveRequest implements ThriftContext {
-  readonly connection: Connection;
+export class ThriftRequest extends ActiveRequest implements MethodCall {
+  readonly connection: RequestOrigin;
   readonly bound: BoundMethod;
   readonly form: MessageForm;
   readonly protocol: ProtocolName;
@@ -54,7 +32,6 @@ export class ThriftRequest extends ActiveRequest implements ThriftContext {
   order = 0;
   /** Whether it is over: answered, dropped or cut. */
   isOver = false;
-  /** What Apache-generated code wants to be called with the result. */
   generatedCallback: ((error: unknown, value?: unknown) => void) | undefined = undefined;
   /** When the caller stops waiting, on the clock of `performance.now`. */
   deadlineAt: number | undefined = undefined;
@@ -65,7 +42,7 @@ export class ThriftRequest extends ActiveRequest implements ThriftContext {
   private knownLog: Logger | undefined = undefined;
 
   constructor(
-    connection: Connection,
+    connection: RequestOrigin,
     bound: BoundMethod,
     form: MessageForm,
     protocol: ProtocolName,

@@ -1,20 +1,23 @@
-import { readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { didYouMean } from "@tsserve/config";
 import type { MethodCodec, I64Mode } from "../codec/codec.ts";
 import { canCompile, compileCodecs } from "../codec/compile.ts";
-import { makeExceptionClass, type ExceptionClass } from "../codec/exception-class.ts";
+import type { ExceptionClass } from "../codec/exception-class.ts";
+import { exceptionClassOf } from "../codec/exception-classes.ts";
 import { interpretCodecs } from "../codec/interpret.ts";
-import { constantMaker, structsOf } from "../codec/values.ts";
-import { loadIdl, type IdlSource } from "../idl/load-idl.ts";
-import type { Idl, Service, Struct, Type } from "../idl/model.ts";
+import { loadIdl } from "../idl/load-idl.ts";
+import type { Idl, Service, Struct } from "../idl/model.ts";
 import type { ProtocolName } from "../wire/types.ts";
 import { callerFolder } from "./caller-folder.ts";
+import { definitionsOf, type AnyDefinitions } from "./definitions.ts";
+import { idlFilesIn } from "./idl-files.ts";
 
 export interface LoadServiceOptions {
   /** How the app sees an i64: as a bigint (default), or as a number, which is refused where it is no safe integer. */
   readonly i64?: I64Mode;
+  /** Folders in which includes are looked for after that of the file that includes them, from the folder of the module that calls this. Default none. */
+  readonly includes?: readonly (string | URL)[];
 }
 
 /** A service that can be served or called. */
@@ -25,32 +28,11 @@ export interface ThriftService {
   readonly codecs: Readonly<Record<ProtocolName, ReadonlyMap<string, MethodCodec>>>;
 }
 
-/** What a file defines beside its services; `tsserve thrift-types` writes the exact type of it. */
-export interface AnyDefinitions {
-  /** The classes of the exceptions that the file and what it includes define, by name: `throw new service.exceptions.NotFound({ … })`. */
-  readonly exceptions: Readonly<Record<string, ExceptionClass>>;
-  /** The enums' values: `service.enums.Colour.RED`. */
-  readonly enums: Readonly<Record<string, Readonly<Record<string, number>>>>;
-}
-
 /** A service of a .thrift file, with what the file defines. */
 export type LoadedService<Definitions extends object = AnyDefinitions> = ThriftService &
   Definitions & {
     readonly constants: Readonly<Record<string, unknown>>;
   };
-
-/** Reads the files of the disk, includes from the folder of what includes them. */
-export const idlFiles: IdlSource = {
-  locate: (path, from) => (from === undefined ? resolve(path) : resolve(dirname(from), path)),
-  read: (file) => {
-    try {
-      return readFileSync(file, "utf8");
-    } catch (error) {
-      if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
-      throw error;
-    }
-  },
-};
 
 /**
  * Loads a service from its IDL, with no step that generates code: its readers and writers are made now.
@@ -65,8 +47,10 @@ export function loadService<Definitions extends object = AnyDefinitions>(
   name: string,
   options: LoadServiceOptions = {},
 ): LoadedService<Definitions> {
-  const file = path instanceof URL ? fileURLToPath(path) : resolve(callerFolder(loadService) ?? process.cwd(), path);
-  const idl = loadIdl(file, idlFiles);
+  const folder = callerFolder(loadService) ?? process.cwd();
+  const absolute = (each: string | URL): string => (each instanceof URL ? fileURLToPath(each) : resolve(folder, each));
+  const file = absolute(path);
+  const idl = loadIdl(file, idlFilesIn(options.includes?.map(absolute)));
   const definition = idl.services.get(name);
   if (definition === undefined) throw new TypeError(`${file} has no service "${name}"${didYouMean(name, [...idl.services.keys()])}`);
   return makeService(idl, definition, options) as ThriftService as LoadedService<Definitions>;
@@ -79,36 +63,13 @@ export function makeService(
   { i64 = "bigint" }: LoadServiceOptions = {},
   compiled: boolean = canCompile(),
 ): LoadedService {
-  const classes = new Map<Struct, ExceptionClass>();
-  const exceptionClass = (struct: Struct): ExceptionClass => {
-    const known = classes.get(struct);
-    if (known !== undefined) return known;
-    const defaults = struct.fields.flatMap((field) =>
-      field.defaultValue === undefined ? [] : [[field.name, constantMaker(field.defaultValue, field.type, i64)] as const],
-    );
-    const made = makeExceptionClass(struct, new Map(defaults));
-    classes.set(struct, made);
-    return made;
-  };
-  const options = { i64, exceptionClass };
+  const options = { i64, exceptionClass: (struct: Struct): ExceptionClass => exceptionClassOf(struct, i64) };
   const codecs = (protocol: ProtocolName): ReadonlyMap<string, MethodCodec> =>
     compiled ? compileCodecs(definition, protocol, options) : interpretCodecs(definition, options);
-  const structs = new Set([...idl.structs.values(), ...structsOf(typesOf(definition))]);
-  const exceptions = [...structs].filter(({ kind }) => kind === "exception");
   return {
     name: definition.name,
     definition,
     codecs: { binary: codecs("binary"), compact: codecs("compact") },
-    exceptions: Object.fromEntries(exceptions.map((struct) => [struct.name, exceptionClass(struct)])),
-    enums: Object.fromEntries([...idl.enums].map(([name, { values }]) => [name, Object.freeze(Object.fromEntries(values))])),
-    constants: Object.fromEntries([...idl.constants].map(([name, { type, value }]) => [name, constantMaker(value, type, i64)()])),
+    ...definitionsOf(idl, i64, options.exceptionClass),
   };
-}
-
-function typesOf({ methods }: Service): readonly Type[] {
-  return [...methods.values()].flatMap(({ args, result, throws }) => [
-    ...args.fields.map(({ type }) => type),
-    ...(result === undefined ? [] : [result]),
-    ...throws.map(({ type }) => type),
-  ]);
 }

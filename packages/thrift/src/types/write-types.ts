@@ -1,12 +1,15 @@
 import type { I64Mode } from "../codec/codec.ts";
-import type { Field, Idl, Method, Service, Struct, Type } from "../idl/model.ts";
+import type { Enum, Field, Idl, Method, Service, Struct, Type } from "../idl/model.ts";
+import { visibleNames } from "../idl/visible-names.ts";
+import { ModuleNames } from "./module-names.ts";
+import { memberName, Names, reservedParameterNames } from "./names.ts";
 
 /** What apps import from. */
 const appPackage = "tsserve/thrift";
 
 /**
- * The TypeScript types of a .thrift file: an interface for each struct, a class for each exception, and for each
- * service what its handler and its client look like. What the file includes is written along, once.
+ * The TypeScript types of a .thrift file: an interface for each struct, a type for each enum and exception, and for
+ * each service what its handler and its client look like. What the file includes is written along, once.
  *
  * @param idl a file with all that it includes
  * @returns the text of a module
@@ -18,39 +21,65 @@ export function writeTypes(idl: Idl, { i64 = "bigint" }: { readonly i64?: I64Mod
 class TypeWriter {
   readonly #idl: Idl;
   readonly #i64: I64Mode;
-  readonly #structs = new Map<Struct, string>();
-  readonly #pending: Struct[] = [];
-  readonly #enums = new Map<string, string>();
-  readonly #parts: string[] = [];
+  readonly #names: ModuleNames;
+  readonly #structs = new Set<Struct>();
+  readonly #enums = new Set<Enum>();
 
   constructor(idl: Idl, i64: I64Mode) {
     this.#idl = idl;
     this.#i64 = i64;
+    this.#names = new ModuleNames(idl);
   }
 
   text(): string {
-    for (const struct of this.#idl.structs.values()) this.#structName(struct);
-    for (const { name, values, doc } of this.#idl.enums.values()) this.#enumName(name, values, doc);
+    for (const struct of this.#idl.structs.values()) this.#structs.add(struct);
+    for (const each of this.#idl.enums.values()) this.#enums.add(each);
     const services = [...this.#idl.services.values()].map((service) => this.#service(service));
-    for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) this.#parts.push(this.#struct(next));
-    const head = `// Written by \`tsserve thrift-types\` from ${this.#idl.file.split("/").at(-1)}: change that file, not this one.\n`;
-    const context = services.length > 0 ? `import type { ThriftContext } from "${appPackage}";\n` : "";
-    return [head + context, ...this.#enums.values(), ...this.#parts, this.#definitions(), ...services].join("\n");
+    const definitions = this.#definitions();
+    // Structs refer to structs: writing one may add another behind it.
+    const structs: string[] = [];
+    for (const struct of this.#structs) structs.push(this.#struct(struct));
+    const enums = [...this.#enums].map((each) => this.#enum(each));
+    return [this.#head(services.length > 0), ...enums, ...structs, definitions, ...services].join("\n");
+  }
+
+  #head(hasServices: boolean): string {
+    const head = `// Written by \`tsserve thrift-types\` from ${this.#fileName()}: change that file, not this one.\n`;
+    const { context } = this.#names;
+    const imported = context === "ThriftContext" ? context : `ThriftContext as ${context}`;
+    return hasServices ? `${head}import type { ${imported} } from "${appPackage}";\n` : head;
+  }
+
+  #fileName(): string {
+    // Where it can end neither a line nor a comment.
+    return (this.#idl.file.split("/").at(-1) ?? "").replaceAll(/[^\w.-]/g, "_");
   }
 
   /** What a loaded service has beside its methods. */
   #definitions(): string {
-    const exceptions = [...this.#structs].filter(([{ kind }]) => kind === "exception");
-    const classes = exceptions.map(([{ name }, type]) => `    readonly ${key(name)}: new (fields?: ${type}Fields) => ${type};\n`);
-    const enums = [...this.#idl.enums.keys()].map((name) => `    readonly ${key(name)}: ${name}Values;\n`);
-    const file = this.#idl.file.split("/").at(-1);
+    const exceptions = visibleNames(this.#idl, ({ structs }) => new Map([...structs].filter(([, { kind }]) => kind === "exception")));
+    const enums = visibleNames(this.#idl, (idl) => idl.enums);
+    const constants = visibleNames(this.#idl, (idl) => idl.constants);
+    const members = <T>(all: ReadonlyMap<string, T>, typeOf: (each: T) => string): string =>
+      [...all].map(([name, each]) => `    readonly ${memberName(name)}: ${typeOf(each)};\n`).join("");
     return [
-      `/** \`loadService<Definitions>("./${file}", …)\` */`,
-      "export interface Definitions {",
-      `  readonly exceptions: {\n${classes.join("")}  };`,
-      `  readonly enums: {\n${enums.join("")}  };`,
+      `/** \`loadService<${this.#names.definitions}>("./${this.#fileName()}", …)\` */`,
+      `export interface ${this.#names.definitions} {`,
+      `  readonly exceptions: {\n${members(exceptions, (struct) => this.#classOf(struct))}  };`,
+      `  readonly enums: {\n${members(enums, (each) => this.#valuesOf(each))}  };`,
+      `  readonly constants: {\n${members(constants, ({ type }) => this.#type(type))}  };`,
       "}\n",
     ].join("\n");
+  }
+
+  #classOf(struct: Struct): string {
+    this.#structs.add(struct);
+    return `new (fields?: ${this.#names.companion(struct)}) => ${this.#names.type(struct)}`;
+  }
+
+  #valuesOf(each: Enum): string {
+    this.#enums.add(each);
+    return this.#names.companion(each);
   }
 
   #type(type: Type): string {
@@ -68,90 +97,100 @@ class TypeWriter {
       case "uuid":
         return "string";
       case "binary":
-        return "Buffer";
+        return this.#names.global("Buffer");
       case "list":
-        return `${wrapped(this.#type(type.element))}[]`;
+        return `${this.#type(type.element)}[]`;
       case "set":
-        return `Set<${this.#type(type.element)}>`;
+        return `${this.#names.global("Set")}<${this.#type(type.element)}>`;
       case "map":
-        return `Map<${this.#type(type.key)}, ${this.#type(type.value)}>`;
+        return `${this.#names.global("Map")}<${this.#type(type.key)}, ${this.#type(type.value)}>`;
       case "enum":
-        return this.#enumName(type.enum.name, type.enum.values, type.enum.doc);
+        this.#enums.add(type.enum);
+        return this.#names.type(type.enum);
       case "struct":
-        return this.#structName(type.struct);
+        this.#structs.add(type.struct);
+        return this.#names.type(type.struct);
       default:
         return type satisfies never;
     }
   }
 
-  /** Structs of several files may have one name: all but the first get a number. */
-  #structName(struct: Struct): string {
-    const known = this.#structs.get(struct);
-    if (known !== undefined) return known;
-    const taken = new Set(this.#structs.values());
-    let name = struct.name;
-    for (let count = 2; taken.has(name); count++) name = `${struct.name}${count}`;
-    this.#structs.set(struct, name);
-    this.#pending.push(struct);
-    return name;
-  }
-
-  #enumName(name: string, values: ReadonlyMap<string, number>, doc: string | undefined): string {
-    if (!this.#enums.has(name)) {
-      const members = [...values].map(([member, value]) => `  readonly ${member}: ${value};\n`).join("");
-      const union = [...new Set(values.values())].join(" | ") || "never";
-      this.#enums.set(
-        name,
-        `${comment(doc)}export type ${name} = ${union};\n/** The values of \`${name}\`, as \`service.enums.${name}\` has them. */\nexport interface ${name}Values {\n${members}}\n`,
-      );
-    }
-    return name;
+  #enum(each: Enum): string {
+    const { name, values, doc } = each;
+    const [type, companion] = [this.#names.type(each), this.#names.companion(each)];
+    const members = [...values].map(([member, value]) => `  readonly ${memberName(member)}: ${value};\n`).join("");
+    const union = [...new Set(values.values())].join(" | ") || "never";
+    return `${comment(doc)}export type ${type} = ${union};\n/** The values of \`${type}\`, as \`service.enums.${name}\` has them. */\nexport interface ${companion} {\n${members}}\n`;
   }
 
   #struct(struct: Struct): string {
-    const name = this.#structName(struct);
+    const name = this.#names.type(struct);
     const doc = comment(struct.doc);
-    if (struct.kind === "union") {
-      const branches = struct.fields.map((field) => {
-        const others = struct.fields.filter((each) => each !== field).map((each) => `${key(each.name)}?: undefined`);
-        return `  | { ${[`${key(field.name)}: ${this.#type(field.type)}`, ...others].join("; ")} }`;
-      });
-      return `${doc}export type ${name} =\n${branches.join("\n")};\n`;
-    }
+    if (struct.kind === "union") return `${doc}export type ${name} =${this.#branches(struct)};\n`;
     const fields = struct.fields.map((field) => this.#field(field)).join("");
     if (struct.kind === "struct") return `${doc}export interface ${name} {\n${fields}}\n`;
-    return `${doc}export interface ${name}Fields {\n${fields}}\n/** Thrown as \`new service.exceptions.${struct.name}({ … })\`. */\nexport type ${name} = Error & ${name}Fields;\n`;
+    const companion = this.#names.companion(struct);
+    return `${doc}export interface ${companion} {\n${fields}}\n/** Thrown as \`new service.exceptions.${struct.name}({ … })\`. */\nexport type ${name} = ${this.#errorFor(struct)} & ${companion};\n`;
   }
 
-  /** Without a default and not required, a field of another writer may be missing. */
-  #field({ name, type, requiredness, defaultValue, doc }: Field): string {
-    const isOptional = requiredness === "optional" || (requiredness === "default" && defaultValue === undefined);
-    return `${comment(doc, "  ")}  ${key(name)}${isOptional ? "?" : ""}: ${this.#type(type)}${isOptional ? " | undefined" : ""};\n`;
+  /** One branch for each field: the other fields are not there. */
+  #branches({ fields }: Struct): string {
+    if (fields.length === 0) return " never";
+    const branches = fields.map((field) => {
+      const others = fields.filter((each) => each !== field).map((each) => `${memberName(each.name)}?: undefined`);
+      return `  | { ${[`${memberName(field.name)}: ${this.#type(field.type)}`, ...others].join("; ")} }`;
+    });
+    return `\n${branches.join("\n")}`;
   }
 
-  #service({ name, methods, doc }: Service): string {
-    const all = [...methods.values()];
-    const given = (result: string): string => `${result} | Promise<${result}>`;
-    const handler = all.map((method) => this.#method(method, given, [], isAnsweredForApps(method)));
-    const context = all.map((method) => this.#method(method, given, ["context: ThriftContext"], isAnsweredForApps(method)));
-    const client = all.map((method) => this.#method(method, (result) => `Promise<${result}>`));
+  /** What an exception has of `Error`: a field of the same name takes the place of the property, where it may be no text. */
+  #errorFor({ fields }: Struct): string {
+    const error = this.#names.global("Error");
+    const own = fields.filter(
+      (field) =>
+        field.name === "cause" ||
+        (["name", "message", "stack"].includes(field.name) && (!["string", "uuid"].includes(field.type.kind) || isOptional(field))),
+    );
+    if (own.length === 0) return error;
+    return `${this.#names.global("Omit")}<${error}, ${own.map(({ name }) => JSON.stringify(name)).join(" | ")}>`;
+  }
+
+  #field(field: Field): string {
+    const type = this.#type(field.type);
+    const member = isOptional(field) ? `${memberName(field.name)}?: ${type} | undefined` : `${memberName(field.name)}: ${type}`;
+    return `${comment(field.doc, "  ")}  ${member};\n`;
+  }
+
+  #service(service: Service): string {
+    const all = [...service.methods.values()];
+    const { handler, contextHandler, client } = this.#names.service(service);
+    const promise = this.#names.global("Promise");
+    const given = (result: string): string => `${result} | ${promise}<${result}>`;
+    const methods = (wrap: (result: string) => string, hasContext: boolean, isAnswered: (method: Method) => boolean): string =>
+      all.map((method) => this.#method(method, wrap, hasContext, isAnswered(method))).join("");
     return [
-      `${comment(doc)}export interface ${name}Handler {\n${handler.join("")}}\n`,
-      `/** With \`passContext: true\`. */\nexport interface ${name}ContextHandler {\n${context.join("")}}\n`,
-      `/** \`makeClient<${name}Client>(service, { endpoint })\` */\nexport interface ${name}Client {\n${client.join("")}}\n`,
+      `${comment(service.doc)}export interface ${handler} {\n${methods(given, false, isAnsweredForApps)}}\n`,
+      `/** With \`passContext: true\`. */\nexport interface ${contextHandler} {\n${methods(given, true, isAnsweredForApps)}}\n`,
+      `/** \`makeClient<${client}>(service, { endpoint })\` */\nexport interface ${client} {\n${methods(
+        (result) => `${promise}<${result}>`,
+        false,
+        () => false,
+      )}}\n`,
     ].join("\n");
   }
 
-  #method(
-    { name, args, result, doc }: Method,
-    wrap: (result: string) => string,
-    first: readonly string[] = [],
-    isOptional: boolean = false,
-  ): string {
-    const parameters = args.fields.map((field) => `${identifier(field.name)}: ${this.#type(field.type)}`);
+  #method({ name, args, result, doc }: Method, wrap: (result: string) => string, hasContext: boolean, isAnswered: boolean): string {
+    const taken = new Names(reservedParameterNames);
+    const own = args.fields.map((field) => `${taken.take(field.name)}: ${this.#type(field.type)}`);
+    const context = hasContext ? [`${taken.take("context")}: ${this.#names.context}`] : [];
     const given = result === undefined ? "void" : this.#type(result);
-    return `${comment(doc, "  ")}  ${key(name)}${isOptional ? "?" : ""}(${[...first, ...parameters].join(", ")}): ${wrap(given)};\n`;
+    return `${comment(doc, "  ")}  ${memberName(name)}${isAnswered ? "?" : ""}(${[...context, ...own].join(", ")}): ${wrap(given)};\n`;
   }
+}
+
+/** Without a default and not required, a field of another writer may be missing. */
+function isOptional({ requiredness, defaultValue }: Field): boolean {
+  return requiredness === "optional" || (requiredness === "default" && defaultValue === undefined);
 }
 
 /** The server answers for a handler that does not. */
@@ -165,23 +204,3 @@ function comment(doc: string | undefined, indent = ""): string {
   if (lines.length === 1) return `${indent}/** ${lines[0]} */\n`;
   return `${indent}/**\n${lines.map((line) => `${indent} * ${line}`.trimEnd()).join("\n")}\n${indent} */\n`;
 }
-
-/** A union in an array needs parentheses. */
-function wrapped(type: string): string {
-  return type.includes(" | ") ? `(${type})` : type;
-}
-
-function key(name: string): string {
-  return /^[A-Za-z_$][\w$]*$/.test(name) && name !== "__proto__" ? name : JSON.stringify(name);
-}
-
-/** Parameters may not have the names of keywords. */
-function identifier(name: string): string {
-  return reserved.has(name) ? `${name}_` : name;
-}
-
-const reserved: ReadonlySet<string> = new Set(
-  "arguments await break case catch class const continue context debugger default delete do else enum eval export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof var void while with yield".split(
-    " ",
-  ),
-);

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { idlFiles, IdlError, loadIdl, writeTypes } from "@tsserve/thrift";
+import { idlFilesIn, IdlError, loadIdl, writeTypes } from "@tsserve/thrift";
 import { exitCodes } from "@tsserve/server";
 import type { Host } from "../host.ts";
 import { UsageError, type OptionValues } from "../options.ts";
@@ -10,7 +10,8 @@ export function run(host: Host, [file, ...rest]: readonly string[], values: Opti
   const i64 = values.i64 ?? "bigint";
   if (i64 !== "bigint" && i64 !== "number") throw new UsageError(`--i64: expected bigint or number, found "${i64}"`);
   try {
-    host.print(writeTypes(loadIdl(resolve(host.cwd, file), idlFiles), { i64 }).trimEnd());
+    const folders = values.includes.map((folder) => resolve(host.cwd, folder));
+    host.print(writeTypes(loadIdl(resolve(host.cwd, file), idlFilesIn(folders)), { i64 }).trimEnd());
     return Promise.resolve(exitCodes.stopped);
   } catch (error) {
     if (!(error instanceof IdlError)) throw error;
