@@ -31,8 +31,7 @@ export interface Definitions {
   readonly enums: {
     readonly Tone: ToneValues;
   };
-  readonly constants: {
-  };
+  readonly constants: {};
 }
 
 export interface EchoHandler {

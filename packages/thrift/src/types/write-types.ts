@@ -60,14 +60,16 @@ class TypeWriter {
     const exceptions = visibleNames(this.#idl, ({ structs }) => new Map([...structs].filter(([, { kind }]) => kind === "exception")));
     const enums = visibleNames(this.#idl, (idl) => idl.enums);
     const constants = visibleNames(this.#idl, (idl) => idl.constants);
-    const members = <T>(all: ReadonlyMap<string, T>, typeOf: (each: T) => string): string =>
-      [...all].map(([name, each]) => `    readonly ${memberName(name)}: ${typeOf(each)};\n`).join("");
+    const members = <T>(all: ReadonlyMap<string, T>, typeOf: (each: T) => string): string => {
+      const lines = [...all].map(([name, each]) => `    readonly ${memberName(name)}: ${typeOf(each)};\n`);
+      return lines.length === 0 ? "{}" : `{\n${lines.join("")}  }`;
+    };
     return [
       `/** \`loadService<${this.#names.definitions}>("./${this.#fileName()}", …)\` */`,
       `export interface ${this.#names.definitions} {`,
-      `  readonly exceptions: {\n${members(exceptions, (struct) => this.#classOf(struct))}  };`,
-      `  readonly enums: {\n${members(enums, (each) => this.#valuesOf(each))}  };`,
-      `  readonly constants: {\n${members(constants, ({ type }) => this.#type(type))}  };`,
+      `  readonly exceptions: ${members(exceptions, (struct) => this.#classOf(struct))};`,
+      `  readonly enums: ${members(enums, (each) => this.#valuesOf(each))};`,
+      `  readonly constants: ${members(constants, ({ type }) => this.#type(type))};`,
       "}\n",
     ].join("\n");
   }
