@@ -32,7 +32,7 @@ export {
 export { errorCodes, exitCodeOf, isTsserveError, TsserveError } from "./tsserve-error.ts";
 export { resolveSection } from "./section.ts";
 export { documentationOf, optionalSetting, requiredSetting, setting } from "./setting.ts";
-export { defaultFromEnv, dictOf, fallback, optional, tupleOf } from "./parsers/combined.ts";
+export { defaultFromEnv, dictOf, fallback, optional, tristate, tupleOf } from "./parsers/combined.ts";
 export { endpoint, formatEndpoint } from "./parsers/endpoint.ts";
 export { byteSize, float, integer, integerBase, percent, positive } from "./parsers/number.ts";
 export { file, unixGroup, unixUser } from "./parsers/system.ts";

@@ -25,6 +25,21 @@ export function optional(inner: Parser<unknown> | Reader<unknown>, defaultValue?
   };
 }
 
+/**
+ * Tells three states of a key that manages something elsewhere: absent leaves it alone (`undefined`, within `optional`), empty
+ * or `false` removes it (`null`), anything else is read by the parser.
+ */
+export function tristate<T>(parser: Parser<T>): Reader<T | null> {
+  return {
+    [read]: (source, key) => {
+      const text = source.raw[key];
+      if (text === undefined) return absent;
+      if (text.trim() === "" || text.trim().toLowerCase() === "false") return null;
+      return readSpec(source, key, parser) as T;
+    },
+  };
+}
+
 /** What the first parser reads, or else the second. */
 export function fallback<A, B>(first: Parser<A>, second: Parser<B>): Parser<A | B> {
   return (text) => {

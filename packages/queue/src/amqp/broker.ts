@@ -1,0 +1,43 @@
+import type { Logger } from "pino";
+import type { Broker, Sink, Subscription } from "../broker.ts";
+import type { ConsumerDefinition } from "../consumer-definition.ts";
+import { AmqpConnection } from "./connection.ts";
+import { FailedMessages } from "./failed-messages.ts";
+import { loadLibrary, type AmqpLibrary } from "./library.ts";
+import { AmqpPublishing } from "./publishing.ts";
+import type { AmqpSettings } from "./settings.ts";
+import { AmqpSubscription } from "./subscription.ts";
+
+/** RabbitMQ: one connection to consume by, another one for retries and dead letters, which is opened when it is needed. */
+export class AmqpBroker implements Broker {
+  readonly #settings: AmqpSettings;
+  readonly #log: Logger;
+  readonly #consuming: AmqpConnection;
+  readonly #publishing: AmqpConnection;
+  readonly #failedMessages: FailedMessages;
+  #library: AmqpLibrary | undefined;
+
+  constructor(settings: AmqpSettings, log: Logger) {
+    this.#settings = settings;
+    this.#log = log;
+    const library = (): AmqpLibrary => this.#library as AmqpLibrary;
+    this.#consuming = new AmqpConnection({ settings, log, library, name: "tsserve consumer" });
+    this.#publishing = new AmqpConnection({ settings, log, library, name: "tsserve publisher" });
+    this.#failedMessages = new FailedMessages(new AmqpPublishing(this.#publishing, settings), settings);
+  }
+
+  async prepare(consumer: string): Promise<void> {
+    this.#library ??= await loadLibrary(`consumer "${consumer}"`);
+  }
+
+  subscribe(consumer: ConsumerDefinition, sink: Sink): Subscription {
+    const { source } = consumer;
+    if (source.system !== "rabbitmq") throw new TypeError("expected a consumer of AMQP");
+    const parts = { settings: this.#settings, connection: this.#consuming, failedMessages: this.#failedMessages, log: this.#log };
+    return new AmqpSubscription(consumer, source, sink, parts);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#consuming.close(), this.#publishing.close()]);
+  }
+}

@@ -1,0 +1,133 @@
+import type { ConsumeMessage } from "amqplib";
+import type { AmqpSource, ConsumerDefinition } from "../consumer-definition.ts";
+import type { DeadReason, Delivery, Failure } from "../delivery.ts";
+import type { Headers } from "../message.ts";
+import type { ConsumerChannel } from "./consumer-channel.ts";
+import { headerNames, type FailedMessages } from "./failed-messages.ts";
+
+const noHeaders: Headers = {};
+
+/** A message of RabbitMQ, bound to the channel that it came by. */
+export class AmqpDelivery implements Delivery {
+  readonly raw: ConsumeMessage;
+  readonly bytes: Buffer;
+  readonly receivedAt: number = Date.now();
+  /** Only a classic queue, or an old broker, does not count by itself; in order, nothing may be sent on. */
+  readonly recount: (() => Promise<void>) | undefined;
+  // `private` rather than `#`: one of these is made for each message, and `#` fields cost more to make.
+  private readonly channel: ConsumerChannel;
+  private readonly source: AmqpSource;
+  private readonly failed: FailedMessages;
+
+  constructor(message: ConsumeMessage, channel: ConsumerChannel, source: AmqpSource, consumer: ConsumerDefinition, failed: FailedMessages) {
+    this.raw = message;
+    this.bytes = message.content;
+    this.channel = channel;
+    this.source = source;
+    this.failed = failed;
+    const isUncounted = message.fields.redelivered && this.headers["x-delivery-count"] === undefined && !consumer.isOrdered;
+    this.recount = isUncounted ? () => this.#recount() : undefined;
+  }
+
+  get id(): string | undefined {
+    const id: unknown = this.raw.properties.messageId;
+    return typeof id === "string" && id !== "" ? id : undefined;
+  }
+
+  get headers(): Headers {
+    return this.raw.properties.headers ?? noHeaders;
+  }
+
+  get contentType(): string | undefined {
+    return this.raw.properties.contentType as string | undefined;
+  }
+
+  get routingKey(): string {
+    const original = this.headers[headerNames.originalRoutingKey];
+    const isReturned = this.headers[headerNames.originalQueue] === this.source.queue;
+    return isReturned && typeof original === "string" ? original : this.raw.fields.routingKey;
+  }
+
+  get topic(): undefined {
+    return undefined;
+  }
+
+  get group(): undefined {
+    return undefined;
+  }
+
+  get sentAt(): Date | undefined {
+    const seconds: unknown = this.raw.properties.timestamp;
+    if (typeof seconds !== "number") return undefined;
+    // Whole seconds since 1970; some clients send milliseconds.
+    return new Date(seconds > 100_000_000_000 ? seconds : seconds * 1000);
+  }
+
+  get redelivered(): boolean {
+    return this.raw.fields.redelivered || this.redeliveries > 0;
+  }
+
+  get failures(): number {
+    return countOf(this.headers[headerNames.retryCount]);
+  }
+
+  get redeliveries(): number {
+    const counted = countOf(this.headers["x-delivery-count"]);
+    return Math.max(counted, countOf(this.headers[headerNames.redeliveryCount]));
+  }
+
+  get isSuspect(): boolean {
+    return this.redelivered;
+  }
+
+  get earlierAttempts(): number {
+    return this.failures + this.redeliveries;
+  }
+
+  get retryLimit(): number | undefined {
+    const limit = this.headers[headerNames.retryLimit];
+    return limit === undefined ? undefined : countOf(limit);
+  }
+
+  get expiresAt(): number | undefined {
+    const seconds = this.headers["x-ttl"];
+    return typeof seconds === "number" ? seconds * 1000 : undefined;
+  }
+
+  get isStale(): boolean {
+    return !this.channel.isOpen;
+  }
+
+  acknowledge(): boolean {
+    return this.channel.acknowledge(this.raw);
+  }
+
+  giveBack(): void {
+    this.channel.giveBack(this.raw);
+  }
+
+  fail(): void {
+    this.channel.fail(this.raw);
+  }
+
+  /** A copy first, acknowledged second: the other way round, a crash in between would lose the message. */
+  async retry(delayMs: number, failure: Failure): Promise<void> {
+    await this.failed.retry(this.raw, this.source, delayMs, failure);
+    this.acknowledge();
+  }
+
+  async bury(reason: DeadReason, failure: Failure): Promise<void> {
+    await this.failed.bury(this.raw, this.source, reason, failure);
+    this.acknowledge();
+  }
+
+  async #recount(): Promise<void> {
+    await this.failed.recount(this.raw, this.source, this.redeliveries + 1);
+    this.acknowledge();
+  }
+}
+
+function countOf(value: unknown): number {
+  const count = typeof value === "bigint" ? Number(value) : value;
+  return typeof count === "number" && Number.isFinite(count) && count > 0 ? Math.floor(count) : 0;
+}

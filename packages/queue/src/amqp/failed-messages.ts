@@ -1,0 +1,156 @@
+import { maskSecret } from "@tsserve/config";
+import type { ConsumeMessage, Options } from "amqplib";
+import type { AmqpSource } from "../consumer-definition.ts";
+import type { DeadReason, Failure } from "../delivery.ts";
+import type { AmqpPublishing } from "./publishing.ts";
+import type { AmqpSettings } from "./settings.ts";
+
+/** The headers of what comes back, or is dead. */
+export const headerNames = {
+  retryCount: "x-retry-count",
+  retryLimit: "x-retry-limit",
+  firstFailedAt: "x-first-failed-at",
+  lastError: "x-last-error",
+  originalQueue: "x-original-queue",
+  originalExchange: "x-original-exchange",
+  originalRoutingKey: "x-original-routing-key",
+  /** How often it was handed out without a word of what became of it, where the broker does not count that. */
+  redeliveryCount: "x-redelivery-count",
+  deadReason: "x-dead-reason",
+} as const;
+
+/** Headers by which a broker routes or counts: in a copy they would do so once more. */
+const dropped: ReadonlySet<string> = new Set([
+  "CC",
+  "BCC",
+  "x-death",
+  "x-first-death-queue",
+  "x-first-death-exchange",
+  "x-first-death-reason",
+  "x-last-death-queue",
+  "x-last-death-exchange",
+  "x-last-death-reason",
+  "x-delivery-count",
+  "x-acquired-count",
+]);
+
+/** Before the second redelivery, the third, …: a message that kills its worker leaves the others time to come back. */
+const redeliveryDelaysMs = [0, 1000, 10_000, 60_000];
+
+const longestErrorBytes = 1000;
+
+/**
+ * Where failed messages go: to `QUEUE.retry.MILLISECONDS`, a queue whose messages expire back into QUEUE, or to `QUEUE.dead`.
+ * One queue for each delay, because messages expire in the order of the queue. Both are declared when first needed.
+ */
+export class FailedMessages {
+  readonly #publishing: AmqpPublishing;
+  readonly #settings: AmqpSettings;
+
+  constructor(publishing: AmqpPublishing, settings: AmqpSettings) {
+    this.#publishing = publishing;
+    this.#settings = settings;
+  }
+
+  /** @throws {PublishError} when the broker did not confirm it */
+  retry(message: ConsumeMessage, source: AmqpSource, delayMs: number, failure: Failure): Promise<void> {
+    const headers = {
+      ...failedHeaders(message, source, failure),
+      // A failure is told now: it is no message that nobody has a word of.
+      [headerNames.redeliveryCount]: undefined,
+    };
+    return this.#send(message, source, delayMs, headers);
+  }
+
+  /** @throws {PublishError} */
+  async bury(message: ConsumeMessage, source: AmqpSource, reason: DeadReason, failure: Failure): Promise<void> {
+    const queue = `${source.queue}.dead`;
+    const headers = { ...failedHeaders(message, source, failure), [headerNames.deadReason]: reason };
+    await this.#publishing.publish({
+      exchange: "",
+      routingKey: queue,
+      content: message.content,
+      options: copyOptions(message, headers),
+      declare: { queue, arguments: this.#typeArguments() },
+    });
+  }
+
+  /** @throws {PublishError} */
+  recount(message: ConsumeMessage, source: AmqpSource, redeliveries: number): Promise<void> {
+    const headers = { ...originHeaders(message, source), [headerNames.redeliveryCount]: redeliveries };
+    const delayMs = redeliveryDelaysMs[Math.min(redeliveries, redeliveryDelaysMs.length) - 1] ?? 0;
+    return this.#send(message, source, delayMs, headers);
+  }
+
+  async #send(message: ConsumeMessage, { queue }: AmqpSource, delayMs: number, headers: Record<string, unknown>): Promise<void> {
+    const ttlMs = roundedUp(delayMs);
+    const content = message.content;
+    const options = copyOptions(message, headers);
+    if (ttlMs === 0) {
+      await this.#publishing.publish({ exchange: "", routingKey: queue, content, options });
+      return;
+    }
+    const retryQueue = `${queue}.retry.${ttlMs}`;
+    const queueArguments = {
+      ...this.#typeArguments(),
+      "x-message-ttl": ttlMs,
+      "x-dead-letter-exchange": "",
+      "x-dead-letter-routing-key": queue,
+      // Else a quorum queue drops what it can't hand on at that moment.
+      ...(this.#settings.queueType === "quorum" && { "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish" }),
+    };
+    const declare = { queue: retryQueue, arguments: queueArguments };
+    await this.#publishing.publish({ exchange: "", routingKey: retryQueue, content, options, declare });
+  }
+
+  #typeArguments(): Record<string, unknown> {
+    return this.#settings.queueType === undefined ? {} : { "x-queue-type": this.#settings.queueType };
+  }
+}
+
+/** Delays that a handler makes up must not make a queue for each: two digits of them count. */
+function roundedUp(delayMs: number): number {
+  const ms = Math.ceil(delayMs);
+  const unit = 10 ** Math.max(0, String(ms).length - 2);
+  // The broker's limit of a time to live.
+  return Math.min(Math.ceil(ms / unit) * unit, 2 ** 32 - 1);
+}
+
+function copyOptions({ properties }: ConsumeMessage, headers: Record<string, unknown>): Options.Publish {
+  const { contentType, contentEncoding, priority, correlationId, replyTo, messageId, timestamp, type, appId } = properties;
+  const kept = { contentType, contentEncoding, priority, correlationId, replyTo, messageId, timestamp, type, appId };
+  const options = Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== undefined));
+  // Not `userId`, which must be that of this connection, and not `expiration`, which would end it in the retry queue.
+  return { ...options, headers, persistent: true };
+}
+
+function failedHeaders(message: ConsumeMessage, source: AmqpSource, { error, failures, retryLimit }: Failure): Record<string, unknown> {
+  const known = message.properties.headers ?? {};
+  return {
+    ...originHeaders(message, source),
+    [headerNames.retryCount]: failures,
+    [headerNames.retryLimit]: known[headerNames.retryLimit] ?? retryLimit,
+    [headerNames.firstFailedAt]: known[headerNames.firstFailedAt] ?? new Date().toISOString(),
+    [headerNames.lastError]: describeError(error),
+  };
+}
+
+/** The default exchange, by which copies come, would hide where a message came from. */
+function originHeaders({ properties, fields }: ConsumeMessage, { queue }: AmqpSource): Record<string, unknown> {
+  const known = properties.headers ?? {};
+  const kept = Object.fromEntries(Object.entries(known).filter(([name]) => !dropped.has(name)));
+  if (known[headerNames.originalQueue] === queue) return kept;
+  return {
+    ...kept,
+    [headerNames.originalQueue]: queue,
+    [headerNames.originalExchange]: fields.exchange,
+    [headerNames.originalRoutingKey]: fields.routingKey,
+  };
+}
+
+/** Class and message, secrets masked, one kilobyte at most. */
+function describeError(error: unknown): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const bytes = Buffer.from(maskSecret("", text));
+  return bytes.length <= longestErrorBytes ? bytes.toString() : bytes.toString("utf8", 0, longestErrorBytes - 3).replace(/\uFFFD*$/, "");
+}

@@ -1,0 +1,114 @@
+import { randomUUID } from "node:crypto";
+import type { Logger } from "pino";
+import { systemClock, wait } from "@tsserve/server";
+import { backOff } from "../back-off.ts";
+import type { Sink, Subscription, SubscriptionState } from "../broker.ts";
+import type { AmqpSource, ConsumerDefinition } from "../consumer-definition.ts";
+import { BrokerError } from "../outcome-errors.ts";
+import type { AmqpConnection } from "./connection.ts";
+import { ConsumerChannel } from "./consumer-channel.ts";
+import { AmqpDelivery } from "./delivery.ts";
+import { explainChannelError } from "./explain-error.ts";
+import type { FailedMessages } from "./failed-messages.ts";
+import type { AmqpSettings } from "./settings.ts";
+import { declareSource } from "./topology.ts";
+
+export interface AmqpSubscriptionParts {
+  readonly settings: AmqpSettings;
+  readonly connection: AmqpConnection;
+  readonly failedMessages: FailedMessages;
+  readonly log: Logger;
+}
+
+/** A subscription that lasted this long was a good one: the next try after it comes soon. */
+const steadyMs = 10_000;
+
+/** A consumer's subscription, had again whenever it is lost: until it is cancelled, nothing ends the trying. */
+export class AmqpSubscription implements Subscription {
+  readonly first: Promise<void>;
+  readonly #consumer: ConsumerDefinition;
+  readonly #source: AmqpSource;
+  readonly #sink: Sink;
+  readonly #parts: AmqpSubscriptionParts;
+  readonly #ending = new AbortController();
+  #channel: ConsumerChannel | undefined;
+  #running: Promise<void>;
+
+  constructor(consumer: ConsumerDefinition, source: AmqpSource, sink: Sink, parts: AmqpSubscriptionParts) {
+    this.#consumer = consumer;
+    this.#source = source;
+    this.#sink = sink;
+    this.#parts = parts;
+    let resolve: () => void = () => undefined;
+    let reject: (error: Error) => void = () => undefined;
+    this.first = new Promise((onResolve, onReject) => {
+      resolve = onResolve;
+      reject = onReject;
+    });
+    this.first.catch(() => undefined);
+    this.#running = this.#run(resolve, reject);
+  }
+
+  get state(): SubscriptionState {
+    return { isSubscribed: this.#channel?.isOpen === true, brokerAnswers: this.#parts.connection.isOpen };
+  }
+
+  async cancel(): Promise<void> {
+    this.#ending.abort();
+    await this.#channel?.cancel(this.#consumer.isOrdered);
+  }
+
+  async close(): Promise<void> {
+    this.#ending.abort();
+    await this.#channel?.close();
+    await this.#running;
+  }
+
+  async #run(onFirst: () => void, onRefused: (error: Error) => void): Promise<void> {
+    for (let failures = 0; !this.#ending.signal.aborted; failures += 1) {
+      let beginning = Number.POSITIVE_INFINITY;
+      let reason: BrokerError | undefined;
+      try {
+        const channel = await this.#subscribe();
+        this.#channel = channel;
+        beginning = performance.now();
+        this.#sink.subscribed();
+        onFirst();
+        reason = await channel.ended;
+        await channel.close();
+      } catch (error) {
+        reason = explainChannelError(error, `subscribing to ${this.#source.queue}`);
+      }
+      this.#channel = undefined;
+      if (this.#ending.signal.aborted) break;
+      if (reason !== undefined) {
+        this.#sink.unsubscribed(reason.reason, reason);
+        if (reason.isPermanent) onRefused(reason);
+      }
+      if (performance.now() - beginning > steadyMs) failures = 0;
+      // While the connection is away, it does the waiting.
+      if (this.#parts.connection.isOpen) await wait(systemClock, backOff(failures), this.#ending.signal);
+    }
+    onRefused(new BrokerError("cancelled", "the subscription was ended before it could be had"));
+  }
+
+  async #subscribe(): Promise<ConsumerChannel> {
+    const { connection, settings, log } = this.#parts;
+    const model = await connection.open();
+    try {
+      await declareSource(model, this.#source, settings, log);
+      const channel: ConsumerChannel = await ConsumerChannel.open(model, {
+        queue: this.#source.queue,
+        prefetch: this.#source.prefetch,
+        consumerTag: `${this.#consumer.name}-${randomUUID()}`.slice(-255),
+        rpcTimeoutMs: settings.connectTimeoutMs,
+        onMessage: (message) => this.#sink.deliver(new AmqpDelivery(message, channel, this.#source, this.#consumer, this.#parts.failedMessages)),
+      });
+      return channel;
+    } catch (error) {
+      // A peer that does not answer a question will not answer the next one either.
+      if (error instanceof BrokerError && error.reason === "timeout") connection.abandon(model, error);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,23 @@
+import { newSpanId, newTraceId } from "@tsserve/server";
+import type { Headers, MessageTrace } from "./message.ts";
+
+const traceparent = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})/;
+
+/** The trace of a message: W3C's `traceparent` of its headers (version 00), else a new one. */
+export function traceOf(headers: Headers): MessageTrace {
+  const [, traceId, parentId, flags] = traceparent.exec(textOf(headers["traceparent"]) ?? "") ?? [];
+  if (traceId === undefined) return { traceId: newTraceId(), spanId: newSpanId(), parentId: undefined, sampled: true, state: undefined };
+  const sampled = (Number.parseInt(flags ?? "", 16) & 1) === 1;
+  return { traceId, spanId: newSpanId(), parentId, sampled, state: textOf(headers["tracestate"]) };
+}
+
+/** The headers that carry a trace on, for what is published while a message is handled. */
+export function traceHeaders({ traceId, spanId, sampled, state }: Omit<MessageTrace, "parentId">): Record<string, string> {
+  const parent = { traceparent: `00-${traceId}-${spanId}-${sampled ? "01" : "00"}` };
+  return state === undefined ? parent : { ...parent, tracestate: state };
+}
+
+/** Some clients send the values of headers as bytes. */
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" ? value : Buffer.isBuffer(value) ? value.toString("latin1") : undefined;
+}
