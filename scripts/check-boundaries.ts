@@ -14,6 +14,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
   "@tsserve/master": ["@tsserve/config", "@tsserve/listener"],
   "@tsserve/http": ["@tsserve/config", "@tsserve/listener", "@tsserve/server"],
   "@tsserve/thrift": ["@tsserve/config", "@tsserve/listener", "@tsserve/server"],
+  "@tsserve/queue": ["@tsserve/config", "@tsserve/listener", "@tsserve/server"],
   tsserve: [
     "@tsserve/config",
     "@tsserve/deploy",
@@ -23,6 +24,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
     "@tsserve/metrics",
     "@tsserve/http",
     "@tsserve/thrift",
+    "@tsserve/queue",
   ],
   "@tsserve/testing": ["@tsserve/config", "@tsserve/listener", "@tsserve/server", "tsserve"],
 };

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { documentationOf, keysOf, type Spec } from "@tsserve/config";
 import { settings as httpSettings } from "@tsserve/http";
+import { settings as queueSettings } from "@tsserve/queue";
 import { commonSettings } from "@tsserve/server";
 import { settings as thriftSettings } from "@tsserve/thrift";
 import { loggingSpec } from "../packages/tsserve/src/logging-settings.ts";
@@ -18,6 +19,7 @@ const sections: readonly Section[] = [
   { title: "`[server:…]`, whatever the factory", spec: commonSettings },
   { title: "`[server:…]` with `factory = tsserve/http`", spec: httpSettings },
   { title: "`[server:…]` with `factory = tsserve/thrift`", spec: thriftSettings },
+  { title: "`[server:…]` with `factory = tsserve/queue`", spec: queueSettings },
   { title: "`[logging]`", spec: loggingSpec },
 ];
 
@@ -38,6 +40,27 @@ const examples: Readonly<Record<string, string>> = {
   "monitoring.gc.refcycle": "./heap",
   handler: "./handler.js:makeHandler",
   trust_proxy: "loopback, 10.0.0.0/8",
+  "amqp.port": "5672",
+  "amqp.ssl_ca": "./ca.pem",
+  "amqp.ssl_cert": "./client.pem",
+  "amqp.ssl_key": "./client-key.pem",
+  "amqp.routing_key_prefix": "dev-",
+  "amqp.queue_name_prefix": "dev-",
+  "amqp.queue_ttl": "7 days",
+  "amqp.queue_type": "quorum",
+  "amqp.qos.queue_prefetch_count": "20",
+  "aws_sns_sqs.region_name": "eu-west-1",
+  "aws_sns_sqs.aws_access_key_id": "$AWS_KEY",
+  "aws_sns_sqs.aws_secret_access_key": "$AWS_SECRET",
+  "aws_sns_sqs.topic_prefix": "dev-",
+  "aws_sns_sqs.queue_name_prefix": "dev-",
+  "aws_sns_sqs.sns_kms_master_key_id": "alias/aws/sns",
+  "aws_sns_sqs.sqs_kms_master_key_id": "alias/aws/sqs",
+  "aws_sns_sqs.sqs_kms_data_key_reuse_period": "5 minutes",
+  "aws_sns_sqs.visibility_timeout": "60 seconds",
+  "aws_sns_sqs.polls": "2",
+  "aws_endpoint_urls.sns": "http://localhost:4566",
+  "aws_endpoint_urls.sqs": "http://localhost:4566",
   level: "info",
   format: "json",
   "levels.NAME": "debug",
@@ -112,6 +135,15 @@ function exampleIni(): string {
     ...settingsOf(thriftSettings).flatMap(entry),
     "[app:thrift]",
     "factory = ./examples/thrift-echo/app.ts:makeApp",
+    "",
+    "; And one that consumes messages: --server-name queue --app-name queue. What is said of RabbitMQ and AWS here may stand in the",
+    "; section of any app that publishes, too.",
+    "[server:queue]",
+    "factory = tsserve/queue",
+    "",
+    ...settingsOf(queueSettings).flatMap(entry),
+    "[app:queue]",
+    "factory = ./examples/queue/app.ts:makeApp",
     "",
     "[logging]",
     ...settingsOf(loggingSpec).flatMap(entry),

@@ -107,7 +107,7 @@ describe("samples", () => {
 });
 
 describe("examples", () => {
-  const examples = readdirSync(join(root, "examples")).filter((name) => name !== "thrift-echo");
+  const examples = readdirSync(join(root, "examples")).filter((name) => name !== "thrift-echo" && name !== "queue");
 
   test("thrift-echo serves, its client calls it, and its types are those of its IDL", async () => {
     const cwd = join(root, "examples/thrift-echo");
@@ -149,7 +149,7 @@ test("every setting of app.example.ini may be set to what stands there", async (
     .replaceAll(/^(?:host|port) = .*$/gm, "")
     .replaceAll("./examples/", join(root, "examples/"))
     .replace("levels.NAME", "levels.app");
-  for (const name of ["main", "thrift"]) {
+  for (const name of ["main", "thrift", "queue"]) {
     const { code, stderr } = await run({ "app.ini": uncommented }, ["check", "app.ini", "--server-name", name, "--app-name", name]);
     expect([stderr, code]).toEqual(["", 0]);
   }

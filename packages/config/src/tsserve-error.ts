@@ -15,7 +15,8 @@ export type ErrorCode =
   | "ERR_TSSERVE_SERVER_KIND"
   | "ERR_TSSERVE_LISTEN"
   | "ERR_TSSERVE_START"
-  | "ERR_TSSERVE_IDL";
+  | "ERR_TSSERVE_IDL"
+  | "ERR_TSSERVE_BROKER";
 
 /**
  * Everything that somebody who uses tsserve can get wrong, by the code that the error has. Closed: `docs/errors.md` lists the
@@ -48,6 +49,8 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorExit>> = {
   ERR_TSSERVE_START: 3,
   /** A .thrift file can't be read. */
   ERR_TSSERVE_IDL: 2,
+  /** A message broker does not let us in, or has not what is asked of it; or its library is missing. */
+  ERR_TSSERVE_BROKER: 3,
 };
 
 /** The mark by which errors of another copy of this package are known, where `instanceof` would not see them. */

@@ -347,7 +347,8 @@ export class Consumer implements Sink {
         await write();
         return this.#settled(delivery, key, outcome, true);
       } catch (err) {
-        if (failures === 0) this.#log.error({ err, message_id: delivery.id }, `the ${outcome} of a message can't be written yet: it is held`);
+        if (failures === 0)
+          this.#log.error({ err, message_id: delivery.id }, `the ${outcome} of a message can't be written yet: it is held`);
       }
       await wait(systemClock, backOff(failures), this.#returning.signal);
       if (this.#returning.signal.aborted) {

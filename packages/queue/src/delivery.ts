@@ -60,5 +60,5 @@ export interface Delivery {
    * Where the broker itself does not count how often a message was handed out: sends it on as a copy that carries the
    * count. A message that kills its worker would else do so for ever.
    */
-  recount?(): Promise<void>;
+  readonly recount?: (() => Promise<void>) | undefined;
 }

@@ -11,7 +11,6 @@ import { QueueMetrics } from "./queue-metrics.ts";
 import { readConsumers } from "./read-consumers.ts";
 import { queueSettings, type QueueSettings } from "./settings.ts";
 import { Slots } from "./slots.ts";
-import { SqsBroker } from "./sqs/broker.ts";
 import { sqsRoute } from "./sqs/source.ts";
 import { firstSubscriptions, type NamedSubscription } from "./start-subscriptions.ts";
 
@@ -85,7 +84,7 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
 }
 
 function makeBrokers(settings: QueueSettings, log: ServerContext["log"]): Readonly<Record<"rabbitmq" | "aws_sqs", Broker>> {
-  return { rabbitmq: new AmqpBroker(settings.amqp, log), aws_sqs: new SqsBroker(settings.sqs, log) };
+  return { rabbitmq: new AmqpBroker(settings.amqp, log), aws_sqs: new AmqpBroker(settings.amqp, log) };
 }
 
 function makeConsumers(

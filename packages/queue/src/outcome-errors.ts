@@ -1,3 +1,5 @@
+import { TsserveError } from "@tsserve/config";
+
 /** Thrown by a handler: the message comes back later, and this counts as one of its retries. */
 export class RetryMessage extends Error {
   override readonly name = "RetryMessage";
@@ -29,7 +31,7 @@ export class FatalError extends Error {
 }
 
 /** What a broker, or its library, does not let us do; the message is for the person who runs the server. */
-export class BrokerError extends Error {
+export class BrokerError extends TsserveError {
   override readonly name = "BrokerError";
   /** What is wrong in one word, for metrics and tests. */
   readonly reason: BrokerErrorReason;
@@ -37,7 +39,7 @@ export class BrokerError extends Error {
   readonly isPermanent: boolean;
 
   constructor(reason: BrokerErrorReason, message: string, { isPermanent = false, cause }: { isPermanent?: boolean; cause?: unknown } = {}) {
-    super(message, cause === undefined ? undefined : { cause });
+    super("ERR_TSSERVE_BROKER", message, { cause });
     this.reason = reason;
     this.isPermanent = isPermanent;
   }

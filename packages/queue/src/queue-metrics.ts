@@ -23,7 +23,11 @@ export type QueueOutcome =
   /** Its run has ended, but the broker had taken it back by then, and hands it out again. */
   | "stale";
 
-const total = { name: "queue_consumer_messages_total", help: "Messages that left a consumer, by what became of them.", type: "counter" } as const;
+const total = {
+  name: "queue_consumer_messages_total",
+  help: "Messages that left a consumer, by what became of them.",
+  type: "counter",
+} as const;
 const latency = {
   name: "queue_consumer_latency_seconds",
   help: "How long a run of a handler took.",
@@ -37,7 +41,11 @@ const lag = {
   buckets: [0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 21_600, 86_400],
 } as const;
 const active = { name: "queue_consumer_active_messages", help: "Messages whose handler runs.", type: "gauge" } as const;
-const buffered = { name: "queue_consumer_buffered_messages", help: "Messages that wait in a worker for their turn.", type: "gauge" } as const;
+const buffered = {
+  name: "queue_consumer_buffered_messages",
+  help: "Messages that wait in a worker for their turn.",
+  type: "gauge",
+} as const;
 const connected = {
   name: "queue_consumer_connected",
   help: "Whether the consumer has its subscription: 1 or 0 for each worker, summed up.",

@@ -19,7 +19,8 @@ const callable: Check = (value) => (typeof value === "function" ? undefined : "a
 const record: Check = (value) => (isRecord(value) ? undefined : "an object");
 const positiveInteger: Check = (value) => (Number.isInteger(value) && (value as number) > 0 ? undefined : "an integer above 0");
 const count: Check = (value) => (Number.isInteger(value) && (value as number) >= 0 ? undefined : "an integer of 0 or more");
-const prefetch: Check = (value) => (positiveInteger(value) === undefined && (value as number) <= 65_535 ? undefined : "an integer of 1 to 65535");
+const prefetch: Check = (value) =>
+  positiveInteger(value) === undefined && (value as number) <= 65_535 ? undefined : "an integer of 1 to 65535";
 const time: Check = (value) => {
   try {
     millisecondsOf(value);
@@ -96,10 +97,16 @@ type Report = (key: string, message: string, value?: unknown) => void;
 function checkConsumer(consumer: Record<string, unknown>, place: string, settings: QueueSettings, report: Report): void {
   checkKeys(consumer, consumerKeys, place, report);
   for (const key of ["name", "handle"] as const)
-    if (consumer[key] === undefined) report(`${place}.${key}`, `a consumer needs ${key === "name" ? "a name" : "a function that handles its messages"}`);
+    if (consumer[key] === undefined)
+      report(`${place}.${key}`, `a consumer needs ${key === "name" ? "a name" : "a function that handles its messages"}`);
   const { amqp, sqs, retry, concurrency } = consumer;
   if ((amqp === undefined) === (sqs === undefined))
-    report(place, amqp === undefined ? "expected one of amqp and sqs, which says where its messages come from" : "expected one of amqp and sqs, found both");
+    report(
+      place,
+      amqp === undefined
+        ? "expected one of amqp and sqs, which says where its messages come from"
+        : "expected one of amqp and sqs, found both",
+    );
   if (isRecord(retry)) checkKeys(retry, retryKeys, `${place}.retry`, report);
   if (isRecord(amqp)) checkAmqp(amqp, `${place}.amqp`, concurrency, report);
   if (isRecord(sqs)) checkSqs(sqs, `${place}.sqs`, report);
@@ -113,7 +120,10 @@ function checkAmqp(amqp: Record<string, unknown>, place: string, concurrency: un
   if (queue === undefined && (!Array.isArray(routingKeys) || routingKeys.length === 0))
     report(place, "expected a queue, or routingKeys to bind one of our own for");
   if (queue !== undefined && competing === false)
-    report(`${place}.competing`, "a queue with a name is shared by all workers: leave the name out, and each process has a queue of its own");
+    report(
+      `${place}.competing`,
+      "a queue with a name is shared by all workers: leave the name out, and each process has a queue of its own",
+    );
   if (ordered === true && typeof concurrency === "number" && concurrency > 1)
     report(`${place}.ordered`, `an ordered consumer handles one message at a time, but its concurrency is ${concurrency}`);
   if (ordered === true && amqp["prefetch"] !== undefined && amqp["prefetch"] !== 1)
@@ -121,12 +131,16 @@ function checkAmqp(amqp: Record<string, unknown>, place: string, concurrency: un
 }
 
 function checkSqs(sqs: Record<string, unknown>, place: string, report: Report): void {
+  report(place, "SQS is not supported yet");
   checkKeys(sqs, sqsKeys, place, report);
   const { queue, topics, competing } = sqs;
   if (queue === undefined && (!Array.isArray(topics) || topics.length === 0))
     report(place, "expected a queue, or topics to subscribe one of our own to");
   if (queue !== undefined && competing === false)
-    report(`${place}.competing`, "a queue with a name is shared by all workers: leave the name out, and each process has a queue of its own");
+    report(
+      `${place}.competing`,
+      "a queue with a name is shared by all workers: leave the name out, and each process has a queue of its own",
+    );
 }
 
 function checkKeys(value: Record<string, unknown>, keys: Readonly<Record<string, Check>>, place: string, report: Report): void {

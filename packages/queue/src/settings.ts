@@ -61,11 +61,7 @@ export const settings: QueueSettingsSpec = {
     "1 second, 10 seconds, 1 minute, 10 minutes",
     "How long to wait before the first retry, the second, …; the last one repeats.",
   ),
-  dead_letter: setting(
-    boolean,
-    "true",
-    "Whether messages that can't be handled are kept, in `QUEUE.dead`. `false` throws them away.",
-  ),
+  dead_letter: setting(boolean, "true", "Whether messages that can't be handled are kept, in `QUEUE.dead`. `false` throws them away."),
   amqp: amqpSpec,
   aws_sns_sqs: sqsSpec,
   aws_endpoint_urls: endpointSpec,

@@ -17,6 +17,7 @@ import {
   type Endpoint,
   type Parser,
   type Reader,
+  type Spec,
 } from "@tsserve/config";
 
 type CommonSettings = {
@@ -193,6 +194,7 @@ export interface LifecycleSettings {
   readonly gracePeriodSeconds?: number | undefined;
 }
 
+<<<<<<< HEAD
 /** What a process may need beyond its drain and its stop: hooks that overrun, logs that are written. */
 const leastMarginSeconds = 2;
 
@@ -207,4 +209,14 @@ export function lifecycleSettings(raw: Readonly<Record<string, string>>): Lifecy
     throw new ConfigurationError([{ key, message, value: raw[key] }]);
   }
   return { drainTimeMs, stopTimeoutMs, gracePeriodSeconds };
+=======
+/**
+ * @param own the keys of the server factory: one of them may give `stop_timeout` another default
+ * @throws {ConfigurationError}
+ */
+export function lifecycleSettings(raw: Readonly<Record<string, string>>, own: Readonly<Record<string, Spec>> = {}): LifecycleSettings {
+  const stopTimeout = (own["stop_timeout"] as Reader<number> | undefined) ?? commonSettings.stop_timeout;
+  const { drain_time, stop_timeout } = parseConfig(raw, { ...commonSettings, stop_timeout: stopTimeout });
+  return { drainTimeMs: drain_time, stopTimeoutMs: stop_timeout };
+>>>>>>> b643619 (Queues: consumers of RabbitMQ, stopped in the order that flags nothing as redelivered)
 }

@@ -118,7 +118,9 @@ async function callServerFactory(make: () => Server | Promise<Server>, configura
   try {
     return guardServer(await make(), guard);
   } catch (error) {
-    if (isConfigurationError(error)) throw new ConfigurationError(server.locate(error.problems));
+    if (isConfigurationError(error))
+      // What a server factory finds wrong with the app says so.
+      throw new ConfigurationError(error.problems.flatMap((problem) => (problem.section === "app" ? app : server).locate([problem])));
     if (isTsserveError(error, "ERR_TSSERVE_APP_KIND")) throw placed(placeOf(file, app, "factory"), error);
     if (isTsserveError(error, "ERR_TSSERVE_SERVER_KIND")) throw placed(placeOf(file, server, "factory"), error);
     if (isTsserveError(error)) throw error;

@@ -99,10 +99,12 @@ export interface SliceSource {
   readonly environment: Environment;
   readonly folder: string;
   readonly cwd: string;
+  /** The keys of the server factory, where it tells them. */
+  readonly factorySpec: Readonly<Record<string, Spec>> | undefined;
 }
 
 const slices: { readonly [Name in keyof Slices]: (source: SliceSource) => Slices[Name] } = {
-  lifecycle: ({ server }) => lifecycleSettings(server.values),
+  lifecycle: ({ server, factorySpec }) => lifecycleSettings(server.values, factorySpec),
   listen: ({ server, values }) => listenSettings(server, values),
   master: masterSettings,
   metrics: ({ server, app, environment }) => metricsSettings(server, app, environment),
@@ -124,9 +126,11 @@ export async function makeConfiguration(source: ConfigurationSource): Promise<Co
   const { environment, problems, document } = reading;
   const server = gather(problems, () => requireFactory(resolveSection(document, serverName, environment), problems));
   const app = gather(problems, () => requireFactory(resolveSection(document, appName, environment), problems));
-  const read = server && readSlices({ server, app, environment, values: source.values, folder: source.folder, cwd: source.cwd }, problems);
-  const logging = gather(problems, () => readLogging(reading));
   const settings = server && (await askServerFactory(server, source));
+  const factorySpec = isTsserveError(settings) ? undefined : (settings?.settings as Readonly<Record<string, Spec>> | undefined);
+  const { values, folder, cwd } = source;
+  const read = server && readSlices({ server, app, environment, values, folder, cwd, factorySpec }, problems);
+  const logging = gather(problems, () => readLogging(reading));
   const spec = server && settings !== undefined && !isTsserveError(settings) ? checkServerSettings(server, settings, problems) : undefined;
   if (!server || !app || !read || !logging || problems.length > 0) throw new ConfigurationError(distinct(problems));
   if (isTsserveError(settings)) throw settings;

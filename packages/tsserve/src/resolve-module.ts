@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { didYouMean, moduleNotFound } from "@tsserve/config";
 
 /** Server factories of this very installation, whatever the INI file's folder has. */
-const builtIn: ReadonlySet<string> = new Set(["tsserve/http", "tsserve/thrift"]);
+const builtIn: ReadonlySet<string> = new Set(["tsserve/http", "tsserve/thrift", "tsserve/queue"]);
 
 /**
  * The URL of a module as an INI file names it: a path from the file's folder (`./app.js`), or a

@@ -11,6 +11,10 @@ const builtIn: Readonly<Record<string, () => Promise<ServerModuleExtras>>> = {
     const { thriftSettings, settings } = await import("@tsserve/thrift/settings");
     return { settings, parseSettings: thriftSettings };
   },
+  "tsserve/queue": async () => {
+    const { queueSettings, settings } = await import("@tsserve/queue/settings");
+    return { settings, parseSettings: queueSettings };
+  },
 };
 
 /**

@@ -177,6 +177,9 @@ function contentOf(path: string | undefined): Buffer | undefined {
   try {
     return readFileSync(path);
   } catch (cause) {
-    throw new BrokerError("refused", `the file ${path} of amqp.ssl can't be read: ${(cause as Error).message}`, { isPermanent: true, cause });
+    throw new BrokerError("refused", `the file ${path} of amqp.ssl can't be read: ${(cause as Error).message}`, {
+      isPermanent: true,
+      cause,
+    });
   }
 }

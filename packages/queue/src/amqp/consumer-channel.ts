@@ -16,7 +16,10 @@ export interface ConsumerChannelOptions {
   readonly prefetch: number;
   readonly consumerTag: string;
   readonly rpcTimeoutMs: number;
-  onMessage(message: ConsumeMessage): void;
+  /** Messages may come before `open` has resolved: in one piece with the broker's answer. */
+  onMessage(message: ConsumeMessage, channel: ConsumerChannel): void;
+  /** A fault of ours, which must not go unseen. */
+  onError(error: unknown): void;
 }
 
 /**
@@ -43,9 +46,11 @@ export class ConsumerChannel {
     let error: Error | undefined;
     // Without a listener, an error would end the process.
     channel.on("error", (reason) => (error = reason));
-    // A delivery after a cancel finds no consumer any more, which amqplib reports by throwing.
-    channel.on("handler-error", () => undefined);
-    channel.on("close", () => this.#close(error === undefined ? connectionLost() : explainChannelError(error, `the channel of ${options.queue}`)));
+    // What a listener throws would else be thrown into amqplib's parser. A delivery after a cancel, for one, finds no consumer.
+    channel.on("handler-error", (reason) => options.onError(reason));
+    channel.on("close", () =>
+      this.#close(error === undefined ? connectionLost() : explainChannelError(error, `the channel of ${options.queue}`)),
+    );
   }
 
   /** Opens a channel and consumes. @throws what the broker says */
@@ -139,7 +144,7 @@ export class ConsumerChannel {
     this.#unsettled += 1;
     this.#highestTag = message.fields.deliveryTag;
     this.#lastDelivery = performance.now();
-    this.#options.onMessage(message);
+    this.#options.onMessage(message, this);
   }
 
   #settle(settle: () => void): boolean {

@@ -153,7 +153,7 @@ export class AmqpPublishing {
   #returned(message: Message): void {
     const { messageId } = message.properties as { readonly messageId: unknown };
     const { exchange, routingKey } = message.fields;
-    const replyText = String((message.fields as { replyText?: unknown }).replyText ?? "NO_ROUTE");
+    const { replyText = "NO_ROUTE" } = message.fields as { readonly replyText?: string };
     for (const outstanding of this.#outstanding) {
       const { publication } = outstanding;
       const isIt =

@@ -93,18 +93,19 @@ export class AmqpSubscription implements Subscription {
   }
 
   async #subscribe(): Promise<ConsumerChannel> {
-    const { connection, settings, log } = this.#parts;
+    const { connection, settings, failedMessages, log } = this.#parts;
     const model = await connection.open();
     try {
       await declareSource(model, this.#source, settings, log);
-      const channel: ConsumerChannel = await ConsumerChannel.open(model, {
+      return await ConsumerChannel.open(model, {
         queue: this.#source.queue,
         prefetch: this.#source.prefetch,
         consumerTag: `${this.#consumer.name}-${randomUUID()}`.slice(-255),
         rpcTimeoutMs: settings.connectTimeoutMs,
-        onMessage: (message) => this.#sink.deliver(new AmqpDelivery(message, channel, this.#source, this.#consumer, this.#parts.failedMessages)),
+        onMessage: (message, channel) =>
+          this.#sink.deliver(new AmqpDelivery(message, channel, this.#source, this.#consumer, failedMessages)),
+        onError: (err) => log.error({ err }, `a listener of the channel of ${this.#source.queue} failed`),
       });
-      return channel;
     } catch (error) {
       // A peer that does not answer a question will not answer the next one either.
       if (error instanceof BrokerError && error.reason === "timeout") connection.abandon(model, error);

@@ -17,8 +17,7 @@ export async function declareSource(model: ChannelModel, source: AmqpSource, set
   const rpcTimeoutMs = settings.connectTimeoutMs;
   const isThere = await queueExists(model, queue, rpcTimeoutMs);
   if (!settings.declares) {
-    if (!isThere)
-      throw new BrokerError("topology", `the queue "${queue}" does not exist, and amqp.declare is off`, { isPermanent: true });
+    if (!isThere) throw new BrokerError("topology", `the queue "${queue}" does not exist, and amqp.declare is off`, { isPermanent: true });
     return;
   }
   if (!isThere) {
@@ -53,12 +52,12 @@ export async function declareExchange(model: ChannelModel, exchange: string, rpc
 export async function declareBeside(
   model: ChannelModel,
   queue: string,
-  queueArguments: Readonly<Record<string, unknown>>,
+  itsArguments: Readonly<Record<string, unknown>>,
   rpcTimeoutMs: number,
 ): Promise<void> {
   if (await queueExists(model, queue, rpcTimeoutMs)) return;
   await onChannel(model, `declaring the queue "${queue}"`, rpcTimeoutMs, (channel) =>
-    channel.assertQueue(queue, { durable: true, arguments: queueArguments }),
+    channel.assertQueue(queue, { durable: true, arguments: itsArguments }),
   );
 }
 

@@ -1,4 +1,14 @@
-import { integer, optionalSetting, parseConfig, setting, string, timespanOrSeconds, tristate, type Parser, type Reader } from "@tsserve/config";
+import {
+  integer,
+  optionalSetting,
+  parseConfig,
+  setting,
+  string,
+  timespanOrSeconds,
+  tristate,
+  type Parser,
+  type Reader,
+} from "@tsserve/config";
 
 type SqsSpec = {
   readonly region_name: Reader<string | undefined>;
@@ -112,9 +122,7 @@ export const endpointSpec: EndpointSpec = {
 export interface SqsSettings {
   readonly region: string | undefined;
   /** `undefined`: the SDK's own chain. */
-  readonly credentials:
-    | { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string }
-    | undefined;
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string } | undefined;
   readonly topicPrefix: string;
   readonly queueNamePrefix: string;
   /** `undefined` leaves it alone, `null` removes it. */

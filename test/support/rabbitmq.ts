@@ -1,0 +1,154 @@
+import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect as connectTo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort, until } from "@tsserve/testing";
+import { connect, type Channel, type ChannelModel } from "amqplib";
+
+/** The folder of Debian's package `rabbitmq-server` with the broker's own scripts; the wrappers in /usr/sbin change the user. */
+const scripts = findScripts();
+
+/** Why there is no broker here; `undefined` where there is one. */
+export const noRabbitmq: string | undefined =
+  scripts === undefined ? "skipped: RabbitMQ is not installed (apt-get install rabbitmq-server)" : undefined;
+
+/** A RabbitMQ of this test's own: in a folder, on ports and with a node name that nobody else has. */
+export interface Rabbitmq extends AsyncDisposable {
+  readonly port: number;
+  /** The keys of an INI file that name it. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** A connection of the test's own. It is not closed with the broker. */
+  connect(): Promise<ChannelModel>;
+  /** Runs `rabbitmqctl`. */
+  ctl(...args: string[]): void;
+  /** Ends it as a power cut would, or, with SIGTERM, in good order; its data stays. */
+  kill(signal?: NodeJS.Signals): Promise<void>;
+  /** Starts it again, with its data. Resolves when its port accepts. */
+  start(): Promise<void>;
+}
+
+/** Starts a broker; takes 5 to 15 s. `configuration` are more lines of its rabbitmq.conf. */
+export async function startRabbitmq(configuration: readonly string[] = []): Promise<Rabbitmq> {
+  if (scripts === undefined) throw new Error("RabbitMQ is not installed");
+  const folder = mkdtempSync(join(tmpdir(), "tsserve-rabbitmq-"));
+  const [port, distribution, epmd] = [await freePort(), await freePort(), await freePort()];
+  const env = {
+    ...process.env,
+    HOME: folder,
+    RABBITMQ_NODENAME: `t${port}@localhost`,
+    RABBITMQ_NODE_IP_ADDRESS: "127.0.0.1",
+    RABBITMQ_NODE_PORT: String(port),
+    RABBITMQ_DIST_PORT: String(distribution),
+    ERL_EPMD_ADDRESS: "127.0.0.1",
+    ERL_EPMD_PORT: String(epmd),
+    RABBITMQ_MNESIA_BASE: join(folder, "mnesia"),
+    RABBITMQ_LOG_BASE: join(folder, "log"),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, "enabled_plugins"),
+    RABBITMQ_CONFIG_FILE: join(folder, "rabbitmq.conf"),
+    RABBITMQ_ADVANCED_CONFIG_FILE: join(folder, "advanced.config"),
+    RABBITMQ_CONF_ENV_FILE: "/dev/null",
+    RABBITMQ_PID_FILE: join(folder, "pid"),
+    // Two cores are shared with the workers under test: more schedulers than that only wait.
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "+S 2:2 +sbwt none",
+  };
+  writeFileSync(join(folder, "enabled_plugins"), "[].");
+  writeFileSync(join(folder, "rabbitmq.conf"), [`listeners.tcp.default = 127.0.0.1:${port}`, ...configuration, ""].join("\n"));
+  let child: ChildProcess | undefined;
+  let output = "";
+  const pid = (): number => Number(readFileSync(join(folder, "pid"), "utf8"));
+  const start = async (): Promise<void> => {
+    rmSync(join(folder, "pid"), { force: true });
+    child = spawn(join(scripts, "rabbitmq-server"), [], { env, cwd: folder, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    child.stdout?.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr?.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    await until("RabbitMQ to accept connections", () => existsSync(join(folder, "pid")) && accepts(port), {
+      timeoutMs: 60_000,
+      describe: () => output,
+    });
+  };
+  const kill = async (signal: NodeJS.Signals = "SIGKILL"): Promise<void> => {
+    const running = child;
+    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
+    const ended = new Promise((resolve) => running.once("exit", resolve));
+    process.kill(pid(), signal);
+    await ended;
+  };
+  await start();
+  return {
+    port,
+    settings: { "amqp.port": String(port) },
+    connect: () => connect(`amqp://127.0.0.1:${port}`, { timeout: 20_000, noDelay: true }),
+    ctl: (...args) => void execFileSync(join(scripts, "rabbitmqctl"), args, { env, stdio: "pipe", timeout: 30_000 }),
+    kill,
+    start,
+    [Symbol.asyncDispose]: async () => {
+      await kill();
+      if (child?.pid !== undefined) killGroup(child.pid);
+      // Erlang's name server stays behind as a daemon.
+      spawnSync("epmd", ["-port", String(epmd), "-kill"], { env, stdio: "ignore", timeout: 10_000 });
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+/** Puts so many messages into a queue, confirmed; `bodyOf` gives the JSON of each. */
+export async function fill(
+  model: ChannelModel,
+  queue: string,
+  count: number,
+  { from = 0, withIds = true }: { readonly from?: number; readonly withIds?: boolean } = {},
+): Promise<void> {
+  const channel = await model.createConfirmChannel();
+  for (let n = from; n < from + count; n += 1) {
+    channel.sendToQueue(queue, Buffer.from(JSON.stringify({ n })), {
+      persistent: true,
+      timestamp: Math.floor(Date.now() / 1000),
+      ...(withIds ? { messageId: `${queue}-${n}` } : {}),
+    });
+  }
+  await channel.waitForConfirms();
+  await channel.close();
+}
+
+/** How many messages wait in a queue; -1 where it does not exist. */
+export async function ready(model: ChannelModel, queue: string): Promise<number> {
+  const channel: Channel = await model.createChannel();
+  channel.on("error", () => undefined);
+  try {
+    const { messageCount } = await channel.checkQueue(queue);
+    await channel.close();
+    return messageCount;
+  } catch {
+    return -1;
+  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connectTo(port, "127.0.0.1");
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
+function findScripts(): string | undefined {
+  const library = "/usr/lib/rabbitmq";
+  const folder = join(library, "bin");
+  if (existsSync(join(folder, "rabbitmq-server"))) return folder;
+  const release = existsSync(join(library, "lib"))
+    ? readdirSync(join(library, "lib")).find((name) => name.startsWith("rabbitmq_server-"))
+    : undefined;
+  return release === undefined ? undefined : join(library, "lib", release, "sbin");
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // It has ended already.
+  }
+}
