@@ -194,13 +194,16 @@ export interface LifecycleSettings {
   readonly gracePeriodSeconds?: number | undefined;
 }
 
-<<<<<<< HEAD
 /** What a process may need beyond its drain and its stop: hooks that overrun, logs that are written. */
 const leastMarginSeconds = 2;
 
-/** @throws {ConfigurationError} also when the process would be killed before its stop is over */
-export function lifecycleSettings(raw: Readonly<Record<string, string>>): LifecycleSettings {
-  const parsed = parseConfig(raw, commonSettings);
+/**
+ * @param own the keys of the server factory: one of them may give `stop_timeout` another default
+ * @throws {ConfigurationError} also when the process would be killed before its stop is over
+ */
+export function lifecycleSettings(raw: Readonly<Record<string, string>>, own: Readonly<Record<string, Spec>> = {}): LifecycleSettings {
+  const stopTimeout = (own["stop_timeout"] as Reader<number> | undefined) ?? commonSettings.stop_timeout;
+  const parsed = parseConfig(raw, { ...commonSettings, stop_timeout: stopTimeout });
   const { drain_time: drainTimeMs, stop_timeout: stopTimeoutMs, termination_grace_period_seconds: gracePeriodSeconds } = parsed;
   const neededSeconds = (drainTimeMs + stopTimeoutMs) / 1000 + leastMarginSeconds;
   if (gracePeriodSeconds !== undefined && gracePeriodSeconds < neededSeconds) {
@@ -209,14 +212,4 @@ export function lifecycleSettings(raw: Readonly<Record<string, string>>): Lifecy
     throw new ConfigurationError([{ key, message, value: raw[key] }]);
   }
   return { drainTimeMs, stopTimeoutMs, gracePeriodSeconds };
-=======
-/**
- * @param own the keys of the server factory: one of them may give `stop_timeout` another default
- * @throws {ConfigurationError}
- */
-export function lifecycleSettings(raw: Readonly<Record<string, string>>, own: Readonly<Record<string, Spec>> = {}): LifecycleSettings {
-  const stopTimeout = (own["stop_timeout"] as Reader<number> | undefined) ?? commonSettings.stop_timeout;
-  const { drain_time, stop_timeout } = parseConfig(raw, { ...commonSettings, stop_timeout: stopTimeout });
-  return { drainTimeMs: drain_time, stopTimeoutMs: stop_timeout };
->>>>>>> b643619 (Queues: consumers of RabbitMQ, stopped in the order that flags nothing as redelivered)
 }
