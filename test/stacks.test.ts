@@ -1,8 +1,9 @@
+import { setTimeout } from "node:timers/promises";
 import { openRaw, until } from "@tsserve/testing";
 import { describe, expect, test } from "vitest";
 import { serve, type Served } from "./support/serve.ts";
 
-/** The watchdog thread comes a little later than the first answer. */
+/** The watchdog thread is on its way from the first moment on, but may listen a little later than the server. */
 async function ready(server: Served): Promise<string> {
   await server.log(/^the watchdog thread listens/);
   return server.listening();
@@ -27,10 +28,8 @@ describe("SIGUSR1", () => {
     const base = await ready(server);
     const answer = fetch(`${base}/spin/3000`);
     await server.log(/^spinning/);
-    const begun = performance.now();
     server.kill("SIGUSR1");
     const line = await server.log(/^SIGUSR1/);
-    expect(performance.now() - begun).toBeLessThan(2500);
     expect(line["level"]).toBe("warn");
     expect(line["stack"]).toMatch(/spinForever[^]*stuck\.js:\d+/);
     expect(JSON.stringify(line["requests"])).toContain("/spin/:ms");
@@ -38,6 +37,25 @@ describe("SIGUSR1", () => {
     expect(server.logs().filter(({ msg }) => msg.startsWith("SIGUSR1"))).toHaveLength(1);
     server.kill();
     expect((await server.exited()).code).toBe(0);
+  });
+
+  test("stuck in a loop: the third signal that asks to stop ends the process at once, with its number", async () => {
+    await using server = serve({ app: "stuck.js", args: ["--debug"], server: { drain_time: "1 hour" } });
+    const base = await ready(server);
+    const answer = fetch(`${base}/spin/3600000`).catch((error: unknown) => error);
+    await server.log(/^spinning/);
+    // Signals of one number that come together are one: whoever wants to be heard repeats it.
+    const exit = await until("the end", async () => {
+      server.kill("SIGTERM");
+      return (await Promise.race([server.exited(), setTimeout(50)])) ?? undefined;
+    });
+    expect(exit).toEqual({ code: 143, signal: null });
+    expect(await answer).toBeInstanceOf(Error);
+    const last = server.logs().at(-1);
+    expect([last?.msg, last?.["stack"]]).toEqual([
+      expect.stringMatching(/^SIGTERM: the event loop is stuck/),
+      expect.stringMatching(/spinForever/),
+    ]);
   });
 
   test("opens no port, and asks for it as often as one likes", async () => {

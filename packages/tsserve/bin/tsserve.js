@@ -1,7 +1,22 @@
-#!/usr/bin/env sh
-":" //; exec node -- "$0" "$@"
-// The line above is for the shell, which hands over to Node with `--`: else Node itself reads our
-// `--env-file`, and ends with a message of its own when there is no such file.
+#!/bin/sh
+":" /*
+# This part is for the shell, which hands over to Node.
+# A SIGUSR1 that comes before Node masks it is ignored rather than the end of the process.
+trap '' USR1
+# Node forgets that SIGHUP was ignored, as nohup has it.
+if [ -r /proc/self/status ]; then
+  while read -r key value; do
+    case "$key $value" in SigIgn:*[13579bdf]) TSSERVE_NOHUP=1; export TSSERVE_NOHUP; esac
+  done </proc/self/status
+fi
+# A SIGUSR1 that comes before our first instruction has Node open its inspector: at an address that no machine has
+# (RFC 5737) that fails. With the two dashes Node leaves our own options alone, such as --env-file.
+case "$NODE_OPTIONS" in
+  *--inspect*) exec node -- "$0" "$@" ;;
+  *) exec node --inspect-port=192.0.2.1:9229 -- "$0" "$@" ;;
+esac
+*/
+import "../dist/first-instruction.js";
 import module from "node:module";
 
 // Where Node can (22.8 and later), what it compiles is kept for the next start.

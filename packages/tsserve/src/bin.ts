@@ -1,18 +1,18 @@
 import { writeSync } from "node:fs";
 import { hostname } from "node:os";
 import { Causes } from "@tsserve/server";
+import { signals, stopSignals } from "./first-instruction.ts";
 import type { Host } from "./host.ts";
 import { main } from "./main.ts";
 
-// First of all: without a listener, SIGUSR1 opens Node's inspector and the others end the process.
 const causes = new Causes();
-for (const signal of ["SIGTERM", "SIGINT", "SIGUSR2", "SIGHUP"] as const) {
-  process.on(signal, () => causes.add({ kind: "signal", signal }));
-}
-process.on("SIGUSR1", () => undefined);
-process.on("uncaughtException", (error, origin) => {
+for (const signal of stopSignals) signals.on(signal, () => causes.add({ kind: "signal", signal }));
+const onUncaught = (error: Error, origin: NodeJS.UncaughtExceptionOrigin): void => {
+  // Who listens as well takes care of it: that is no reason to stop.
+  if (process.listenerCount("uncaughtException") > 1) return;
   causes.add({ kind: "uncaught", error, origin: origin === "unhandledRejection" ? "rejection" : "exception" });
-});
+};
+process.on("uncaughtException", onUncaught);
 // Nothing is left that could ever happen: a server that holds no handle has ended.
 process.on("beforeExit", () => causes.add({ kind: "server-ended" }));
 
@@ -35,7 +35,7 @@ const host: Host = {
   printError: (text) => write(2, text),
   onExit: (listener) => process.on("exit", listener),
   exit: (code) => process.exit(code),
-  onSignal: (signal, listener) => process.on(signal, listener),
+  onSignal: (signal, listener) => signals.on(signal, listener),
 };
 
 process.exit(await main(host));

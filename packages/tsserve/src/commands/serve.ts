@@ -12,6 +12,7 @@ import type { OptionValues } from "../options.ts";
 import { adoptEnvironment, readConfiguration } from "../read-configuration.ts";
 import { isReloadChild } from "../reload/child.ts";
 import { appModuleStep, appStep, stopHooksStep } from "../serve/app-steps.ts";
+import { endStuck } from "../serve/end-stuck.ts";
 import { figuresStep } from "../serve/figures-step.ts";
 import { acknowledgeStep, mastersSocketsStep } from "../serve/master-steps.ts";
 import { metricsStep } from "../serve/metrics-step.ts";
@@ -20,13 +21,21 @@ import { turnStep } from "../serve/turn-step.ts";
 import { whereToListen } from "../serve/where-to-listen.ts";
 import { settleNextTick } from "../settle-next-tick.ts";
 import { dumpStacksOnSignal } from "../stacks/dump-stacks.ts";
+import { watchdogStep } from "../serve/watchdog-step.ts";
+import { settingsOf, startWatchdog } from "../stacks/watchdog.ts";
 import { tellFailure } from "../tell-failure.ts";
+import { lostMaster } from "../workers/orphan.ts";
 
 /** Serves: as one process, as a master with workers, or watching the files. Each loads only what it needs. */
 export async function run(host: Host, positionals: readonly string[], values: OptionValues): Promise<number> {
   if (values.reload !== undefined && !isReloadChild(host)) {
     const { superviseReload } = await import("../reload/supervisor.ts");
     return superviseReload(host, positionals, values);
+  }
+  const masterPid = lostMaster(host, process.send !== undefined);
+  if (masterPid !== undefined) {
+    host.printError(`tsserve: the master ${masterPid} has gone before its worker started`);
+    return exitCodeAfter({ kind: "start-interrupted", cause: { kind: "orphaned", masterPid }, lost: false });
   }
   const read = (): Promise<Configuration> => readConfiguration(host, positionals, values);
   const configuration = await interruptible(host, read());
@@ -44,6 +53,8 @@ function isWorker({ env, ppid }: Host): boolean {
 
 /** Serves the app in this process until there is a cause to stop; gives the exit code. */
 async function serveApplication(host: Host, configuration: Configuration): Promise<number> {
+  // Before anything that is the user's is loaded: what gets stuck is seen.
+  const watchdog = startWatchdog(host, settingsOf(configuration), (signal, heard) => endStuck(host, signal, heard));
   await settleNextTick();
   adoptEnvironment(host, configuration);
   const worker = readEinhornWorker(host.env, host);
@@ -53,18 +64,16 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
   const log = rootLog.child({ logger: "tsserve", ...(worker?.childIndex === undefined ? {} : { worker: worker.childIndex }) });
   // What the app's module will be called with; it is loaded by a step.
   const application = await interruptible(host, prepareApplication(configuration, rootLog));
-  const stacks = dumpStacksOnSignal(host, log, application.requests, {
-    format: configuration.logging.format,
-    blockedMs: configuration.metrics.enabled ? configuration.monitoring.blockedHubMs : undefined,
-  });
+  dumpStacksOnSignal(host, log, application.requests, watchdog);
   // Where to listen.
   const told = { worker, listen: configuration.listen, metrics: configuration.metrics };
   const { listeners, exporter } = await whereToListen(host, told, log);
   // The steps, in the order in which they start; they stop in reverse.
   const start = async (begin: Begin): Promise<readonly string[]> => {
     await begin(figuresStep(host, application.requests));
-    const metrics = await begin(metricsStep({ host, configuration, application, stacks, worker, exporter, log: rootLog }));
+    const metrics = await begin(metricsStep({ host, configuration, application, watchdog, worker, exporter, log: rootLog }));
     await begin(stopHooksStep(application));
+    await begin(watchdogStep(watchdog));
     const app = await begin(appStep(application, await begin(appModuleStep(application))));
     await begin(turnStep(host));
     const server = await begin(serverStep(application, app, listeners));
@@ -72,7 +81,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     const ofMaster = await begin(mastersSocketsStep(host, server));
     await begin(acknowledgeStep(host, worker));
     metrics.of(server, ofMaster?.inbox);
-    stacks.start();
+    watchdog.started();
     return server.addresses?.() ?? listeners.map(({ endpoint }) => formatEndpoint(endpoint));
   };
   // Run.
@@ -91,7 +100,6 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     requests: () => application.requests.describe(),
     exit: (code) => host.exit(code),
   });
-  stacks.end();
   // Exit code.
   return exitCodeAfter(end);
 }

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { exitCodes, signalExitCode } from "@tsserve/server";
 import type { Host } from "../host.ts";
+import { nodeArguments } from "../node-arguments.ts";
 import { UsageError, type OptionValues } from "../options.ts";
 import { childVariable, type ReloadMessage } from "./child.ts";
 import { watchFiles } from "./watch-files.ts";
@@ -59,7 +60,7 @@ class Children {
     this.#building?.kill("SIGKILL");
     const child = fork(process.argv[1] ?? "", this.#host.args, {
       env: { ...this.#host.env, [childVariable]: "1" },
-      execArgv: process.execArgv,
+      execArgv: nodeArguments(process.execArgv, this.#host.env["NODE_OPTIONS"]),
     });
     this.#building = child;
     child.on("message", (message: ReloadMessage) => {

@@ -3,7 +3,7 @@ import type { Application } from "../application.ts";
 import type { Host } from "../host.ts";
 import type { RunningMetrics } from "../metrics/start-metrics.ts";
 import type { Configuration } from "../configuration.ts";
-import type { StackDumps } from "../stacks/dump-stacks.ts";
+import type { Watchdog } from "../stacks/watchdog.ts";
 import type { Listener, EinhornWorker } from "@tsserve/listener";
 import type { MetricsSocketInbox } from "../workers/metrics-socket.ts";
 import type { Logger } from "pino";
@@ -13,7 +13,7 @@ export interface MetricsMaterial {
   readonly host: Host;
   readonly configuration: Configuration;
   readonly application: Application;
-  readonly stacks: StackDumps;
+  readonly watchdog: Watchdog;
   readonly worker: EinhornWorker | undefined;
   /** The inherited socket that is the exporter's, where one is. */
   readonly exporter: Listener | undefined;
@@ -44,7 +44,7 @@ export function metricsStep(material: MetricsMaterial): Step<Metrics> {
 }
 
 async function startMetrics(
-  { host, configuration, application, stacks, worker, exporter, log }: MetricsMaterial,
+  { host, configuration, application, watchdog, worker, exporter, log }: MetricsMaterial,
   server: Server,
   inbox: MetricsSocketInbox | undefined,
 ): Promise<RunningMetrics | undefined> {
@@ -66,8 +66,8 @@ async function startMetrics(
       worker: worker && { masterPid: worker.masterPid, index: worker.childIndex ?? 0 },
       inherited: exporter,
       inbox,
-      beat: () => stacks.beat(),
-      onBlock: (listener) => stacks.onBlock(listener),
+      beat: () => watchdog.beat(),
+      onBlock: (listener) => watchdog.onBlock(listener),
     });
   } catch (err) {
     metricsLog.error({ err }, "metrics could not be started");

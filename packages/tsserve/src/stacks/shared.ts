@@ -2,32 +2,43 @@ import type { RequestDescription } from "@tsserve/server";
 
 /** The cells of the memory that the main thread and its watchdog share. */
 export const cells = {
-  /** When the main thread last heard of a SIGUSR1 itself (`clockMs`). */
+  /** When the main thread last heard of a SIGUSR1 itself (`clockNs`). */
   heardAt: 0,
   /** How often the watchdog has answered in its place. */
   dumped: 1,
-  /** When the event loop turned last (`clockMs`); 0 while nobody watches for blocks. */
+  /** When the event loop turned last (`clockNs`); 0 while nobody watches for blocks. */
   beat: 2,
+  /** How many signals that ask to stop the main thread has heard of. */
+  stopsHeard: 3,
+  /** 1 from when the process has started: until then, one signal ends it. */
+  hasStarted: 4,
 } as const;
 
-/** Milliseconds, in the 31 bits that a cell has: for differences only. */
-export function clockMs(): number {
-  return Date.now() % 2 ** 31;
+/** Nanoseconds on a clock that all threads of this machine share and that nobody sets; in 63 bits it never wraps. */
+export function clockNs(): bigint {
+  return process.hrtime.bigint();
 }
 
-export type SharedCells = Int32Array;
+export type SharedCells = BigInt64Array;
 
 export function makeSharedCells(): SharedCells {
-  return new Int32Array(new SharedArrayBuffer(Object.keys(cells).length * Int32Array.BYTES_PER_ELEMENT));
+  return new BigInt64Array(new SharedArrayBuffer(Object.keys(cells).length * BigInt64Array.BYTES_PER_ELEMENT));
 }
 
 /** What the watchdog is told at its start. */
 export interface WatchdogData {
   readonly shared: SharedCells;
   readonly cells: typeof cells;
-  readonly format: "json" | "pretty";
   readonly pid: number;
   readonly hostname: string;
+  /** The numbers of the signals that ask to stop. */
+  readonly stopSignals: Readonly<Record<string, number>>;
+  readonly settings: WatchdogSettings;
+}
+
+/** What it has of the configuration. */
+export interface WatchdogSettings {
+  readonly format: "json" | "pretty";
   /** A block of the event loop that is longer is reported with its stack; `undefined`: none is. */
   readonly blockedMs: number | undefined;
 }
@@ -42,3 +53,5 @@ export interface BlockMessage {
 
 /** Under this key on `globalThis`, the watchdog finds the function that describes the requests in progress, as JSON. */
 export const requestsKey = "tsserve.requests";
+/** Under this key, the function that ends the process when its main thread is stuck: `(signal, heard) => void`. */
+export const endStuckKey = "tsserve.endStuck";

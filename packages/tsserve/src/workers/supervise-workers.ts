@@ -10,6 +10,7 @@ import type { Host } from "../host.ts";
 import { makeLogger } from "../make-logger.ts";
 import { checkMetrics } from "../metrics/metrics-settings.ts";
 import type { Configuration } from "../configuration.ts";
+import { nodeArguments } from "../node-arguments.ts";
 import { lendable } from "./lend-sockets.ts";
 import { logMasterEvents } from "./log-master-events.ts";
 import { MetricsSocket } from "./metrics-socket.ts";
@@ -116,7 +117,7 @@ function spawnWorker(
   path: string,
 ): ChildProcess {
   const descriptors = Object.fromEntries(sockets.map((_, slot) => [`EINHORN_FD_${slot}`, String(3 + slot)]));
-  return spawn(process.execPath, [...process.execArgv, process.argv[1] ?? "", ...host.args], {
+  return spawn(process.execPath, [...nodeArguments(process.execArgv, environment["NODE_OPTIONS"]), process.argv[1] ?? "", ...host.args], {
     cwd: workingFolder(host),
     env: {
       ...environment,

@@ -13,27 +13,73 @@ interface SignalHandle {
   unref(): void;
 }
 
-const { shared, cells, format, pid, hostname, blockedMs } = workerData as WatchdogData;
+const { shared, cells, pid, hostname, stopSignals, settings } = workerData as WatchdogData;
 
 /** How long the main thread has to answer by itself. */
 const answerWithinMs = 100;
+/** How long it has to hear of a signal: a start may well load large modules without a pause. */
+const hearWithinMs = 1000;
 /** How long to wait for a stack: native code can't be interrupted, the pause comes when it returns. */
 const pauseWithinMs = 30_000;
+/** From the third signal that asks to stop, when the main thread can't be interrupted. */
+const killAfterMs = 1000;
 
 const { internalBinding } = require("internal/test/binding") as {
   internalBinding(name: "signal_wrap"): { Signal: new () => SignalHandle };
 };
-const handle = new (internalBinding("signal_wrap").Signal)();
-handle.onsignal = () => {
+const { Signal } = internalBinding("signal_wrap");
+
+function onSignal(signum: number, listener: () => void): void {
+  const handle = new Signal();
+  handle.onsignal = listener;
+  handle.start(signum);
+}
+
+onSignal((require("node:os") as typeof import("node:os")).constants.signals.SIGUSR1, () => {
   // The main thread may well have been the first of the two to hear of it.
   const heardAt = Atomics.load(shared, cells.heardAt);
-  const isRecent = Math.abs((Date.now() % 2 ** 31) - heardAt) < answerWithinMs;
+  const isRecent = sinceMs(heardAt) < answerWithinMs;
   if (!isRecent && Atomics.wait(shared, cells.heardAt, heardAt, answerWithinMs) === "timed-out") dump(bySignal);
-};
-handle.start((require("node:os") as typeof import("node:os")).constants.signals.SIGUSR1);
+});
+
+let stops = 0n;
+for (const [signal, signum] of Object.entries(stopSignals)) {
+  onSignal(signum, () => {
+    stops += 1n;
+    setTimeout(endIfStuck, stops < 3n ? hearWithinMs : answerWithinMs, signal, stops);
+  });
+}
+
 // A thread whose only handles are foreign ones would end.
 parentPort?.on("message", () => undefined);
 parentPort?.postMessage("listening");
+
+function sinceMs(then: bigint): number {
+  return Number(process.hrtime.bigint() - then) / 1e6;
+}
+
+/**
+ * A signal that the main thread does not hear of, because it is stuck: one ends a start, and the third ends the process
+ * at any time. Otherwise it will hear of it, and stop, when it is free again.
+ */
+function endIfStuck(signal: string, heard: bigint): void {
+  if (Atomics.load(shared, cells.stopsHeard) >= heard) return;
+  const isStarting = Atomics.load(shared, cells.hasStarted) === 0n;
+  if (!isStarting && heard < 3n) return;
+  if (dumping) {
+    setTimeout(endIfStuck, answerWithinMs, signal, heard);
+    return;
+  }
+  dump({
+    stuck: `${signal}: the event loop is stuck; this is where, and the process ends`,
+    native: `${signal}: the event loop is stuck in native code; the process ends when that returns`,
+    gone: `${signal}: the event loop is stuck in native code that did not return`,
+    isCurrent: () => Atomics.load(shared, cells.stopsHeard) < heard,
+    expression: `globalThis[Symbol.for("tsserve.endStuck")]?.(${JSON.stringify(signal)}, ${heard})`,
+  });
+  // What no debugger can interrupt is killed, once somebody insists.
+  if (heard >= 3n) setTimeout(() => process.kill(pid, "SIGKILL"), killAfterMs);
+}
 
 /** What a stack is taken for. */
 interface Occasion {
@@ -42,6 +88,8 @@ interface Occasion {
   readonly gone: string;
   /** Whether it is still to be taken. */
   isCurrent(): boolean;
+  /** What the main thread is to do then, in the middle of what it does. */
+  readonly expression?: string;
 }
 
 const bySignal: Occasion = {
@@ -53,14 +101,14 @@ const bySignal: Occasion = {
 
 let dumping = false;
 
-if (blockedMs !== undefined) watchForBlocks(blockedMs);
+if (settings.blockedMs !== undefined) watchForBlocks(settings.blockedMs);
 
 /** Sleeps until the last beat that it knows of is too old; by then there has been a later one, or the loop is blocked. */
 function watchForBlocks(thresholdMs: number): void {
   const beat = Atomics.load(shared, cells.beat);
-  const standsForMs = (Date.now() % 2 ** 31) - beat;
-  if (beat === 0 || standsForMs < thresholdMs) {
-    setTimeout(watchForBlocks, beat === 0 ? thresholdMs : thresholdMs - standsForMs, thresholdMs);
+  const standsForMs = sinceMs(beat);
+  if (beat === 0n || standsForMs < thresholdMs) {
+    setTimeout(watchForBlocks, beat === 0n ? thresholdMs : thresholdMs - standsForMs, thresholdMs);
     return;
   }
   dump({
@@ -80,7 +128,7 @@ function dump(occasion: Occasion): void {
   if (dumping) return;
   dumping = true;
   // Counted before it is taken: the main thread must not answer as well once it is free.
-  if (occasion === bySignal) Atomics.add(shared, cells.dumped, 1);
+  if (occasion === bySignal) Atomics.add(shared, cells.dumped, 1n);
   const { Session } = require("node:inspector") as typeof import("node:inspector");
   const session = new Session();
   session.connectToMainThread();
@@ -105,8 +153,13 @@ function dump(occasion: Occasion): void {
     }
     const expression = `globalThis[Symbol.for("tsserve.requests")]?.()`;
     const finish = (requests: unknown): void => {
-      session.post("Debugger.resume");
       const stack = params.callFrames.map((frame) => formatFrame(frame, scripts));
+      if (occasion.expression !== undefined) {
+        log(occasion.stuck, stack, requests);
+        session.post("Runtime.evaluate", { expression: occasion.expression }, () => session.disconnect());
+        return;
+      }
+      session.post("Debugger.resume");
       end(occasion.stuck, stack, requests);
       if (occasion !== bySignal) parentPort?.postMessage({ at: Date.now(), stack: stack.join("\n"), requests: requests ?? [] });
     };
@@ -171,7 +224,7 @@ function log(msg: string, stack: readonly string[], requests?: unknown): void {
   const time = new Date().toISOString();
   const text = stack.join("\n");
   const line =
-    format === "json"
+    settings.format === "json"
       ? JSON.stringify({
           level: "warn",
           time,
