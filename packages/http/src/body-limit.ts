@@ -1,49 +1,54 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Refusal } from "./check-head.ts";
+import type { HttpRequest } from "./http-request.ts";
+import { answerInstead } from "./own-answer.ts";
+import type { HttpSettings } from "./settings.ts";
 
-/** Answers a request whose body is, or grows, larger than the limit with a 413 and closes its connection. */
-export function limitBody(handle: RequestListener, maxBytes: number): RequestListener {
-  return (request, response) => {
-    const declared = request.headers["content-length"];
-    if (declared !== undefined && Number(declared) > maxBytes) {
-      refuse(response, maxBytes);
-      return;
-    }
-    if (declared === undefined && request.headers["transfer-encoding"] !== undefined) countBody(request, response, maxBytes);
-    handle(request, response);
+/**
+ * Answers a request whose body is, or grows, larger than the limit with a 413.
+ *
+ * @returns whether it was refused at once, by the length that its head tells
+ */
+export function limitBody(request: HttpRequest, refusal: Refusal, maxBytes: number, refused: (request: HttpRequest) => void): boolean {
+  const { headers } = request.incoming;
+  const declared = headers["content-length"];
+  if (declared === undefined) {
+    if (headers["transfer-encoding"] !== undefined) limitWhatComes(request, refusal, maxBytes, refused);
+    return false;
+  }
+  if (Number(declared) <= maxBytes) return false;
+  if (answerInstead(request, refusal)) refused(request);
+  return true;
+}
+
+export function bodyTooLarge({ clientMaxBytes, clientMaxSize }: Pick<HttpSettings, "clientMaxBytes" | "clientMaxSize">): Refusal {
+  return {
+    status: 413,
+    reason: "size",
+    message: `the request body is larger than ${clientMaxBytes} bytes`,
+    setting: `client_max_size = ${clientMaxSize}`,
   };
 }
 
 /** A chunked body tells no size: what the parser pushes is counted on its way, whoever reads it. */
-function countBody(request: IncomingMessage, response: ServerResponse, maxBytes: number): void {
-  const push = request.push.bind(request);
+function limitWhatComes(request: HttpRequest, refusal: Refusal, maxBytes: number, refused: (request: HttpRequest) => void): void {
+  const { incoming, connection } = request;
+  const push = incoming.push.bind(incoming);
   let bytes = 0;
-  request.push = (chunk: Buffer | string | null, encoding?: BufferEncoding): boolean => {
+  incoming.push = (chunk: Buffer | string | null, encoding?: BufferEncoding): boolean => {
     bytes += chunk === null ? 0 : chunk.length;
     if (bytes <= maxBytes) return push(chunk, encoding);
     // What still comes is thrown away, so that the client gets to read the answer.
-    request.push = () => true;
-    refuse(response, maxBytes);
+    incoming.push = () => true;
+    if (answerInstead(request, refusal)) refused(request);
+    // The app's own answer has begun, or ended: the connection can do no more than end after it.
+    else if (request.isOver) connection.socket.destroySoon();
+    else connection.whenAnswered ??= () => connection.socket.destroySoon();
     // Not `destroy`: that would take the connection along, and the answer with it.
-    if (request.listenerCount("error") > 0)
-      request.emit(
+    if (incoming.listenerCount("error") > 0)
+      incoming.emit(
         "error",
         Object.assign(new Error(`the request body is larger than client_max_size (${maxBytes} bytes)`), { code: "ERR_BODY_TOO_LARGE" }),
       );
     return true;
   };
-}
-
-function refuse(response: ServerResponse, maxBytes: number): void {
-  if (response.headersSent) return;
-  const body = JSON.stringify({
-    statusCode: 413,
-    error: "Payload Too Large",
-    message: `the request body is larger than ${maxBytes} bytes`,
-  });
-  response.writeHead(413, {
-    "Content-Type": "application/json; charset=utf-8",
-    "Content-Length": Buffer.byteLength(body),
-    Connection: "close",
-  });
-  response.end(body);
 }

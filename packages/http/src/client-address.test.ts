@@ -41,7 +41,14 @@ describe("the trace", () => {
   test("of baseplate's headers", () => expect(traceOf({ "x-trace": "123", "x-span": "456" })).toEqual({ traceId: "123", spanId: "456" }));
 
   test("a new one where there is none, or one that would harm a log", () => {
-    for (const headers of [{}, { traceparent: "garbage" }, { "x-trace": 'a"\n', "x-span": "b" }])
-      expect(traceOf(headers).traceId).toMatch(/^[0-9a-f]{32}$/);
+    for (const headers of [
+      {},
+      { traceparent: "garbage" },
+      { traceparent: `00-${"0".repeat(32)}-00f067aa0ba902b7-01` },
+      { traceparent: `00-${id}-${"0".repeat(16)}-01` },
+      { traceparent: `ff-${id}-00f067aa0ba902b7-01` },
+      { "x-trace": 'a"\n', "x-span": "b" },
+    ])
+      expect(traceOf(headers).traceId).toMatch(/^(?!0{32}|4bf92f3577b34da6)[0-9a-f]{32}$/);
   });
 });

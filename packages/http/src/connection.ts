@@ -1,24 +1,44 @@
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { HttpRequest } from "./http-request.ts";
 
-/** What the server knows of one accepted connection. */
+/**
+ * What the server knows of one accepted connection, and what it owes on it: an answer to each request whose handler
+ * runs, in the order in which the requests came. The requests in progress are a list that runs through the requests.
+ */
 export class Connection {
   readonly socket: Socket;
+  /** The last of the requests whose answers are not finished; the others follow by `earlier`. */
+  latest: HttpRequest | undefined;
   /** Requests whose answer is not finished. */
   activeRequests = 0;
+  /** How many requests have come. */
+  requests = 0;
   /** When the last request ended, or the connection was accepted. */
   idleSince: number;
-  /** Where the connection became another protocol's: the request that asked for it. */
+  /** Where the connection became another protocol's, or is about to: the request that asked for it. */
   upgrade: HttpRequest | undefined;
+  /** Whether its last answer is fixed. RFC 9112, section 9.6: what comes after that must not be handled. */
+  closing = false;
+  /** Whether the app said `Connection: close` with an answer that was not the last in progress: the last one says it. */
+  closeWanted = false;
+  /** What is to happen when all answers that are owed have been sent. */
+  whenAnswered: (() => void) | undefined;
+  /** Whether Node could not read what the client sent: nothing of it is read any more. */
+  unreadable = false;
   /** Whether a part of the next request has been seen to arrive. Only kept up by `watch`. */
   halfSent = false;
+  /** Whether the client said that its last request is the last. */
+  clientEnds = false;
   /** Whether it is read to its end only so that the client gets to see the last answer. */
   lingers = false;
   /** How many bytes the last answer had, with its head. */
   lastAnswerBytes = 0;
+  /** Neighbours in the list of idle connections, which is the list's own: the longest idle first. */
+  idleBefore: Connection | undefined = undefined;
+  idleAfter: Connection | undefined = undefined;
   private bytesAnswered = 0;
-  private latest: HttpRequest | undefined;
-  private used = false;
+  private reading: IncomingMessage | undefined;
   private bytesSeen = 0;
   private quietSince = 0;
 
@@ -28,29 +48,60 @@ export class Connection {
   }
 
   get isIdle(): boolean {
-    return this.activeRequests === 0 && this.upgrade === undefined;
+    return this.activeRequests === 0 && this.upgrade === undefined && this.whenAnswered === undefined;
+  }
+
+  /** Whether a request that comes now is one too many: its client has been told that the connection ends. */
+  get isClosing(): boolean {
+    if (this.closing || this.lingers) return true;
+    return this.latest !== undefined && saysClose(this.latest);
   }
 
   beginRequest(request: HttpRequest): void {
-    this.activeRequests += 1;
+    request.earlier = this.latest;
     this.latest = request;
-    this.used = true;
+    this.reading = request.incoming;
+    this.activeRequests += 1;
+    this.requests += 1;
     this.halfSent = false;
   }
 
   endRequest(request: HttpRequest, now: number): void {
+    if (this.latest === request) this.latest = request.earlier;
+    else this.#unlink(request);
+    request.earlier = undefined;
     this.activeRequests -= 1;
     this.idleSince = now;
+    if (saysClose(request)) {
+      this.closing = true;
+      this.clientEnds = asksForClose(request.incoming);
+    }
     const written = this.socket.bytesWritten;
     this.lastAnswerBytes = written - this.bytesAnswered;
     this.bytesAnswered = written;
     // An idle connection must not keep the memory of its last request.
-    if (this.latest === request && request.incoming.complete) this.latest = undefined;
+    if (this.reading === request.incoming && request.incoming.complete) this.reading = undefined;
   }
 
-  /** Whether the client has not sent all of the latest request's body. */
-  get awaitsBody(): boolean {
-    return this.latest !== undefined && !this.latest.incoming.complete;
+  #unlink(request: HttpRequest): void {
+    for (let later = this.latest; later !== undefined; later = later.earlier) {
+      if (later.earlier === request) {
+        later.earlier = request.earlier;
+        return;
+      }
+    }
+  }
+
+  /** The requests in progress, the oldest first. */
+  inProgress(): HttpRequest[] {
+    const requests: HttpRequest[] = [];
+    for (let request = this.latest; request !== undefined; request = request.earlier) requests.unshift(request);
+    return requests;
+  }
+
+  /** The latest request's message, while the client has not sent all of its body. */
+  get unfinishedBody(): IncomingMessage | undefined {
+    return this.reading === undefined || this.reading.complete ? undefined : this.reading;
   }
 
   /**
@@ -58,8 +109,8 @@ export class Connection {
    * to read, and the answer has not begun.
    */
   get isHeldByClient(): boolean {
-    const { incoming, response } = this.latest ?? {};
-    if (incoming === undefined || incoming.complete || response?.headersSent !== false) return false;
+    const incoming = this.unfinishedBody;
+    if (incoming === undefined || this.latest?.incoming !== incoming || this.latest.response?.headersSent !== false) return false;
     const isRead = incoming.readableFlowing === true || incoming.listenerCount("readable") > 0;
     return isRead && incoming.readableLength === 0;
   }
@@ -68,7 +119,7 @@ export class Connection {
   beginWatch(now: number): void {
     this.bytesSeen = this.socket.bytesRead;
     this.quietSince = now;
-    this.halfSent = !this.used && this.bytesSeen > 0;
+    this.halfSent = this.requests === 0 && this.bytesSeen > 0;
   }
 
   /** For how many milliseconds nothing has come. Node tells only how many bytes came in all. */
@@ -81,6 +132,19 @@ export class Connection {
     }
     return now - Math.max(this.quietSince, this.idleSince);
   }
+}
+
+/**
+ * Whether the head of an answer is fixed, and its connection ends with it: what Node goes by when the answer is finished
+ * (`resOnFinish` in github.com/nodejs/node/blob/main/lib/_http_server.js).
+ */
+function saysClose({ response }: HttpRequest): boolean {
+  return (response as { readonly _last?: boolean } | undefined)?._last === true;
+}
+
+function asksForClose({ httpVersionMinor, headers }: IncomingMessage): boolean {
+  const connection = headers.connection ?? "";
+  return httpVersionMinor === 0 ? !/keep-alive/i.test(connection) : /\bclose\b/i.test(connection);
 }
 
 export const connectionKey: unique symbol = Symbol("tsserve.connection");

@@ -1,56 +1,51 @@
-import type { Server as HttpServer } from "node:http";
-import type { Server as NetServer, Socket } from "node:net";
-import { Server as TlsServer } from "node:tls";
+import type { Socket } from "node:net";
+import type { Server as NetServer } from "node:net";
 import { Admission, type Clock } from "@tsserve/server";
 import { Connection, connectionKey, type TrackedSocket } from "./connection.ts";
-import { destroyWhenRead } from "./destroy-when-read.ts";
+import { watchHalfClosed } from "./half-close.ts";
+import type { HttpRequest } from "./http-request.ts";
+import { IdleConnections } from "./idle-connections.ts";
+import { lingerInClosing, readingTimeOf } from "./linger.ts";
 import { tellGoingAway } from "./websocket-close.ts";
 
 /** How long a connection that may have a request on its way is kept after the listener has closed. */
 const lingerMs = 250;
-/**
- * What has left this process waits in the kernels of both sides for the client to read it, who asks again when it has:
- * a slow one is taken to read so many bytes in a millisecond, for so long at most.
- */
-const slowReaderBytesPerMs = 1000;
-const slowReaderLimitMs = 4000;
 /** How long a half-sent head may go on coming after the listener has closed. */
 const halfSentLimitMs = 1000;
 /** How long a body may pause after the listener has closed, while the app waits for the rest of it. */
 const stalledBodyMs = 2000;
 const sweepIntervalMs = 25;
 
-const requestTimeoutAnswer = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-
-/** The connections of one server: which are open, which are idle, and how they end. */
+/** The connections of one server: which are open, which are idle, what they owe, and how they end. */
 export class Connections {
-  readonly #open = new Set<Connection>();
+  readonly clock: Clock;
+  readonly open: Set<Connection> = new Set();
+  /** Whether the stop signal has come: answers end their connections. */
+  stopping = false;
+  /** Whether the listener has closed. */
+  isEnding = false;
+  /** Called with each request in progress whose connection has gone. */
+  onRequestLost: (request: HttpRequest) => void = () => undefined;
+  /** Called during a stop with a request that ran, and whose answer the server did not let out. */
+  onUnanswered: (request: HttpRequest) => void = () => undefined;
+  /** Called after the listener has closed, when the client does not send the rest of a request. */
+  giveUp: (connection: Connection) => void = ({ socket }) => socket.destroy();
+  readonly #idle = new IdleConnections();
   readonly #admission: Admission;
-  readonly #clock: Clock;
-  #stopping: { readonly since: number; readonly idle: () => void } | undefined;
+  #lost = 0;
+  #isCut = false;
+  #ended: (() => void) | undefined;
+  #endingSince = 0;
   #cancelSweep: (() => void) | undefined;
 
   constructor(maxConcurrency: number, clock: Clock, onFull: (waiting: number) => void) {
-    this.#clock = clock;
-    this.#admission = new Admission(maxConcurrency, this.#open, clock, onFull);
+    this.clock = clock;
+    this.#admission = new Admission(maxConcurrency, { count: () => this.open.size, takeIdle: (ms) => this.#takeIdle(ms) }, clock, onFull);
   }
 
   /** Those being served, and those that wait. */
   get size(): number {
-    return this.#open.size + this.#admission.waiting;
-  }
-
-  /** Puts itself between a server and those who listen for its connections. */
-  attach(server: HttpServer): void {
-    const event = server instanceof TlsServer ? "secureConnection" : "connection";
-    const serve = server.rawListeners(event) as ((socket: Socket) => void)[];
-    server.removeAllListeners(event);
-    server.on(event, (socket: TrackedSocket) => {
-      this.#admission.arrive(socket, () => {
-        this.#track(socket);
-        for (const listener of serve) listener.call(server, socket);
-      });
-    });
+    return this.open.size + this.#admission.waiting;
   }
 
   /** `acceptor` accepts for the server. */
@@ -58,76 +53,143 @@ export class Connections {
     this.#admission.addAcceptor(acceptor);
   }
 
-  #track(socket: TrackedSocket): void {
-    const connection = new Connection(socket, this.#clock.now());
-    socket[connectionKey] = connection;
-    socket.destroySoon = destroyWhenRead;
-    this.#open.add(connection);
-    socket.once("close", () => {
-      this.#open.delete(connection);
-      this.#admission.left();
-      if (this.#open.size === 0) this.#stopping?.idle();
+  /** A connection has been accepted; it is served when there is room. */
+  arrive(socket: TrackedSocket, serve: () => void): void {
+    this.#admission.arrive(socket, () => {
+      this.#track(socket);
+      serve();
     });
+  }
+
+  #track(socket: TrackedSocket): void {
+    const connection = new Connection(socket, this.clock.now());
+    socket[connectionKey] = connection;
+    socket.destroySoon = lingerInClosing;
+    this.open.add(connection);
+    this.#idle.add(connection);
+    socket.once("end", () => {
+      if (connection.activeRequests > 0 && connection.upgrade === undefined) watchHalfClosed(connection, this.clock);
+    });
+    socket.once("close", () => {
+      // Node tells only the response whose turn it is.
+      for (const request of connection.inProgress()) this.onRequestLost(request);
+      this.open.delete(connection);
+      this.#idle.delete(connection);
+      this.#admission.left();
+      if (this.open.size === 0) this.#ended?.();
+    });
+  }
+
+  /** The longest idle connection, which is about to be closed. */
+  #takeIdle(ms: number): Socket | undefined {
+    const { longest } = this.#idle;
+    if (longest === undefined || this.clock.now() - longest.idleSince < ms) return undefined;
+    this.#idle.delete(longest);
+    return longest.socket;
+  }
+
+  requestBegins(connection: Connection): void {
+    this.#idle.delete(connection);
+  }
+
+  requestEnded(connection: Connection, request: HttpRequest): void {
+    if (request.response?.writableFinished === false) this.unanswered(request);
+    if (connection.activeRequests > 0) return;
+    const { whenAnswered } = connection;
+    connection.whenAnswered = undefined;
+    if (whenAnswered !== undefined && !connection.socket.destroyed) whenAnswered();
+    if (connection.isIdle && !connection.socket.destroyed) this.#idle.add(connection);
+  }
+
+  /** Calls back when nothing is owed on a connection any more, at once where that is so; never when it ends before. */
+  whenAnswered(connection: Connection, callback: () => void): void {
+    if (connection.activeRequests === 0) callback();
+    else connection.whenAnswered ??= callback;
+  }
+
+  /** A request ran and its answer did not leave. That is a loss, unless its client did not wait for it. */
+  unanswered(request: HttpRequest): void {
+    const { socket } = request.connection;
+    if (!this.stopping || this.#isCut || socket.errored !== null || socket.readableEnded) return;
+    this.#lost += 1;
+    this.onUnanswered(request);
   }
 
   /** The stop signal came: from now on it is watched on which connections something arrives. */
   drain(): void {
-    const now = this.#clock.now();
-    for (const connection of this.#open) connection.beginWatch(now);
+    if (this.stopping) return;
+    this.stopping = true;
+    const now = this.clock.now();
+    for (const connection of this.open) connection.beginWatch(now);
   }
 
   /**
-   * The listener has closed: ends each connection as soon as nothing is in progress on it and nothing
-   * seems to be on its way. Resolves when all have ended, or with those that `deadline` cut.
+   * The listener has closed: ends each connection as soon as nothing is in progress on it and nothing seems to be on its way.
+   * Resolves when all have ended, or been cut by `deadline`, with how many requests were lost since the stop signal.
    */
-  async end(deadline: AbortSignal): Promise<readonly Connection[]> {
+  async end(deadline: AbortSignal): Promise<number> {
+    this.isEnding = true;
     this.#admission.open();
-    for (const connection of this.#open) {
-      if (connection.upgrade !== undefined) tellGoingAway(connection);
-    }
-    let cut: readonly Connection[] = [];
+    for (const connection of this.open) tellGoingAway(connection, true);
     await new Promise<void>((resolve) => {
-      this.#stopping = { since: this.#clock.now(), idle: resolve };
-      if (this.#open.size === 0) resolve();
-      else this.#sweep();
+      this.#ended = resolve;
+      this.#endingSince = this.clock.now();
+      if (this.open.size === 0) resolve();
+      else this.#sweepSoon();
       const onDeadline = (): void => {
-        cut = this.#cut();
+        this.#cut();
         resolve();
       };
       if (deadline.aborted) onDeadline();
       else deadline.addEventListener("abort", onDeadline, { once: true });
     });
     this.#cancelSweep?.();
-    return cut;
+    return this.#lost;
+  }
+
+  /** Timers run before the sockets are read: what came while the loop was busy is heard before anybody is judged. */
+  #sweepSoon(): void {
+    this.#cancelSweep = this.clock.after(sweepIntervalMs, () => {
+      const turn = setImmediate(() => this.#sweep());
+      this.#cancelSweep = () => clearImmediate(turn);
+    });
   }
 
   #sweep(): void {
-    const now = this.#clock.now();
-    const stoppingMs = now - (this.#stopping?.since ?? now);
-    for (const connection of this.#open) {
+    const now = this.clock.now();
+    const endingMs = now - this.#endingSince;
+    for (const connection of this.open) {
+      if (connection.lingers || connection.unreadable) continue;
       const quietMs = connection.watch(now);
-      if (connection.isHeldByClient && quietMs > stalledBodyMs) this.#giveUp(connection);
+      if (connection.isHeldByClient && quietMs > stalledBodyMs) this.giveUp(connection);
       if (!connection.isIdle) continue;
-      if (quietMs < lingerOf(connection) && !(connection.halfSent && stoppingMs > halfSentLimitMs)) continue;
-      if (connection.halfSent) this.#giveUp(connection);
+      if (quietMs < lingerMs + readingTimeOf(connection) && !(connection.halfSent && endingMs > halfSentLimitMs)) continue;
+      if (connection.halfSent) this.giveUp(connection);
       else connection.socket.destroySoon();
     }
-    this.#cancelSweep = this.#clock.after(sweepIntervalMs, () => this.#sweep());
+    this.#sweepSoon();
   }
 
-  /** The client does not send the rest of its request. */
-  #giveUp({ socket }: Connection): void {
-    socket.end(requestTimeoutAnswer, () => socket.destroy());
+  /** Cuts everything. */
+  #cut(): void {
+    this.#isCut = true;
+    for (const connection of this.open) {
+      for (const request of connection.inProgress()) this.#countCut(request);
+      if (connection.upgrade !== undefined) this.#lost += 1;
+      connection.socket.destroy();
+    }
   }
 
-  /** Cuts everything; gives those on which work was lost. */
-  #cut(): Connection[] {
-    const busy = [...this.#open].filter((connection) => !connection.isIdle);
-    for (const connection of this.#open) connection.socket.destroy();
-    return busy;
+  #countCut(request: HttpRequest): void {
+    if (request.response?.writableFinished !== true) this.#lost += 1;
   }
 }
 
-function lingerOf({ lastAnswerBytes }: Connection): number {
-  return lingerMs + Math.min(lastAnswerBytes / slowReaderBytesPerMs, slowReaderLimitMs);
+/** Node keeps no connection that has been quiet for too long; its timer, too, runs before the socket is read. */
+export function closeIfStillIdle(socket: Socket): void {
+  const connection = (socket as TrackedSocket)[connectionKey];
+  const bytes = socket.bytesRead;
+  setImmediate(() => {
+    if (socket.bytesRead === bytes && connection?.isIdle !== false) socket.destroy();
+  });
 }

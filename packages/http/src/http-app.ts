@@ -4,11 +4,9 @@ import { formatEndpoint, wrongApp } from "@tsserve/config";
 import type { Route } from "@tsserve/server";
 import type { FastifyInstance, FastifyListenOptions } from "fastify";
 import type { Logger } from "pino";
-import { limitBody } from "./body-limit.ts";
 import { fastifyRoutes } from "./fastify-hooks.ts";
 import { fetchListener, type FetchApp } from "./fetch-app.ts";
 import { guardListener } from "./guard-listener.ts";
-import type { HttpSettings } from "./settings.ts";
 
 /** What the server does with an app, whichever kind it is. */
 export interface HttpApp {
@@ -16,6 +14,8 @@ export interface HttpApp {
   readonly server: Server;
   /** Whether the app answers `GET /health` itself. */
   readonly ownsHealth: boolean;
+  /** Whether the app refuses bodies that are too large itself. */
+  readonly limitsBodies: boolean;
   readonly routes: readonly Route[];
   /** Makes `server` listen in the place of the first listener. */
   listen(listener: Listener): Promise<void>;
@@ -31,11 +31,10 @@ export type HttpAppInput = FastifyInstance | RequestListener | FetchApp;
  *
  * @throws {TsserveError} when it is none that this server can run
  */
-export async function openApp(app: unknown, settings: HttpSettings, log: Logger): Promise<HttpApp> {
+export async function openApp(app: unknown, log: Logger): Promise<HttpApp> {
   if (isFastify(app)) return openFastify(app);
-  if (typeof app === "function")
-    return plainApp(limitBody(guardListener(app as RequestListener, "the app", log), settings.clientMaxBytes), expressRoutes(app));
-  if (isFetchApp(app)) return plainApp(limitBody(fetchListener(app, log), settings.clientMaxBytes), honoRoutes(app));
+  if (typeof app === "function") return plainApp(guardListener(app as RequestListener, "the app", log), expressRoutes(app));
+  if (isFetchApp(app)) return plainApp(fetchListener(app, log), honoRoutes(app));
   throw wrongApp(describe(app), "tsserve/http serves a Fastify instance, a function (request, response), or an object with fetch(request)");
 }
 
@@ -54,6 +53,7 @@ async function openFastify(app: FastifyInstance): Promise<HttpApp> {
   await app.ready();
   return {
     server: app.server,
+    limitsBodies: true,
     ownsHealth: app.hasRoute({ method: "GET", url: "/health" }),
     routes: fastifyRoutes(app),
     // Fastify's own `listen` also runs its onListen hooks. It gets addresses only, never "localhost",
@@ -74,6 +74,7 @@ function plainApp(handle: RequestListener, routes: readonly Route[]): HttpApp {
   const server = createServer(handle);
   return {
     server,
+    limitsBodies: false,
     ownsHealth: routes.some(({ method, path }) => path === "/health" && (method === "GET" || method === "ALL")),
     routes,
     listen: (listener) => listener.listen(server),

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ActiveRequest, type RequestDescription } from "@tsserve/server";
+import type { Refusal } from "./check-head.ts";
 import type { Connection } from "./connection.ts";
 import { traceOf, type Trace } from "./trace.ts";
 
@@ -9,6 +10,16 @@ export class HttpRequest extends ActiveRequest {
   readonly response: ServerResponse | undefined;
   readonly connection: Connection;
   readonly startedAt: number;
+  /** The request in progress that came before it on its connection. */
+  earlier: HttpRequest | undefined = undefined;
+  /** Why the server answered in the place of the app, where it did. */
+  refusal: Refusal | undefined = undefined;
+  /** What was answered to a request to switch protocols. */
+  switchStatus: number | undefined = undefined;
+  /** Whether its client waits for `100 Continue` before it sends the body. */
+  awaitsContinue = false;
+  /** Whether its answer is finished, or its connection has gone. */
+  isOver = false;
   /** The pattern of the route, where something has noted it. */
   route: string | undefined = undefined;
   /** Fastify's own request, which knows its route. */
@@ -35,6 +46,13 @@ export class HttpRequest extends ActiveRequest {
 
   get id(): string {
     return (this.knownId ??= newRequestId());
+  }
+
+  /** The status of its answer, where the head of one has left the app. */
+  get status(): number | undefined {
+    const { refusal, response } = this;
+    if (refusal !== undefined) return refusal.status;
+    return response === undefined ? this.switchStatus : response.headersSent ? response.statusCode : undefined;
   }
 
   override describe(): RequestDescription {

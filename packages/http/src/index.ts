@@ -14,5 +14,5 @@ export { httpSettings as parseSettings, settings } from "./settings.ts";
 
 export type { FetchApp } from "./fetch-app.ts";
 export type { HttpAppInput } from "./http-app.ts";
-export type { HandlerFactory } from "./make-server.ts";
+export type { HandlerFactory } from "./take-events.ts";
 export type { HttpSettings } from "./settings.ts";

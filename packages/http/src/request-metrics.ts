@@ -8,6 +8,7 @@ import {
   type MeterCounter,
   type MeterHistogram,
 } from "@tsserve/server";
+import type { RejectionReason } from "./check-head.ts";
 import { HttpRequest, patternOf } from "./http-request.ts";
 
 const total = { name: "http_server_requests_total", help: "Requests that are over.", type: "counter" } as const;
@@ -28,6 +29,11 @@ const responseSize = {
   help: "Bodies of answers.",
   type: "histogram",
   buckets: sizeBuckets,
+} as const;
+const rejected = {
+  name: "http_server_rejected_requests_total",
+  help: "What clients sent, or did not send in time, and the server answered by itself, by what was wrong with it.",
+  type: "counter",
 } as const;
 const active = { name: "http_server_active_requests", help: "Requests in progress.", type: "gauge" } as const;
 
@@ -52,6 +58,7 @@ interface Endpoint {
 /** Counts requests that are over, by what they were for and what became of them. */
 export class RequestMetrics {
   readonly #meter: Meter;
+  readonly #rejected = new Map<RejectionReason, MeterCounter>();
   readonly #endpoints = new Map<string, Map<string, Endpoint>>();
 
   constructor(meter: Meter, requests: ActiveRequests) {
@@ -63,7 +70,7 @@ export class RequestMetrics {
 
   ended(request: HttpRequest, endedAt: number): void {
     const { response, connection } = request;
-    const status = response?.headersSent === true ? response.statusCode : clientGone;
+    const status = request.status ?? clientGone;
     const endpoint = this.#endpointOf(methodOf(request), patternOf(request) ?? (status === 404 ? "404" : "*"));
     let counter = endpoint.codes.get(status);
     if (counter === undefined) {
@@ -82,6 +89,15 @@ export class RequestMetrics {
     sizes.latency.observe((endedAt - request.startedAt) / 1000);
     sizes.requestSize.observe(request.bodyBytes);
     sizes.responseSize.observe(response === undefined ? 0 : bodyBytes(response, connection.lastAnswerBytes));
+  }
+
+  rejected(reason: RejectionReason): void {
+    let counter = this.#rejected.get(reason);
+    if (counter === undefined) {
+      counter = this.#meter.counter(rejected, { reason });
+      this.#rejected.set(reason, counter);
+    }
+    counter.add(1);
   }
 
   #endpointOf(method: string, pattern: string): Endpoint {

@@ -19,6 +19,8 @@ type HttpSettingsSpec = {
   readonly header_timeout: Reader<number>;
   readonly request_timeout: Reader<number>;
   readonly client_max_size: Reader<number>;
+  readonly max_header_size: Reader<number>;
+  readonly max_header_count: Reader<number>;
   readonly max_concurrency: Reader<number>;
   readonly handler: Reader<string | undefined>;
   readonly health: Reader<boolean>;
@@ -49,6 +51,12 @@ export const settings: HttpSettingsSpec = {
     "1M",
     "The largest request body, in bytes or as 512K, 10M; a larger one gets a 413. A Fastify app that is not made with `context.fastifyOptions` keeps its own `bodyLimit`.",
   ),
+  max_header_size: setting(
+    positive(byteSize),
+    "16K",
+    "The largest head of a request (its first line and its header lines), in bytes or as 32K; a larger one gets a 431.",
+  ),
+  max_header_count: setting(positive(integer), "100", "The most header lines that a request may have; one with more gets a 431."),
   max_concurrency: setting(
     positive(integer),
     "10000",
@@ -71,6 +79,10 @@ export interface HttpSettings {
   readonly headerTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly clientMaxBytes: number;
+  /** The same, as it is written: for messages. */
+  readonly clientMaxSize: string;
+  readonly maxHeaderBytes: number;
+  readonly maxHeaderLines: number;
   readonly maxConcurrency: number;
   readonly handler: string | undefined;
   readonly health: boolean;
@@ -91,6 +103,9 @@ export function httpSettings(raw: Readonly<Record<string, string>>): HttpSetting
     headerTimeoutMs: parsed.header_timeout,
     requestTimeoutMs: parsed.request_timeout,
     clientMaxBytes: parsed.client_max_size,
+    clientMaxSize: raw["client_max_size"] ?? "1M",
+    maxHeaderBytes: parsed.max_header_size,
+    maxHeaderLines: parsed.max_header_count,
     maxConcurrency: parsed.max_concurrency,
     handler: parsed.handler,
     health: parsed.health,

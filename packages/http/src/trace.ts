@@ -14,7 +14,9 @@ export interface Trace {
  */
 export function traceOf(headers: IncomingHttpHeaders): Trace {
   const parent = headers["traceparent"];
-  const w3c = typeof parent === "string" ? /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(parent) : null;
+  // Version ff is forbidden, and ids of zeros are none (sections 3.2.2.1, 3.2.2.3 and 3.2.2.4).
+  const w3c =
+    typeof parent === "string" ? /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:$|-)/.exec(parent) : null;
   if (w3c?.[1] !== undefined) return { traceId: w3c[1], spanId: newSpanId() };
   const [trace, span] = [headers["x-trace"], headers["x-span"]];
   if (isTraceId(trace) && isTraceId(span)) return { traceId: trace, spanId: span };

@@ -1,13 +1,11 @@
 import type { Server, Socket } from "node:net";
 import type { Clock } from "./clock.ts";
 
-/** What `Admission` asks of a connection that is being served. */
-export interface AdmittedConnection {
-  readonly socket: Socket;
-  /** Whether nothing is in progress on it. */
-  readonly isIdle: boolean;
-  /** Since when, on the clock. */
-  readonly idleSince: number;
+/** What `Admission` asks of the connections that are being served. */
+export interface Admitted {
+  count(): number;
+  /** Takes out the one that has had nothing in progress for the longest time, if it has for `ms` milliseconds: it is being closed. */
+  takeIdle(ms: number): Socket | undefined;
 }
 
 /** A connection must have idled for this long before it gives way: sooner, its next request may be on its way. */
@@ -25,23 +23,27 @@ interface Waiting {
  */
 export class Admission {
   readonly #acceptors = new Set<Server>();
-  readonly #queue: Waiting[] = [];
-  readonly #served: ReadonlySet<AdmittedConnection>;
+  /** Who leaves is known by its closed socket, so that a place in the middle need not be looked for. */
+  #queue: Waiting[] = [];
+  #served = 0;
+  #waiting = 0;
+  readonly #admitted: Admitted;
   readonly #clock: Clock;
   readonly #onFull: (waiting: number) => void;
   #limit: number;
-  #retrying = false;
+  #makingRoom = false;
   #pausesArrivals = false;
 
-  constructor(limit: number, served: ReadonlySet<AdmittedConnection>, clock: Clock, onFull: (waiting: number) => void) {
+  /** @param onFull called when the first has to wait */
+  constructor(limit: number, admitted: Admitted, clock: Clock, onFull: (waiting: number) => void) {
     this.#limit = limit;
-    this.#served = served;
+    this.#admitted = admitted;
     this.#clock = clock;
     this.#onFull = onFull;
   }
 
   get waiting(): number {
-    return this.#queue.length;
+    return this.#waiting;
   }
 
   /** A server whose sockets are to arrive paused while there is no room, until it closes. */
@@ -52,27 +54,31 @@ export class Admission {
   }
 
   arrive(socket: Socket, serve: () => void): void {
-    if (this.#served.size < this.#limit && this.#queue.length === 0) {
+    if (this.#admitted.count() < this.#limit && this.#waiting === 0) {
       serve();
-      if (this.#served.size >= this.#limit) this.#pauseArrivals(true);
+      if (this.#admitted.count() >= this.#limit) this.#pauseArrivals(true);
       return;
     }
     // As many may wait as are served; beyond that, descriptors would run out for those inside.
-    if (this.#queue.length >= this.#limit) {
+    if (this.#waiting >= this.#limit) {
       socket.destroy();
       return;
     }
-    const waiting = { socket, serve };
-    this.#queue.push(waiting);
-    socket.once("close", () => this.#forget(waiting));
-    if (this.#queue.length === 1) this.#onFull(this.#queue.length);
-    this.#makeRoom();
+    this.#queue.push({ socket, serve });
+    this.#waiting += 1;
+    socket.once("close", this.#onWaitingClosed);
+    if (this.#waiting === 1) this.#onFull(this.#waiting);
+    this.#makeRoomSoon(0);
   }
+
+  readonly #onWaitingClosed = (): void => {
+    this.#waiting -= 1;
+  };
 
   /** A connection has ended: its place is free. */
   left(): void {
     this.#admit();
-    if (this.#queue.length === 0 && this.#served.size < this.#limit) this.#pauseArrivals(false);
+    if (this.#waiting === 0 && this.#admitted.count() < this.#limit) this.#pauseArrivals(false);
   }
 
   /** Ends the limit: all that wait are served. */
@@ -82,37 +88,55 @@ export class Admission {
   }
 
   #admit(): void {
-    while (this.#served.size < this.#limit) {
-      const next = this.#queue.shift();
+    while (this.#waiting > 0 && this.#admitted.count() < this.#limit) {
+      const next = this.#next();
       if (next === undefined) return;
+      next.socket.off("close", this.#onWaitingClosed);
+      this.#waiting -= 1;
       next.serve();
       // It arrived paused; whoever serves it has put its listeners on it.
       next.socket.resume();
     }
   }
 
-  /** Closes one idle connection for each that waits; tries again soon while there are too few. */
+  #next(): Waiting | undefined {
+    while (this.#served < this.#queue.length) {
+      const next = this.#queue[this.#served] as Waiting;
+      this.#served += 1;
+      // What has been served is let go of from time to time, rather than moving all others each time.
+      if (this.#served > 1000 || this.#served === this.#queue.length) {
+        this.#queue = this.#queue.slice(this.#served);
+        this.#served = 0;
+      }
+      if (!next.socket.destroyed) return next;
+    }
+    return undefined;
+  }
+
+  /**
+   * Closes one idle connection for each that waits; tries again soon while there are too few. It comes after the sockets
+   * have been read once more: a connection that seems idle may have a request lying unread.
+   */
+  #makeRoomSoon(afterMs: number): void {
+    if (this.#makingRoom) return;
+    this.#makingRoom = true;
+    const makeRoom = (): void => {
+      this.#makingRoom = false;
+      this.#makeRoom();
+    };
+    if (afterMs === 0) setImmediate(makeRoom);
+    else this.#clock.after(afterMs, () => setImmediate(makeRoom));
+  }
+
   #makeRoom(): void {
-    const now = this.#clock.now();
-    const idle = [...this.#served].filter((connection) => connection.isIdle && now - connection.idleSince >= giveWayMs);
-    idle.sort((a, b) => a.idleSince - b.idleSince);
-    const leaving = idle.slice(0, this.#queue.length);
-    for (const connection of leaving) connection.socket.destroy();
-    if (leaving.length < this.#queue.length) this.#retry();
-  }
-
-  #retry(): void {
-    if (this.#retrying) return;
-    this.#retrying = true;
-    this.#clock.after(retryMs, () => {
-      this.#retrying = false;
-      if (this.#queue.length > 0) this.#makeRoom();
-    });
-  }
-
-  #forget(waiting: Waiting): void {
-    const index = this.#queue.indexOf(waiting);
-    if (index !== -1) this.#queue.splice(index, 1);
+    for (let wanted = this.#waiting; wanted > 0; wanted--) {
+      const idle = this.#admitted.takeIdle(giveWayMs);
+      if (idle === undefined) {
+        this.#makeRoomSoon(retryMs);
+        return;
+      }
+      idle.destroy();
+    }
   }
 
   #pauseArrivals(pause: boolean): void {

@@ -12,13 +12,15 @@ export { exitCodeAfter, exitCodes, signalExitCode } from "./exit-codes.ts";
 export { makeGuard, ownerOf } from "./guard.ts";
 export { Health, parseProbe, probeNumbers } from "./health.ts";
 export { both, gaugeActive } from "./request-observers.ts";
+export { scanForIdle } from "./scan-for-idle.ts";
 export { runLifecycle } from "./lifecycle.ts";
 export { definitionKey, isGauge, latencyBuckets, Meter, seriesKey, sizeBuckets, sortedLabels } from "./meter.ts";
 export { commonSettings, lifecycleSettings, listenSpec, metricsSpec, workerCount } from "./settings.ts";
 export { makeServerState, SERVER_STATE } from "./state.ts";
 export { isTraceId, newSpanId, newTraceId } from "./trace-ids.ts";
 
-export type { AdmittedConnection } from "./admission.ts";
+export type { Admitted } from "./admission.ts";
+export type { ScannedConnection } from "./scan-for-idle.ts";
 export type { RequestDescription } from "./active-requests.ts";
 export type { AppConfig, AppContext, AppFactory, PoolFigures } from "./app.ts";
 export type { Clock } from "./clock.ts";

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { AdmittedConnection } from "@tsserve/server";
+import type { ScannedConnection } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { Reader } from "../codec/codec.ts";
 import { MessageReader, type MessageSink } from "../transport/message-reader.ts";
@@ -42,7 +42,7 @@ export interface ConnectionSetup {
 }
 
 /** One accepted connection: reads the messages of a client, and sends the answers in the order of the requests. */
-export class Connection implements AdmittedConnection, MessageSink, RequestOrigin {
+export class Connection implements ScannedConnection, MessageSink, RequestOrigin {
   readonly socket: Socket;
   readonly log: Logger;
   /** When the last answer left, the last byte came, or the connection was accepted. */

@@ -1,5 +1,5 @@
 import type { Server, Socket } from "node:net";
-import { Admission, type Clock } from "@tsserve/server";
+import { Admission, scanForIdle, type Clock } from "@tsserve/server";
 import { Connection, type ConnectionSetup } from "./connection.ts";
 import { Leaving } from "./leaving.ts";
 import { SharedReads } from "./shared-reads.ts";
@@ -49,7 +49,7 @@ export class Connections {
     this.#abandon = abandon;
     this.#limits = limits;
     this.#clock = clock;
-    this.#admission = new Admission(limits.maxConcurrency, this.#open, clock, onFull);
+    this.#admission = new Admission(limits.maxConcurrency, scanForIdle(this.#open, clock), clock, onFull);
   }
 
   /** Those being served, and those that wait. */

@@ -1,0 +1,67 @@
+import type { IncomingMessage } from "node:http";
+import { Socket } from "node:net";
+import { connectionKey, type Connection, type TrackedSocket } from "./connection.ts";
+
+const longestMs = 1000;
+const lookMs = 250;
+
+/**
+ * What has left this process waits in the kernels of both sides for the client to read it, who asks again when it has:
+ * a slow one is taken to read so many bytes in a millisecond, for so long at most.
+ */
+const slowReaderBytesPerMs = 1000;
+const slowReaderLimitMs = 4000;
+
+/** How long a client may take to read the last answer. */
+export function readingTimeOf({ lastAnswerBytes }: Connection): number {
+  return Math.min(lastAnswerBytes / slowReaderBytesPerMs, slowReaderLimitMs);
+}
+
+/**
+ * In the place of `Socket#destroySoon`, which Node calls after the last answer of a connection. A socket that is closed while
+ * something it received is unread, or that is sent more, answers with a reset, and a client that is still sending (its too
+ * large body, further requests of a pipeline) then meets the reset before the answer (RFC 9112, section 9.6). So only our
+ * side is closed, and what still comes is thrown away until the client has closed its own: for a second at most, but as
+ * long as something comes where the app itself reads on.
+ */
+export function lingerInClosing(this: Socket): void {
+  const connection = (this as TrackedSocket)[connectionKey];
+  if (connection === undefined || this.destroyed || connection.lingers || !mayBeSending(connection)) {
+    Socket.prototype.destroySoon.call(this);
+    return;
+  }
+  connection.lingers = true;
+  const body = connection.unfinishedBody;
+  const limitMs = longestMs + readingTimeOf(connection);
+  let bytes = this.bytesRead;
+  let quietMs = 0;
+  if (body !== undefined && !isBeingRead(body) && body.readableFlowing !== false) discard(body, this);
+  const look = setInterval(() => {
+    const appReads = body !== undefined && !body.complete && isBeingRead(body) && this.bytesRead > bytes;
+    bytes = this.bytesRead;
+    if (!this.writableFinished) return;
+    quietMs = appReads ? 0 : quietMs + lookMs;
+    if (quietMs >= limitMs) this.destroy();
+    else if (!appReads && body !== undefined) discard(body, this);
+  }, lookMs).unref();
+  this.once("close", () => clearInterval(look));
+  // When the client has ended, too, Node destroys it.
+  this.end();
+  this.resume();
+}
+
+/** A client that has ended, or that has said that this is its last request, sends nothing more. */
+function mayBeSending({ socket, closing, clientEnds, unfinishedBody }: Connection): boolean {
+  return !socket.readableEnded && (unfinishedBody !== undefined || (closing && !clientEnds));
+}
+
+/** Whether somebody reads the body of a request, at this moment. */
+export function isBeingRead(body: IncomingMessage): boolean {
+  return body.readableFlowing === true || body.listenerCount("readable") > 0;
+}
+
+/** Node's parser stops reading while a body that it pushes into is full. */
+function discard(body: IncomingMessage, socket: Socket): void {
+  body.push = () => true;
+  socket.resume();
+}

@@ -1,0 +1,95 @@
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { Server as TlsServer } from "node:tls";
+
+/** What Node's HTTP server tells those who listen to it, as it comes: each kind of work begins with one of these. */
+export interface ServerEvents {
+  /** `event` is its name: `secureConnection` where there is TLS. */
+  connection(socket: Socket, event: string): void;
+  request(incoming: IncomingMessage, response: ServerResponse): void;
+  checkContinue(incoming: IncomingMessage, response: ServerResponse): void;
+  checkExpectation(incoming: IncomingMessage, response: ServerResponse): void;
+  upgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer): void;
+  connect(incoming: IncomingMessage, socket: Duplex, head: Buffer): void;
+  clientError(error: NodeJS.ErrnoException, socket: Duplex): void;
+  /** @returns whether it has been dealt with */
+  timeout(socket: Socket): boolean;
+  /** @returns whether it has been dealt with */
+  error(error: NodeJS.ErrnoException): boolean;
+  /** A listener of the app's threw, or its promise was rejected. */
+  failed(thrown: unknown, event: string, values: readonly unknown[]): void;
+}
+
+/** What stands behind `ServerEvents`: those who listen to the server, whenever they came. */
+export interface ServerListeners {
+  /** Calls them. */
+  emit(event: string, ...values: unknown[]): boolean;
+  /** Whether somebody listens. */
+  has(event: "checkContinue" | "checkExpectation" | "upgrade" | "connect" | "timeout"): boolean;
+  /** Those who listen for what clients do wrong. */
+  clientErrorListeners(): readonly object[];
+}
+
+/**
+ * Puts `events` between a server and those who listen to it, also those who will listen later.
+ */
+export function standBefore(server: HttpServer, events: ServerEvents): ServerListeners {
+  const callAll = server.emit.bind(server) as (event: string, ...values: unknown[]) => boolean;
+  captureRejections(server, events.failed);
+  const emit = (event: string, ...values: unknown[]): boolean => {
+    try {
+      return callAll(event, ...values);
+    } catch (thrown) {
+      events.failed(thrown, event, values);
+      return true;
+    }
+  };
+  // Without a listener, Node answers these itself, past us.
+  const ours = (): void => undefined;
+  const answeredByNode = ["checkContinue", "checkExpectation", "connect"];
+  for (const event of answeredByNode) server.on(event, ours);
+  const connection = server instanceof TlsServer ? "secureConnection" : "connection";
+  server.emit = (event: string, ...values: unknown[]): boolean => {
+    switch (event) {
+      case "request":
+      case "checkContinue":
+      case "checkExpectation":
+        events[event](values[0] as IncomingMessage, values[1] as ServerResponse);
+        return true;
+      case "upgrade":
+      case "connect":
+        events[event](values[0] as IncomingMessage, values[1] as Duplex, values[2] as Buffer);
+        return true;
+      case "clientError":
+        events.clientError(values[0] as NodeJS.ErrnoException, values[1] as Duplex);
+        return true;
+      case connection:
+        events.connection(values[0] as Socket, event);
+        return true;
+      case "timeout":
+        return events.timeout(values[0] as Socket) || callAll(event, ...values);
+      case "error":
+        return events.error(values[0] as NodeJS.ErrnoException) || callAll(event, ...values);
+      default:
+        return callAll(event, ...values);
+    }
+  };
+  return {
+    emit,
+    has: (event) => server.listenerCount(event) > (answeredByNode.includes(event) ? 1 : 0),
+    clientErrorListeners: () => server.listeners("clientError"),
+  };
+}
+
+/**
+ * Has Node tell what the promises of listeners reject with, as `captureRejections: true` does for an emitter that one makes
+ * oneself (nodejs.org/api/events.html#capture-rejections-of-promises). Otherwise each would end the process.
+ */
+function captureRejections(server: HttpServer, failed: ServerEvents["failed"]): void {
+  const capture = Object.getOwnPropertySymbols(server).find(({ description }) => description === "kCapture");
+  if (capture === undefined) return;
+  const emitter = server as unknown as Record<symbol, unknown>;
+  emitter[capture] = true;
+  emitter[Symbol.for("nodejs.rejection")] = (thrown: unknown, event: string, ...values: unknown[]) => failed(thrown, event, values);
+}

@@ -1,0 +1,167 @@
+import { ServerResponse, type IncomingMessage, type RequestListener } from "node:http";
+import type { Socket } from "node:net";
+import { Duplex } from "node:stream";
+import { asError, factoryThrew, notAFunction } from "@tsserve/config";
+import { both, type ServerContext } from "@tsserve/server";
+import { makeAccessLog } from "./access-log.ts";
+import { bodyTooLarge } from "./body-limit.ts";
+import { makeHeadCheck, type Refusal } from "./check-head.ts";
+import { ClientErrors, requestTimedOut } from "./client-errors.ts";
+import type { Connection } from "./connection.ts";
+import { closeIfStillIdle, type Connections } from "./connections.ts";
+import { countBody } from "./count-body.ts";
+import { Descriptors } from "./descriptors.ts";
+import { guardListener, requestFailed } from "./guard-listener.ts";
+import { answerHealth } from "./health-endpoint.ts";
+import type { HttpApp } from "./http-app.ts";
+import { requestKey, type HttpRequest, type TrackedMessage } from "./http-request.ts";
+import { answerInstead } from "./own-answer.ts";
+import { RequestMetrics } from "./request-metrics.ts";
+import { makeTakeRequest } from "./requests.ts";
+import { standBefore, type ServerListeners } from "./server-events.ts";
+import type { HttpSettings } from "./settings.ts";
+import { trustedProxies } from "./trusted-proxies.ts";
+import { isNoUpgrade, makeTakeUpgrade } from "./upgrades.ts";
+
+/** What a `handler` module exports: wraps or replaces the app's request listener. */
+export type HandlerFactory = (next: RequestListener, context: ServerContext) => RequestListener | Promise<RequestListener>;
+
+const expectationFailed: Refusal = { status: 417, reason: "header", message: "the only expectation that is met here is 100-continue" };
+
+/** Puts the server's own part between Node and the app. Outermost first: tracking, health, the `handler` module, the app. */
+export async function takeEvents(opened: HttpApp, settings: HttpSettings, connections: Connections, context: ServerContext): Promise<void> {
+  const { server } = opened;
+  const { requests } = context;
+  const log = settings.accessLog
+    ? makeAccessLog(context.logger("tsserve.access"), trustedProxies(settings.trustedProxies), settings.clientMaxSize)
+    : undefined;
+  const metrics = context.meter === undefined ? undefined : new RequestMetrics(context.meter, requests);
+  const checkHead = makeHeadCheck(settings.maxHeaderLines);
+  const rejected = (refusal: Refusal, connection: Connection, request: HttpRequest | undefined): void => {
+    metrics?.rejected(refusal.reason);
+    if (request === undefined) log?.rejected(refusal, connection);
+  };
+  const rejectedRequest = (request: HttpRequest): void => {
+    if (request.refusal !== undefined) rejected(request.refusal, request.connection, request);
+  };
+  const counted = metrics && ((request: HttpRequest, endedAt: number) => metrics.ended(request, endedAt));
+  const onEnd = both<HttpRequest, number>(counted, log?.ended);
+  const takeRequest = makeTakeRequest({
+    requests,
+    connections,
+    checkHead,
+    bodyLimit: opened.limitsBodies ? undefined : { maxBytes: settings.clientMaxBytes, refusal: bodyTooLarge(settings) },
+    onBegin: metrics && countBody,
+    onRefused: rejectedRequest,
+    onEnd,
+  });
+  const app: RequestListener = (incoming, response) => void listeners.emit("request", incoming, response);
+  const handle = await wrapApp(app, opened, settings, context);
+  const descriptors = new Descriptors(context.log);
+  /** What a listener of the app's throws, at once or by its promise, is the end of no more than what it was called for. */
+  const failed = (thrown: unknown, event: string, [incoming, other]: readonly unknown[]): void => {
+    if (other instanceof ServerResponse) {
+      requestFailed(incoming as IncomingMessage, other, "the app", thrown, context.log);
+      return;
+    }
+    context.log.error({ err: asError(thrown), event }, `the app's listener of "${event}" failed`);
+    if (other instanceof Duplex) other.destroy();
+  };
+  const listeners: ServerListeners = standBefore(server, {
+    connection: (socket, event) => {
+      descriptors.look(socket);
+      connections.arrive(socket, () => {
+        listeners.emit(event, socket);
+        passOverNoUpgrades(socket);
+      });
+    },
+    request: (incoming, response) => takeRequest(incoming, response, handle, false),
+    checkContinue: (incoming, response) => {
+      if (listeners.has("checkContinue")) takeRequest(incoming, response, passOn("checkContinue"), false);
+      else takeRequest(incoming, response, handle, true);
+    },
+    checkExpectation: (incoming, response) => {
+      takeRequest(incoming, response, listeners.has("checkExpectation") ? passOn("checkExpectation") : refuseExpectation, false);
+    },
+    upgrade: (incoming, socket, head) => takeUpgrade(incoming, socket, () => void listeners.emit("upgrade", incoming, socket, head)),
+    connect: (incoming, socket, head) => {
+      const handOver = (): void => void listeners.emit("connect", incoming, socket, head);
+      takeUpgrade(incoming, socket, listeners.has("connect") ? handOver : undefined);
+    },
+    clientError: (error, socket) => clientErrors.handle(error, socket),
+    timeout: (socket) => {
+      if (listeners.has("timeout")) return false;
+      closeIfStillIdle(socket);
+      return true;
+    },
+    error: (error) => descriptors.acceptFailed(error),
+    failed,
+  });
+  const passOn =
+    (event: string): RequestListener =>
+    (incoming, response) =>
+      void listeners.emit(event, incoming, response);
+  const refuseExpectation: RequestListener = (incoming: TrackedMessage) => {
+    const request = incoming[requestKey];
+    if (request !== undefined && answerInstead(request, expectationFailed)) rejectedRequest(request);
+  };
+  const clientErrors = new ClientErrors({
+    connections,
+    listeners,
+    headerTimeoutMs: settings.headerTimeoutMs,
+    maxHeaderBytes: settings.maxHeaderBytes,
+    onRefused: rejected,
+  });
+  const takeUpgrade = makeTakeUpgrade({
+    requests,
+    connections,
+    checkHead,
+    refuse: (connection, refusal) => clientErrors.refuse(connection, refusal),
+    onAnswer: counted,
+    onEnd: log?.ended,
+  });
+  connections.giveUp = (connection) => {
+    if (connection.unfinishedBody === undefined) clientErrors.refuse(connection, requestTimedOut);
+    else clientErrors.giveUpBody(connection, requestTimedOut);
+  };
+  connections.onUnanswered = (request) => {
+    const { method, route, ageMs, client } = request.describe();
+    context.log.warn({ method, route, ageMs, client, id: request.id }, `lost in the stop: ${method} ${route} ran and was not answered`);
+  };
+}
+
+async function wrapApp(app: RequestListener, opened: HttpApp, settings: HttpSettings, context: ServerContext): Promise<RequestListener> {
+  let handle = app;
+  if (settings.handler !== undefined) handle = await loadHandler(settings.handler, handle, context);
+  if (settings.health && !opened.ownsHealth) handle = answerHealth(handle, context.health, context.log);
+  return handle;
+}
+
+async function loadHandler(written: string, next: RequestListener, context: ServerContext): Promise<RequestListener> {
+  const factory = (await context.loadFunction(written, "makeHandler")) as unknown as HandlerFactory;
+  let handler: unknown;
+  try {
+    handler = await factory(next, context);
+  } catch (error) {
+    throw factoryThrew(context.placeOf("handler"), written, error);
+  }
+  if (typeof handler !== "function")
+    throw notAFunction(context.placeOf("handler"), `what ${written} gave`, `a ${typeof handler}`, "a function (request, response)");
+  return guardListener(handler as RequestListener, `the handler ${written}`, context.log);
+}
+
+/** What of Node's parser is used: it calls `onIncoming` with each message (`parserOnIncoming` in lib/_http_server.js). */
+interface ParsingSocket extends Socket {
+  readonly parser?: { onIncoming: (incoming: IncomingMessage, keepAlive: boolean) => number } | null;
+}
+
+/** Node takes every `Upgrade` for one as soon as anybody listens; what is none is handed on as a plain request. */
+function passOverNoUpgrades(socket: Socket): void {
+  const { parser } = socket as ParsingSocket;
+  if (parser === undefined || parser === null) return;
+  const { onIncoming } = parser;
+  parser.onIncoming = (incoming: IncomingMessage & { upgrade?: boolean }, keepAlive) => {
+    if (incoming.upgrade === true && isNoUpgrade(incoming)) incoming.upgrade = false;
+    return onIncoming(incoming, keepAlive);
+  };
+}
