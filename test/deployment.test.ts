@@ -1,10 +1,10 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort, makeTemporaryFolder, until, type TemporaryFolder } from "@tsserve/testing";
 import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
-import { fixture, serve } from "./support/serve.ts";
+import { serve } from "./support/serve.ts";
 import { hasProgram } from "./support/measured.ts";
 import { run } from "./support/run.ts";
 
