@@ -17,6 +17,7 @@ export { runLifecycle } from "./lifecycle.ts";
 export { definitionKey, isGauge, latencyBuckets, Meter, seriesKey, sizeBuckets, sortedLabels } from "./meter.ts";
 export { commonSettings, lifecycleSettings, listenSpec, metricsSpec, workerCount } from "./settings.ts";
 export { makeServerState, SERVER_STATE } from "./state.ts";
+export { httpUrl, tracingSpec } from "./tracing-settings.ts";
 export { isTraceId, newSpanId, newTraceId } from "./trace-ids.ts";
 
 export type { Admitted } from "./admission.ts";
@@ -33,3 +34,4 @@ export type { Aggregator, Labels, MeterCounter, MeterGauge, MeterHistogram, Metr
 export type { Route, Server, ServerConfig, ServerContext, ServerFactory, ServerModuleExtras } from "./server.ts";
 export type { LifecycleSettings, PageAccess } from "./settings.ts";
 export type { MutableServerState, Phase, ServerState } from "./state.ts";
+export type { RequestSpan, RequestTrace, Tracing } from "./tracing.ts";

@@ -6,6 +6,7 @@ import type { Guard } from "./guard.ts";
 import type { Meter } from "./meter.ts";
 import type { Health } from "./health.ts";
 import type { ServerState } from "./state.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** A running server, as the lifecycle sees it. */
 export interface Server {
@@ -51,6 +52,8 @@ export interface ServerContext {
   readonly requests: ActiveRequests;
   /** Where a server counts what it does; `undefined` when metrics are off. */
   readonly meter?: Meter | undefined;
+  /** Where a server tells of its requests; `undefined` when nothing is traced. */
+  readonly tracing?: Tracing | undefined;
   /** Calls what is the user's: what that throws is logged with its owner, and ends no more than the call. */
   readonly guard: Guard;
   /** Where a key of the server's section is written, for messages: `myapp.ini:3: [server:main] handler`. */

@@ -19,6 +19,7 @@ import {
   type Reader,
   type Spec,
 } from "@tsserve/config";
+import { tracingSpec, type TracingSpec } from "./tracing-settings.ts";
 
 type CommonSettings = {
   readonly factory: Reader<string>;
@@ -38,6 +39,7 @@ type CommonSettings = {
   readonly max_memory: Reader<number | undefined>;
   readonly worker_timeout: Reader<number | undefined>;
   readonly metrics: MetricsSpec;
+  readonly tracing: TracingSpec;
   readonly monitoring: {
     readonly blocked_hub: Reader<number | undefined>;
     readonly concurrency: Reader<boolean>;
@@ -169,6 +171,7 @@ export const commonSettings: CommonSettings = {
     "A worker whose event loop stands still for so long is reported with its stack, replaced, and killed. At least 2 seconds.",
   ),
   metrics: metricsSpec,
+  tracing: tracingSpec,
   monitoring: {
     blocked_hub: optionalSetting(
       positive(timespanOrSeconds),

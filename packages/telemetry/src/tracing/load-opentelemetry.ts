@@ -1,0 +1,76 @@
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import type * as Api from "@opentelemetry/api";
+import type * as Exporter from "@opentelemetry/exporter-trace-otlp-proto";
+import type * as Sdk from "@opentelemetry/sdk-trace-base";
+import { ConfigurationError } from "@tsserve/config";
+
+/** OpenTelemetry's packages, the app's own ones where it has any. */
+export interface OpenTelemetry {
+  readonly api: typeof Api;
+  readonly sdk: typeof Sdk;
+  readonly exporter: typeof Exporter;
+  /** Describes this process; the class comes with the SDK. */
+  resourceOf(attributes: Readonly<Record<string, string | number>>): Sdk.ReadableSpan["resource"];
+  /** Writes and reads `traceparent` and `tracestate`; the class comes with the SDK. */
+  propagator(): Api.TextMapPropagator;
+}
+
+const apiName = "@opentelemetry/api";
+const sdkName = "@opentelemetry/sdk-trace-base";
+const exporterName = "@opentelemetry/exporter-trace-otlp-proto";
+
+type Require = (name: string) => unknown;
+
+/**
+ * Loads them: from where the app finds its packages, else from where this package does.
+ *
+ * @throws {ConfigurationError} that names what is not installed
+ */
+export function loadOpenTelemetry(folder: string): OpenTelemetry {
+  const places = [createRequire(join(folder, "tsserve-resolves-from-here.js")), createRequire(import.meta.url)];
+  const missing: string[] = [];
+  const find = (name: string): string => {
+    for (const place of places) {
+      try {
+        return place.resolve(name);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND") throw error;
+      }
+    }
+    missing.push(name);
+    return "";
+  };
+  const [api, sdk, exporter] = [find(apiName), find(sdkName), find(exporterName)];
+  if (missing.length > 0) {
+    const message = `needs packages that are not installed: npm install ${missing.join(" ")}`;
+    throw new ConfigurationError([{ key: "tracing.endpoint", message, value: undefined }]);
+  }
+  const load: Require = createRequire(import.meta.url);
+  // These two are dependencies of the SDK: its own copies, of the version that it was made with.
+  const ofSdk: Require = createRequire(sdk);
+  return {
+    api: load(api) as typeof Api,
+    sdk: load(sdk) as typeof Sdk,
+    exporter: load(exporter) as typeof Exporter,
+    resourceOf: (attributes) => {
+      const { resourceFromAttributes } = ofSdk("@opentelemetry/resources") as {
+        resourceFromAttributes(attributes: object): Sdk.ReadableSpan["resource"];
+      };
+      return resourceFromAttributes(attributes);
+    },
+    propagator: () => {
+      const { W3CTraceContextPropagator } = ofSdk("@opentelemetry/core") as { W3CTraceContextPropagator: new () => Api.TextMapPropagator };
+      return new W3CTraceContextPropagator();
+    },
+  };
+}
+
+/** OpenTelemetry's API alone, where the app has it. */
+export function loadApi(folder: string): typeof Api | undefined {
+  try {
+    return createRequire(join(folder, "tsserve-resolves-from-here.js"))(apiName) as typeof Api;
+  } catch {
+    return undefined;
+  }
+}

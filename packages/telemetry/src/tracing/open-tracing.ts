@@ -1,0 +1,92 @@
+import type * as Api from "@opentelemetry/api";
+import type { RequestTrace, Tracing } from "@tsserve/server";
+import type { Logger } from "pino";
+import type { TracingSettings } from "../settings.ts";
+import { RequestContextManager } from "./context-manager.ts";
+import { foreignTracing } from "./foreign-tracing.ts";
+import { loadApi, loadOpenTelemetry } from "./load-opentelemetry.ts";
+import { propagateToFetch } from "./propagate-to-fetch.ts";
+import { quietExporter } from "./quiet-exporter.ts";
+import { spanContextOf, spanOfRequest } from "./span-of-request.ts";
+import { isSampled } from "./trace-ids.ts";
+
+/** Tracing that has to be ended. */
+export interface OpenTracing extends Tracing {
+  /** Sends what has not been sent, for so long at most. */
+  close(timeoutMs: number): Promise<void>;
+}
+
+export interface TracingParts {
+  readonly settings: TracingSettings;
+  /** The folder of the INI file: the app's packages are found from here. */
+  readonly folder: string;
+  readonly log: Logger;
+  /** What is said of this process: `service.instance.id` and the like. */
+  readonly resource: Readonly<Record<string, string | number>>;
+}
+
+/** Spans that wait to be sent; what comes beyond is dropped. */
+const queuedSpans = 2048;
+const exportTimeoutMs = 5000;
+
+/**
+ * Begins to trace. Where the app has registered a provider of its own, that is used, and nothing is added to it; so this is
+ * to be called when the app is made.
+ *
+ * @throws {ConfigurationError} when a package is not installed
+ */
+export function openTracing({ settings, folder, log, resource }: TracingParts): OpenTracing {
+  const foreign = loadApi(folder);
+  if (foreign !== undefined && hasProvider(foreign)) {
+    log.debug("the app has registered a tracer provider of its own: spans go there");
+    return foreignTracing(foreign);
+  }
+  const { api, sdk, exporter, resourceOf, propagator } = loadOpenTelemetry(folder);
+  const described = resourceOf({ "service.name": settings.serviceName, ...resource });
+  const sender = new exporter.OTLPTraceExporter({
+    url: `${settings.endpoint}/v1/traces`,
+    headers: { ...settings.headers },
+    timeoutMillis: exportTimeoutMs,
+  });
+  const processor = new sdk.BatchSpanProcessor(
+    quietExporter(sender, log, () => performance.now()),
+    { maxQueueSize: queuedSpans, exportTimeoutMillis: exportTimeoutMs },
+  );
+  const provider = new sdk.BasicTracerProvider({
+    resource: described,
+    sampler: new sdk.ParentBasedSampler({ root: new sdk.TraceIdRatioBasedSampler(settings.sample) }),
+    spanProcessors: [processor],
+  });
+  const contexts = new RequestContextManager(api.ROOT_CONTEXT);
+  api.context.setGlobalContextManager(contexts);
+  api.trace.setGlobalTracerProvider(provider);
+  api.propagation.setGlobalPropagator(propagator());
+  const endPropagation = propagateToFetch(() => traceparentOf(api.trace.getSpanContext(contexts.active())));
+  const records = ({ traceId, sampled }: RequestTrace): boolean => sampled ?? isSampled(traceId, settings.sample);
+  return {
+    records,
+    run: (trace, handle) => contexts.with(api.trace.setSpanContext(api.ROOT_CONTEXT, spanContextOf(trace, records(trace))), handle),
+    record: (span) => processor.onEnd(spanOfRequest(span, described)),
+    close: async (timeoutMs) => {
+      endPropagation();
+      let timer: NodeJS.Timeout | undefined;
+      const tooLate = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, timeoutMs);
+      });
+      await Promise.race([provider.shutdown().catch(() => undefined), tooLate]);
+      clearTimeout(timer);
+    },
+  };
+}
+
+function traceparentOf(context: Api.SpanContext | undefined): string | undefined {
+  if (context === undefined) return undefined;
+  return `00-${context.traceId}-${context.spanId}-${(context.traceFlags & 1) === 1 ? "01" : "00"}`;
+}
+
+/** Whether somebody has registered one: the API's stand-in gives tracers whose spans record nothing, and have no id. */
+function hasProvider(api: typeof Api): boolean {
+  const provider = api.trace.getTracerProvider() as { getDelegate?: () => object };
+  const delegate = provider.getDelegate?.() ?? provider;
+  return delegate.constructor.name !== "NoopTracerProvider";
+}

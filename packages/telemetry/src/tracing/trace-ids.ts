@@ -1,0 +1,33 @@
+import { createHash } from "node:crypto";
+
+/**
+ * The id of a trace as OpenTelemetry has it, 32 hexadecimal digits: that of W3C as it is, one of Zipkin's or baseplate's (a
+ * decimal number of 64 bits, or 16 digits) with zeros before it, and of anything else a hash, the same each time.
+ */
+export function otelTraceId(id: string): string {
+  return idOf(id, 32);
+}
+
+/** The id of a span, 16 hexadecimal digits, likewise. */
+export function otelSpanId(id: string): string {
+  return idOf(id, 16);
+}
+
+function idOf(id: string, digits: number): string {
+  const isHex = /^[0-9a-f]+$/.test(id);
+  if (isHex && id.length === digits && !/^0+$/.test(id)) return id;
+  if (/^\d{1,20}$/.test(id) && BigInt(id) > 0n && BigInt(id) < 2n ** 64n) return BigInt(id).toString(16).padStart(digits, "0");
+  if (isHex && id.length === 16 && digits === 32) return id.padStart(digits, "0");
+  return createHash("sha256").update(id).digest("hex").slice(0, digits);
+}
+
+const range = 2 ** 32;
+
+/**
+ * Whether a trace is among the part that is recorded: by the last 8 digits of its id, which are random in every version of
+ * trace context, so that every process that asks decides the same.
+ */
+export function isSampled(traceId: string, part: number): boolean {
+  if (part >= 1) return true;
+  return Number.parseInt(otelTraceId(traceId).slice(-8), 16) < part * range;
+}
