@@ -13,7 +13,9 @@ export type TracingSpec = {
 export const httpUrl: Parser<string> = (text) => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) throw new Error("expected a URL such as http://localhost:4318");
-  return text.replace(/\/+$/, "");
+  let end = text.length;
+  while (text[end - 1] === "/") end -= 1;
+  return text.slice(0, end);
 };
 
 /** `name=value, name=value`. */

@@ -13,6 +13,7 @@ import {
   type ServerContext,
   type ServerFactory,
   type ServerModuleExtras,
+  type Tracing,
 } from "@tsserve/server";
 import type { PoolUsers } from "@tsserve/deploy";
 import type { Logger } from "pino";
@@ -36,7 +37,7 @@ export interface Application {
   /** @throws {TsserveError} with the message and stack of the user's own error */
   makeApp(factory: LoadedFunction): Promise<unknown>;
   /** Binds nothing. @throws {TsserveError} */
-  makeServer(app: unknown, listeners: readonly Listener[]): Promise<Server>;
+  makeServer(app: unknown, listeners: readonly Listener[], tracing?: Tracing): Promise<Server>;
 }
 
 /**
@@ -93,9 +94,9 @@ export async function prepareApplication(configuration: Configuration, log: Logg
         checkPools({ settings: configuration.pools, maxima: poolMaxima, users: poolUsers(configuration), section: app }, ownLog);
       return built;
     },
-    makeServer: (built, listeners) => {
+    makeServer: (built, listeners, tracing) => {
       const make = serverFactory.call as ServerFactory;
-      return callServerFactory(() => make(server.values, listeners, built, serverContext), configuration, guard);
+      return callServerFactory(() => make(server.values, listeners, built, { ...serverContext, tracing }), configuration, guard);
     },
   };
 }

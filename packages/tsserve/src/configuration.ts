@@ -15,6 +15,7 @@ import {
   type TsserveError,
 } from "@tsserve/config";
 import { commonSettings, lifecycleSettings, type LifecycleSettings, type ServerModuleExtras } from "@tsserve/server";
+import { tracingSettings, type TracingSettings } from "@tsserve/telemetry/settings";
 import { listenSettings, type ListenSettings } from "./listen-settings.ts";
 import { loggingSettings, loggingSpec, type LoggingSettings } from "./logging-settings.ts";
 import { metricsSettings, type MetricsSettings } from "./metrics/metrics-settings.ts";
@@ -87,6 +88,8 @@ export interface Slices {
   readonly metrics: MetricsSettings;
   readonly monitoring: MonitoringSettings;
   readonly pools: PoolSettings;
+  /** `undefined` where nothing is traced. */
+  readonly tracing: TracingSettings | undefined;
 }
 
 /** What a slice is read from. */
@@ -110,6 +113,7 @@ const slices: { readonly [Name in keyof Slices]: (source: SliceSource) => Slices
   metrics: ({ server, app, environment }) => metricsSettings(server, app, environment),
   monitoring: ({ server }) => monitoringSettings(server),
   pools: ({ app }) => poolSettings(app),
+  tracing: ({ server, environment, values }) => tracingSettings(server.values, environment, values["app-name"] ?? "main"),
 };
 
 /**

@@ -17,6 +17,7 @@ import { figuresStep } from "../serve/figures-step.ts";
 import { acknowledgeStep, mastersSocketsStep } from "../serve/master-steps.ts";
 import { metricsStep } from "../serve/metrics-step.ts";
 import { listenStep, serverStep } from "../serve/server-steps.ts";
+import { tracingStep } from "../serve/tracing-step.ts";
 import { turnStep } from "../serve/turn-step.ts";
 import { whereToListen } from "../serve/where-to-listen.ts";
 import { settleNextTick } from "../settle-next-tick.ts";
@@ -76,7 +77,8 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     await begin(watchdogStep(watchdog));
     const app = await begin(appStep(application, await begin(appModuleStep(application))));
     await begin(turnStep(host));
-    const server = await begin(serverStep(application, app, listeners));
+    const tracing = await begin(tracingStep(host, configuration, rootLog));
+    const server = await begin(serverStep(application, app, listeners, tracing));
     await begin(listenStep(server, host.causes));
     const ofMaster = await begin(mastersSocketsStep(host, server));
     await begin(acknowledgeStep(host, worker));

@@ -1,12 +1,17 @@
 import type { Listener } from "@tsserve/listener";
-import type { Causes, Server, Step } from "@tsserve/server";
+import type { Causes, Server, Step, Tracing } from "@tsserve/server";
 import type { Application } from "../application.ts";
 
 /** Gives the server, which listens nowhere yet. */
-export function serverStep(application: Application, app: unknown, listeners: readonly Listener[]): Step<Server> {
+export function serverStep(
+  application: Application,
+  app: unknown,
+  listeners: readonly Listener[],
+  tracing: Tracing | undefined,
+): Step<Server> {
   return {
     name: "the server",
-    start: () => application.makeServer(app, listeners),
+    start: () => application.makeServer(app, listeners, tracing),
     drain: (server) => server.drain(),
     stop: (server, deadline) => server.stop(deadline),
   };
