@@ -19,7 +19,7 @@ import {
   type Reader,
   type Spec,
 } from "@tsserve/config";
-import { tracingSpec, type TracingSpec } from "./tracing-settings.ts";
+import { httpUrl, tracingSpec, type TracingSpec } from "./tracing-settings.ts";
 
 type CommonSettings = {
   readonly factory: Reader<string>;
@@ -55,6 +55,7 @@ type MetricsSpec = {
   readonly page: Reader<PageAccess>;
   readonly statsd: Reader<Endpoint | undefined>;
   readonly namespace: Reader<string>;
+  readonly push_gateway: Reader<string | undefined>;
 };
 
 type ListenSpec = {
@@ -123,6 +124,10 @@ export const metricsSpec: MetricsSpec = {
   ),
   statsd: optionalSetting(endpoint, "Where the figures of the runtime are sent as StatsD lines, too, by UDP: `HOST:PORT`."),
   namespace: setting(string, "tsserve", "What the names of the StatsD lines begin with."),
+  push_gateway: optionalSetting(
+    httpUrl,
+    "Where `tsserve script` pushes the metrics of a job when it is over: the base URL of a Prometheus push gateway. Servers push nothing.",
+  ),
 };
 
 /** The keys of `[server:…]` that every server factory has. */

@@ -28,6 +28,8 @@ export {
 } from "@tsserve/config";
 export { SERVER_STATE } from "@tsserve/server";
 
+export type { ScriptContext } from "./commands/script.ts";
+
 export type { Endpoint, Parsed, Parser, Problem, Spec } from "@tsserve/config";
 export type { Listener } from "@tsserve/listener";
 export type {

@@ -35,7 +35,10 @@ export type OptionName =
   | "hpa"
   | "monitor"
   | "helm"
-  | "output";
+  | "output"
+  | "job"
+  | "push"
+  | "require-push";
 
 /** All options there are; each command says which it takes. */
 export const options: Readonly<Record<OptionName, Option>> = {
@@ -65,6 +68,9 @@ export const options: Readonly<Record<OptionName, Option>> = {
   monitor: { type: "string", value: "KIND", help: "for Prometheus's operator: pod or service" },
   helm: { type: "string", value: "DIR", help: "write a Helm chart into this new folder, print nothing" },
   output: { type: "string", value: "PATH", help: "where to write, instead of stdout", short: "o" },
+  job: { type: "string", value: "NAME", help: "what the job is called where its metrics are pushed (default MODULE:FUNCTION)" },
+  push: { type: "string", value: "URL", help: "push the job's metrics to this Prometheus push gateway" },
+  "require-push": { type: "boolean", help: "fail when the metrics can't be pushed" },
   i64: { type: "string", value: "TYPE", help: "what an i64 is: bigint or number, as loadService was told (default bigint)" },
   include: {
     type: "string",

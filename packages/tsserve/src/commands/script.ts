@@ -1,26 +1,78 @@
-import { exitCodes } from "@tsserve/server";
-import { stackOf } from "@tsserve/config";
+import { parseConfig } from "@tsserve/config";
+import { exitCodes, Health, httpUrl, makeGuard, metricsSpec, SERVER_STATE, type AppContext } from "@tsserve/server";
+import type { Logger } from "pino";
+import { makeAppContext, StopHooks } from "../app-context.ts";
+import type { AppConfiguration } from "../configuration.ts";
 import type { Host } from "../host.ts";
-import { interruptible, Interruption, interruptionExitCode } from "../interruptible.ts";
 import { loadFunction } from "../load-function.ts";
+import { makeLogger } from "../make-logger.ts";
 import { UsageError, type OptionValues } from "../options.ts";
 import { adoptEnvironment, readAppConfiguration } from "../read-configuration.ts";
+import { jobMetrics, pushMetrics } from "../script/push-metrics.ts";
+import { runJob } from "../script/run-job.ts";
+import { giveUp } from "../with-application.ts";
 
-/** Runs a one-off function with the app's configuration: `fn(config, args)`. */
+/** What a script is handed beside the app's options and its arguments. */
+export interface ScriptContext extends AppContext {
+  /** Aborts when the script is told to stop, by SIGTERM or SIGINT; it then has ten seconds to end. */
+  readonly signal: AbortSignal;
+}
+
+/** Runs a one-off function with the app's configuration: `fn(config, args, context)`. */
 export async function run(host: Host, [file, target, ...args]: readonly string[], values: OptionValues): Promise<number> {
   if (file === undefined || target === undefined) throw new UsageError("expected tsserve script CONFIG.ini MODULE:FUNCTION [args…]");
   const configuration = readAppConfiguration(host, file, values);
-  const { app, folder } = configuration;
+  const gateway = gatewayOf(configuration, values);
+  if (values["require-push"] !== undefined && gateway === undefined)
+    throw new UsageError("--require-push: expected --push URL, or metrics.push_gateway in the file");
   adoptEnvironment(host, configuration);
-  const script = await loadFunction(target, "the command line", folder);
+  const { call: script } = await loadFunction(target, "the command line", configuration.folder);
+  const log = await makeLogger(configuration.logging, host);
+  const { context, stopHooks } = contextOf(log);
+  const begun = performance.now();
+  const end = await runJob(host, target, (signal) =>
+    script(configuration.app.values, args, Object.create(context, { signal: { value: signal } })),
+  );
+  const outcome = { succeeded: end.succeeded, durationMs: performance.now() - begun, endedAt: Date.now() };
+  await Promise.race([stopHooks.run().catch(() => undefined), giveUp()]);
+  if (gateway === undefined) return end.exitCode;
+  const job = values.job ?? target;
   try {
-    await interruptible(host, Promise.resolve(script.call(app.values, args)));
-    return exitCodes.stopped;
+    await pushMetrics(gateway, job, `${await context.metrics.metrics()}${jobMetrics(outcome)}`);
   } catch (error) {
-    if (error instanceof Interruption && error.reason.kind === "signal") return interruptionExitCode(error);
-    host.printError(
-      `${target} threw:\n${stackOf(error instanceof Interruption && error.reason.kind === "uncaught" ? error.reason.error : error)}`,
-    );
-    return exitCodes.lost;
+    log.error({ job, reason: (error as Error).message }, `the metrics of the job could not be pushed: ${(error as Error).message}`);
+    if (values["require-push"] !== undefined && end.exitCode === exitCodes.stopped) return exitCodes.lost;
   }
+  return end.exitCode;
+}
+
+/** `--push` wins over the file. @throws {ConfigurationError} @throws {UsageError} */
+function gatewayOf({ app }: AppConfiguration, values: OptionValues): string | undefined {
+  if (values.push !== undefined) {
+    try {
+      return httpUrl(values.push);
+    } catch (error) {
+      throw new UsageError(`--push: ${(error as Error).message}, found "${values.push}"`);
+    }
+  }
+  const own = Object.fromEntries(Object.entries(app.values).filter(([key]) => key.startsWith("metrics.")));
+  return parseConfig(own, { metrics: metricsSpec }).metrics.push_gateway;
+}
+
+/** As an app's, but that nothing is served. */
+function contextOf(log: Logger): { readonly context: AppContext; readonly stopHooks: StopHooks } {
+  const ownLog = log.child({ logger: "tsserve" });
+  const appLog = log.child({ logger: "app" });
+  const guard = makeGuard((owner, err) => ownLog.error({ owner, err }, `${owner} failed`));
+  const stopHooks = new StopHooks(guard);
+  const context = makeAppContext({
+    log: appLog,
+    guard,
+    stopHooks,
+    health: new Health(SERVER_STATE, (err, probe, owner) => ownLog.warn({ err, probe, owner }, "a health check failed")),
+    pools: new Map(),
+    poolMaxima: new Map(),
+    fastifyOptions: () => ({ loggerInstance: appLog }),
+  });
+  return { context, stopHooks };
 }

@@ -1,0 +1,73 @@
+import { stackOf } from "@tsserve/config";
+import { exitCodes, signalExitCode } from "@tsserve/server";
+import type { Host } from "../host.ts";
+
+/** How a job ended. */
+export interface JobEnd {
+  readonly exitCode: number;
+  readonly succeeded: boolean;
+}
+
+/** How long a job may go on after it was told to stop. */
+const stopTimeoutMs = 10_000;
+
+/**
+ * Runs a job. A number that it gives is the exit code. SIGTERM and SIGINT abort its signal: when it then ends with a number,
+ * that counts; else, and when it has not ended in time, the exit code says which signal it was. A second signal does not wait.
+ *
+ * @param name as typed, for messages
+ */
+export async function runJob(host: Host, name: string, job: (signal: AbortSignal) => unknown): Promise<JobEnd> {
+  const stopping = new AbortController();
+  let signalCode: number | undefined;
+  const given = Promise.resolve()
+    .then(() => job(stopping.signal))
+    .then(
+      (value) => ({ value }),
+      (thrown: unknown) => ({ thrown }),
+    );
+  const interrupted = new Promise<{ thrown: unknown } | "told" | "again">((resolve) => {
+    const onCause = (cause: Awaited<Host["causes"]["first"]>): void => {
+      if (cause.kind === "uncaught") resolve({ thrown: cause.error });
+      else if (cause.kind === "server-ended") resolve({ thrown: new Error("it waits for something that can't happen any more") });
+      else if (cause.kind === "signal") {
+        signalCode ??= signalExitCode(cause.signal);
+        resolve("told");
+      }
+    };
+    void host.causes.first.then(onCause);
+  });
+  const again = new Promise<"again">((resolve) => host.causes.onLater(() => resolve("again")));
+  let outcome = await Promise.race([given, interrupted]);
+  if (outcome === "told") {
+    stopping.abort();
+    outcome = await Promise.race([given, again, timeout()]);
+  }
+  return endOf(host, name, outcome, signalCode);
+}
+
+function timeout(): Promise<"again"> {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve("again"), stopTimeoutMs).unref();
+  });
+}
+
+function endOf(
+  host: Host,
+  name: string,
+  outcome: { value: unknown } | { thrown: unknown } | "told" | "again",
+  signalCode: number | undefined,
+): JobEnd {
+  if (typeof outcome === "string") return { exitCode: signalCode ?? exitCodes.lost, succeeded: false };
+  if ("thrown" in outcome) {
+    // A job that is told to stop usually ends by throwing: that is no failure to tell of.
+    if (signalCode === undefined) host.printError(`${name} threw:\n${stackOf(outcome.thrown)}`);
+    return { exitCode: signalCode ?? exitCodes.lost, succeeded: false };
+  }
+  const { value } = outcome;
+  if (typeof value === "number") {
+    const exitCode = Number.isInteger(value) && value >= 0 && value <= 255 ? value : exitCodes.lost;
+    return { exitCode, succeeded: exitCode === 0 };
+  }
+  return { exitCode: signalCode ?? exitCodes.stopped, succeeded: signalCode === undefined };
+}
