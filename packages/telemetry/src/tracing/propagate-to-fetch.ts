@@ -21,7 +21,9 @@ export function propagateToFetch(traceparent: () => string | undefined): () => v
     if (value !== undefined) request.addHeader("traceparent", value);
   };
   created.subscribe(onCreated);
-  return () => void created.unsubscribe(onCreated);
+  return () => {
+    created.unsubscribe(onCreated);
+  };
 }
 
 /** Headers are one text, or a list of names and values, by undici's version. */

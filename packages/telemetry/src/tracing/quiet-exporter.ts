@@ -3,6 +3,8 @@ import type { Logger } from "pino";
 
 type Result = Parameters<Parameters<SpanExporter["export"]>[1]>[0];
 
+/** `ExportResultCode.SUCCESS` of @opentelemetry/core. */
+const success = 0;
 /** How often what was lost is told again. */
 const tellEveryMs = 60_000;
 
@@ -22,8 +24,7 @@ export function quietExporter(exporter: SpanExporter, log: Logger, now: () => nu
   return {
     export: (spans: ReadableSpan[], done: (result: Result) => void) => {
       exporter.export(spans, (result) => {
-        // ExportResultCode.SUCCESS of @opentelemetry/core.
-        if (result.code !== 0) {
+        if (Number(result.code) !== success) {
           lost += spans.length;
           tell(result.error?.message ?? "no reason is known");
         }

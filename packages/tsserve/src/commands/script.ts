@@ -27,7 +27,7 @@ export async function run(host: Host, [file, target, ...args]: readonly string[]
     throw new UsageError("--require-push: expected --push URL, or metrics.push_gateway in the file");
   adoptEnvironment(host, configuration);
   const { call: script } = await loadFunction(target, "the command line", configuration.folder);
-  const log = await makeLogger(configuration.logging, host);
+  const log = makeLogger(configuration.logging, host);
   const { context, stopHooks } = contextOf(log);
   const begun = performance.now();
   const end = await runJob(host, target, (signal) =>
