@@ -24,7 +24,8 @@ export function quietExporter(exporter: SpanExporter, log: Logger, now: () => nu
   return {
     export: (spans: ReadableSpan[], done: (result: Result) => void) => {
       exporter.export(spans, (result) => {
-        if (Number(result.code) !== success) {
+        const code: number = result.code;
+        if (code !== success) {
           lost += spans.length;
           tell(result.error?.message ?? "no reason is known");
         }
