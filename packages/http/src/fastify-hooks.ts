@@ -1,42 +1,98 @@
 import { subscribe } from "node:diagnostics_channel";
 import type { Route } from "@tsserve/server";
-import type { FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+import {
+  isFastify,
+  privateOf,
+  type FastifyLike,
+  type FastifyReplyLike,
+  type FastifyRequestLike,
+  type LogControllerLike,
+} from "./fastify-like.ts";
 import { logGivenTo } from "./fastify-options.ts";
 import { requestKey, type TrackedMessage } from "./http-request.ts";
+import { childLoggerFactory, RequestLog } from "./request-log.ts";
 
-const routesOf = new WeakMap<object, Route[]>();
-
-let watching = false;
+/** Under which an instance keeps the routes that it announced. */
+const routesKey: unique symbol = Symbol("tsserve.routes");
 
 /**
- * From now on, notes the routes of every Fastify instance, and on each request which route it took.
- * Fastify announces its instances (diagnostics channel `fastify.initialization`, in its docs under
- * Hooks) before the app can touch them: later, hooks would miss the routes that are already there.
+ * From now on, notes the routes of every Fastify instance, whichever copy and version made it, and on each request which route
+ * it took. Fastify announces its instances (diagnostics channel `fastify.initialization`, in its docs under Hooks) before
+ * the app can touch them: later, hooks would miss the routes that are already there.
  */
 export function watchFastify(): void {
-  if (watching) return;
-  watching = true;
-  subscribe("fastify.initialization", (message) => noteRoutes((message as { fastify: FastifyInstance }).fastify));
-}
-
-/** The routes of an instance, in the order in which they were added. */
-export function fastifyRoutes(app: FastifyInstance): readonly Route[] {
-  return routesOf.get(app) ?? [];
-}
-
-function noteRoutes(app: FastifyInstance): void {
-  const routes: Route[] = [];
-  routesOf.set(app, routes);
-  const log = logGivenTo(app);
-  // Fastify's stand-in for no logger has no level.
-  if (log !== undefined && app.log.level === undefined) app.log = log;
-  app.addHook("onRoute", (route) => {
-    for (const method of [route.method].flat()) routes.push({ method, path: route.url });
-    if (log === undefined) route.onRequest = [noteRoute(route.url), ...[route.onRequest ?? []].flat()];
+  subscribe("fastify.initialization", (message) => {
+    const { fastify } = message as { fastify: unknown };
+    if (isFastify(fastify) && !(routesKey in fastify)) adopt(fastify);
   });
 }
 
-/** For instances that were not made with `fastifyOptions`, which tell without a hook. */
+/** The routes of an instance, in the order in which they were added. */
+export function fastifyRoutes(app: FastifyLike): readonly Route[] {
+  return (app as { readonly [routesKey]?: readonly Route[] })[routesKey] ?? [];
+}
+
+function adopt(app: FastifyLike): void {
+  const routes: Route[] = [];
+  Object.defineProperty(app, routesKey, { value: routes });
+  // Fastify's stand-in for no logger has no level; a logger of the app's own is left alone.
+  const given = logGivenTo(app);
+  const log = given !== undefined && !("level" in app.log) ? given : undefined;
+  if (log !== undefined) app.log = log;
+  const controller = privateOf(app, "fastify.logController") as LogControllerLike | undefined;
+  if (controller !== undefined) followController(controller, log, isOwn(app, controller));
+  else if (log !== undefined) app.setChildLoggerFactory(childLoggerFactory(log));
+  const needsHook = controller === undefined && log === undefined;
+  app.addHook("onRoute", (route) => {
+    for (const method of [route.method].flat()) routes.push({ method, path: route.url });
+    if (needsHook) route.onRequest = [noteRoute(route.url), ...[route.onRequest ?? []].flat()];
+  });
+}
+
+/** Whether the app brought a log controller of its own, whose lines it wants. */
+function isOwn(app: FastifyLike, controller: LogControllerLike): boolean {
+  const options = privateOf(app, "fastify.options") as { readonly logController?: unknown } | undefined;
+  return options?.logController === controller;
+}
+
+/**
+ * From 5.10 on Fastify tells its log controller of each request once the route is known. It is wrapped where it stands: Fastify
+ * takes none that is not of its own copy's class.
+ */
+function followController(controller: LogControllerLike, log: Logger | undefined, isAppsOwn: boolean): void {
+  const incomingRequest = controller.incomingRequest.bind(controller);
+  controller.incomingRequest = (request, reply, metadata) => {
+    note(request);
+    if (log !== undefined) {
+      const requestLog = new RequestLog(log, request);
+      request.log = requestLog;
+      reply.log = requestLog;
+    }
+    if (log === undefined || isAppsOwn) incomingRequest(request, reply, metadata);
+  };
+  if (log === undefined || isAppsOwn) return;
+  // The access log has a line for each request; Fastify's own two would double it. Its errors stay.
+  controller.requestCompleted = () => undefined;
+  controller.routeNotFound = () => undefined;
+  const defaultErrorLog = controller.defaultErrorLog?.bind(controller);
+  controller.defaultErrorLog = (error, request, reply, metadata) => {
+    if (reply.statusCode >= 500) defaultErrorLog?.(error, request, reply, metadata);
+    else if (controller.isLogDisabled?.(request) !== true) clientFault(error, reply);
+  };
+}
+
+/** A client's fault is no news: a line at debug. */
+function clientFault(err: Error, reply: FastifyReplyLike): void {
+  (reply.log as Logger).debug({ res: reply, err }, err?.message);
+}
+
+function note(request: FastifyRequestLike): void {
+  const tracked = (request.raw as TrackedMessage)[requestKey];
+  if (tracked !== undefined) tracked.fastify = request;
+}
+
+/** For instances before 5.10 that were not made with `fastifyOptions`, which tell without a hook. */
 function noteRoute(pattern: string): (request: { raw: unknown }, reply: unknown, done: () => void) => void {
   return (request, _reply, done) => {
     const tracked = (request.raw as TrackedMessage)[requestKey];

@@ -1,42 +1,47 @@
-import { createRequire } from "node:module";
-import type { FastifyBaseLogger, FastifyHttpOptions, FastifyInstance, FastifyReply, FastifyRequest, LogController } from "fastify";
+import type { IncomingMessage } from "node:http";
 import type { ServerConfig } from "@tsserve/server";
-import type { Server } from "node:http";
 import type { Logger } from "pino";
+import { privateOf, type FastifyLike } from "./fastify-like.ts";
 import { newRequestId, requestKey, type TrackedMessage } from "./http-request.ts";
-import { RequestLog } from "./request-log.ts";
 import { httpSettings } from "./settings.ts";
 import { trustedProxies } from "./trusted-proxies.ts";
 
-/** The loggers that were given out, by the log controller that hands them on. */
-const logs = new WeakMap<object, Logger>();
+/** Under which the logger stands in the options: copies of them, as `{ ...fastifyOptions, … }`, keep it. */
+const logKey = Symbol.for("tsserve.fastifyOptions.log");
 
-/** The logger of an instance that was made with `fastifyOptions`: Fastify keeps the log controller under a symbol of its own. */
-export function logGivenTo(app: FastifyInstance): Logger | undefined {
-  const key = Object.getOwnPropertySymbols(app).find(({ description }) => description === "fastify.logController");
-  const controller = key === undefined ? undefined : (app as unknown as Record<symbol, object>)[key];
-  return controller === undefined ? undefined : logs.get(controller);
+/** The logger of an instance that was made with `fastifyOptions`. */
+export function logGivenTo(app: FastifyLike): Logger | undefined {
+  const options = privateOf(app, "fastify.options") as { readonly [logKey]?: Logger } | undefined;
+  return options?.[logKey];
+}
+
+/** Options that every version of Fastify from 4.29 on takes. */
+export interface FastifyOptions {
+  readonly genReqId: (message: IncomingMessage) => string;
+  readonly trustProxy?: (address: string) => boolean;
+  readonly bodyLimit: number;
+  readonly keepAliveTimeout: number;
+  readonly requestTimeout: number;
+  readonly http: { readonly headersTimeout: number };
+  readonly return503OnClosing: boolean;
 }
 
 /**
- * What a `[server:…]` section says, ready for `Fastify(…)`.
+ * What a `[server:…]` section says, ready for `Fastify(…)`, whichever version and copy of it the app has.
  *
- * The logger is not among them as `loggerInstance`: with one, Fastify makes a child and two listeners
- * for each request, for its own lines about requests, which the access log replaces. Nor is there a
- * `childLoggerFactory`, whose result Fastify examines each time. `request.log` comes from the log
- * controller, and `app.log` from `watchFastify`.
+ * The logger is not among them by a name of Fastify's: 4 calls it `logger`, 5 `loggerInstance`, from 5.10 on a `logController`
+ * decides, which must be of the app's own copy; and with any of them Fastify makes a child and two listeners for each
+ * request, for its own lines about requests, which the access log replaces. `app.log` and `request.log` are set when the instance
+ * announces itself (`watchFastify`).
  *
  * @throws {ConfigurationError}
  */
-export function fastifyOptions(config: ServerConfig, log: Logger): FastifyHttpOptions<Server> {
+export function fastifyOptions(config: ServerConfig, log: Logger): FastifyOptions {
   const settings = httpSettings(config);
   const trusts = trustedProxies(settings.trustedProxies);
-  const logController = lazyLogs(log);
-  logs.set(logController, log);
-  return {
+  const options: FastifyOptions = {
     // One id for the access log's line, `request.id` and `request.log`.
     genReqId: (message) => (message as TrackedMessage)[requestKey]?.id ?? newRequestId(),
-    logController,
     ...(settings.trustedProxies.length === 0 ? {} : { trustProxy: (address: string) => trusts(address) }),
     bodyLimit: settings.clientMaxBytes,
     keepAliveTimeout: settings.keepAliveTimeoutMs,
@@ -44,24 +49,5 @@ export function fastifyOptions(config: ServerConfig, log: Logger): FastifyHttpOp
     http: { headersTimeout: settings.headerTimeoutMs },
     return503OnClosing: false,
   };
-}
-
-/** Gives each request its logger. The access log has a line for each; Fastify's own two would double it. Its errors stay. */
-function lazyLogs(log: Logger): LogController {
-  const { LogController: Base } = createRequire(import.meta.url)("fastify") as { LogController: new () => LogController };
-  class LazyLogs extends Base {
-    /** Called for each request once its route is known. */
-    override incomingRequest(request: FastifyRequest, reply: FastifyReply): void {
-      const tracked = (request.raw as TrackedMessage)[requestKey];
-      if (tracked !== undefined) tracked.fastify = request;
-      // A logger of the app's own has a level, Fastify's stand-in for none has not.
-      if (request.log.level !== undefined) return;
-      const requestLog = new RequestLog(log, request) as unknown as FastifyBaseLogger;
-      request.log = requestLog;
-      reply.log = requestLog;
-    }
-    override requestCompleted(): void {}
-    override routeNotFound(): void {}
-  }
-  return new LazyLogs();
+  return Object.assign(options, { [logKey]: log });
 }

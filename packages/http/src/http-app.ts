@@ -1,10 +1,10 @@
 import { createServer, type RequestListener, type Server } from "node:http";
-import { listenError, type Listener } from "@tsserve/listener";
-import { formatEndpoint, wrongApp } from "@tsserve/config";
+import type { Listener } from "@tsserve/listener";
+import { wrongApp } from "@tsserve/config";
 import type { Route } from "@tsserve/server";
-import type { FastifyInstance, FastifyListenOptions } from "fastify";
 import type { Logger } from "pino";
-import { fastifyRoutes } from "./fastify-hooks.ts";
+import { openFastify } from "./fastify-app.ts";
+import { isFastify, type FastifyLike } from "./fastify-like.ts";
 import { fetchListener, type FetchApp } from "./fetch-app.ts";
 import { guardListener } from "./guard-listener.ts";
 
@@ -24,7 +24,7 @@ export interface HttpApp {
 }
 
 /** An app for `tsserve/http`: a Fastify instance, a Node request listener, or `{ fetch }`. */
-export type HttpAppInput = FastifyInstance | RequestListener | FetchApp;
+export type HttpAppInput = FastifyLike | RequestListener | FetchApp;
 
 /**
  * Tells what kind of app it is, and readies it.
@@ -38,36 +38,8 @@ export async function openApp(app: unknown, log: Logger): Promise<HttpApp> {
   throw wrongApp(describe(app), "tsserve/http serves a Fastify instance, a function (request, response), or an object with fetch(request)");
 }
 
-function isFastify(app: unknown): app is FastifyInstance {
-  return typeof app === "object" && app !== null && "ready" in app && "routing" in app && "server" in app && "addHook" in app;
-}
-
 function isFetchApp(app: unknown): app is FetchApp {
   return typeof app === "object" && app !== null && typeof (app as { fetch?: unknown }).fetch === "function";
-}
-
-async function openFastify(app: FastifyInstance): Promise<HttpApp> {
-  if ("http2" in app.initialConfig && app.initialConfig.http2 === true) {
-    throw wrongApp("a Fastify instance made with http2: true", "tsserve/http serves HTTP/1.1 (let the balancer in front speak HTTP/2)");
-  }
-  await app.ready();
-  return {
-    server: app.server,
-    limitsBodies: true,
-    ownsHealth: app.hasRoute({ method: "GET", url: "/health" }),
-    routes: fastifyRoutes(app),
-    // Fastify's own `listen` also runs its onListen hooks. It gets addresses only, never "localhost",
-    // for which it would open a second server that nobody could drain.
-    listen: async (listener) => {
-      const options = (await listener.listenOptions()) as FastifyListenOptions;
-      try {
-        await app.listen({ ...options, listenTextResolver: (address) => `fastify is ready at ${address}` });
-      } catch (error) {
-        throw listenError(error as Error, formatEndpoint(listener.endpoint));
-      }
-    },
-    close: () => app.close(),
-  };
 }
 
 function plainApp(handle: RequestListener, routes: readonly Route[]): HttpApp {

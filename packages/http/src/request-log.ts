@@ -1,9 +1,17 @@
-import type { FastifyRequest } from "fastify";
+import type { IncomingMessage } from "node:http";
 import type { Bindings, ChildLoggerOptions, Logger, LogFn } from "pino";
+import type { ChildLoggerFactory, FastifyRequestLike } from "./fastify-like.ts";
 import { requestKey, type TrackedMessage } from "./http-request.ts";
 import { traceOf } from "./trace.ts";
 
 const levels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+
+/** What a request's logger has to know of the request: Fastify's own, or what there is of it before that is made. */
+export interface LoggedRequest {
+  readonly id: string;
+  readonly raw: IncomingMessage;
+  readonly routeOptions: { readonly logLevel?: unknown; readonly logSerializers?: unknown };
+}
 
 /**
  * The logger of one request. It becomes a pino child, with the request's id and trace, only when
@@ -12,10 +20,10 @@ const levels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as
 export class RequestLog {
   // `private` rather than `#`: one of these is made for each request, and `#` fields cost more to make.
   private readonly parent: Logger;
-  private readonly request: FastifyRequest;
+  private readonly request: LoggedRequest;
   private logger: Logger | undefined = undefined;
 
-  constructor(parent: Logger, request: FastifyRequest) {
+  constructor(parent: Logger, request: LoggedRequest) {
     this.parent = parent;
     this.request = request;
   }
@@ -24,13 +32,12 @@ export class RequestLog {
     if (this.logger !== undefined) return this.logger;
     const { id, raw, routeOptions } = this.request;
     const { traceId, spanId } = (raw as TrackedMessage)[requestKey]?.trace ?? traceOf(raw.headers);
-    const { logLevel, logSerializers } = routeOptions as {
-      readonly logLevel?: string;
-      readonly logSerializers?: ChildLoggerOptions["serializers"];
-    };
+    const { logLevel, logSerializers } = routeOptions;
     const options: ChildLoggerOptions = {
-      ...(logLevel === undefined || logLevel === "" ? {} : { level: logLevel }),
-      ...(logSerializers === undefined || logSerializers === null ? {} : { serializers: logSerializers }),
+      ...(typeof logLevel !== "string" || logLevel === "" ? {} : { level: logLevel }),
+      ...(typeof logSerializers !== "object" || logSerializers === null
+        ? {}
+        : { serializers: logSerializers as NonNullable<ChildLoggerOptions["serializers"]> }),
     };
     this.logger = this.parent.child({ req_id: id, trace_id: traceId, span_id: spanId }, options);
     return this.logger;
@@ -38,6 +45,14 @@ export class RequestLog {
 
   child(bindings: Bindings, options?: ChildLoggerOptions): Logger {
     return this.made().child(bindings, options);
+  }
+
+  bindings(): Bindings {
+    return this.made().bindings();
+  }
+
+  isLevelEnabled(level: string): boolean {
+    return this.made().isLevelEnabled(level);
   }
 
   get level(): string {
@@ -55,4 +70,39 @@ for (const level of levels) {
       this.made()[level](...values);
     },
   });
+}
+
+type Info = (...values: unknown[]) => void;
+
+/**
+ * Before 5.10 Fastify writes its lines about requests straight to the request's logger. The first one tells which request it is;
+ * the access log replaces it and the others, but for errors; a client's fault is no news.
+ */
+class EarlierRequestLog extends RequestLog {
+  info(...values: unknown[]): void {
+    const [fields, message] = values;
+    if (typeof fields === "string" && /^Route \S+ not found$/.test(fields)) return;
+    if (typeof fields === "object" && fields !== null) {
+      const { req, res, err } = fields as { readonly req?: FastifyRequestLike; readonly res?: unknown; readonly err?: unknown };
+      if (message === "incoming request" && req !== undefined) {
+        const tracked = (req.raw as TrackedMessage)[requestKey];
+        if (tracked !== undefined) tracked.fastify = req;
+        return;
+      }
+      if (message === "request completed" && res !== undefined) return;
+      if (res !== undefined && err !== undefined) {
+        (this.made().debug as Info)(...values);
+        return;
+      }
+    }
+    (this.made().info as Info)(...values);
+  }
+}
+
+/** Gives each request of an instance before 5.10 its logger. */
+export function childLoggerFactory(log: Logger): ChildLoggerFactory {
+  return (_logger, bindings, { level, serializers }, raw) => {
+    const id = (raw as TrackedMessage)[requestKey]?.id ?? String(Object.values(bindings)[0] ?? "");
+    return new EarlierRequestLog(log, { id, raw, routeOptions: { logLevel: level, logSerializers: serializers } });
+  };
 }

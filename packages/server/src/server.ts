@@ -79,6 +79,8 @@ export interface ServerModuleExtras {
   readonly settings?: Spec;
   /** Checks what no single key shows, before anything runs. @throws {ConfigurationError} */
   readonly parseSettings?: (config: ServerConfig) => unknown;
+  /** Called once, before the app's module is loaded: for what must be there before the app's framework is. */
+  readonly prepare?: () => void;
   /** What `context.fastifyOptions` gives to the app. */
   readonly fastifyOptions?: (config: ServerConfig, log: Logger) => object;
 }

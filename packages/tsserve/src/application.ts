@@ -50,6 +50,7 @@ export async function prepareApplication(configuration: Configuration, log: Logg
   const { file, server, app, folder } = configuration;
   const serverFactory = await loadFunction(server.values["factory"] ?? "", placeOf(file, server, "factory"), folder, "makeServer");
   const extras = serverFactory.module as ServerModuleExtras;
+  extras.prepare?.();
   const requests = new ActiveRequests();
   const meter = configuration.metrics.enabled ? new Meter() : undefined;
   const pools = new Map<string, () => PoolFigures | undefined>();

@@ -1,0 +1,29 @@
+import { formatEndpoint, wrongApp } from "@tsserve/config";
+import { listenError } from "@tsserve/listener";
+import { fastifyRoutes } from "./fastify-hooks.ts";
+import type { FastifyLike } from "./fastify-like.ts";
+import type { HttpApp } from "./http-app.ts";
+
+/** @throws {TsserveError} when it was made for HTTP/2 */
+export async function openFastify(app: FastifyLike): Promise<HttpApp> {
+  if ("http2" in app.initialConfig && app.initialConfig.http2 === true)
+    throw wrongApp("a Fastify instance made with http2: true", "tsserve/http serves HTTP/1.1 (let the balancer in front speak HTTP/2)");
+  await app.ready();
+  return {
+    server: app.server,
+    limitsBodies: true,
+    ownsHealth: app.hasRoute({ method: "GET", url: "/health" }),
+    routes: fastifyRoutes(app),
+    // Fastify's own `listen` also runs its onListen hooks. It gets addresses only, never "localhost",
+    // for which it would open a second server that nobody could drain.
+    listen: async (listener) => {
+      const options = (await listener.listenOptions()) as object;
+      try {
+        await app.listen({ ...options, listenTextResolver: (address: string) => `fastify is ready at ${address}` });
+      } catch (error) {
+        throw listenError(error as Error, formatEndpoint(listener.endpoint));
+      }
+    },
+    close: async () => void (await app.close()),
+  };
+}
