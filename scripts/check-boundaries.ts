@@ -61,7 +61,8 @@ for (const folder of readdirSync("packages")) {
   }
   // An optional peer may be what the app brings, and is never imported here.
   const optional = Object.keys(manifest.peerDependenciesMeta ?? {});
-  for (const name of declared) if (!imported.has(name) && !optional.includes(name)) problems.push(`${manifest.name}: declares ${name}, but imports it nowhere`);
+  for (const name of declared)
+    if (!imported.has(name) && !optional.includes(name)) problems.push(`${manifest.name}: declares ${name}, but imports it nowhere`);
 }
 for (const problem of problems) console.error(problem);
 process.exitCode = problems.length === 0 ? 0 : 1;

@@ -102,7 +102,9 @@ class EarlierRequestLog extends RequestLog {
 /** Gives each request of an instance before 5.10 its logger. */
 export function childLoggerFactory(log: Logger): ChildLoggerFactory {
   return (_logger, bindings, { level, serializers }, raw) => {
-    const id = (raw as TrackedMessage)[requestKey]?.id ?? String(Object.values(bindings)[0] ?? "");
+    // The one that Fastify has made, or found in a header that the app named.
+    const [made] = Object.values(bindings);
+    const id = typeof made === "string" ? made : ((raw as TrackedMessage)[requestKey]?.id ?? "");
     return new EarlierRequestLog(log, { id, raw, routeOptions: { logLevel: level, logSerializers: serializers } });
   };
 }
