@@ -235,7 +235,8 @@ describe("the control socket", () => {
   });
 
   test("tsserve ctl tells what is wrong", async () => {
-    expect(await run({}, ["ctl", "status"])).toMatchObject({
+    // Where no other test's servers are found.
+    expect(await run({}, ["ctl", "status"], { env: { TMPDIR: "/nowhere", XDG_RUNTIME_DIR: "" } })).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("expected --socket PATH, or TSSERVE_SOCKET") as string,
     });

@@ -1,11 +1,13 @@
 import { spawnSync } from "node:child_process";
 import net, { isIPv6 } from "node:net";
 import { getSystemErrorName } from "node:util";
-import { formatEndpoint, type Endpoint, isTsserveError } from "@tsserve/config";
+import { formatEndpoint, isTsserveError, type Endpoint } from "@tsserve/config";
+import { withAbstractLock } from "./abstract-lock.ts";
 import { addressesOf } from "./bound.ts";
-import { listenError, ListenError } from "./listen-error.ts";
+import { listenError } from "./listen-error.ts";
 import { backlog } from "./listener.ts";
-import { clearStaleSocket } from "./unix-socket.ts";
+import { checkUnixPath } from "./unix-path.ts";
+import { nameBeside, placeSocket, type PlacedSocket, type UnixSocketAccess } from "./unix-socket.ts";
 
 /** A listening socket on which nobody here accepts: to be inherited by workers. */
 export interface BoundSocket {
@@ -34,13 +36,34 @@ const reusePort = 2;
  * accept them. A host name that stands for several addresses gives one socket each.
  *
  * @param sharesPort whether `bindBeside` may find more sockets for the same ports; nobody else can take them, either way
- * @throws {ListenError} when a place is taken, forbidden or not of this machine
+ * @param access who may connect to the unix sockets among them
+ * @throws {ListenError} when a place is taken, forbidden or not of this machine, or a path too long
  */
-export async function bindSockets(endpoints: readonly Endpoint[], sharesPort = false): Promise<BoundSocket[]> {
-  const bound: BoundSocket[] = [];
+export async function bindSockets(
+  endpoints: readonly Endpoint[],
+  sharesPort = false,
+  access: UnixSocketAccess = {},
+): Promise<BoundSocket[]> {
+  const ports = new Set(endpoints.flatMap((endpoint) => ("path" in endpoint || endpoint.port === 0 ? [] : [endpoint.port])));
+  const locked = [...ports]
+    .sort((a, b) => b - a)
+    .reduce(
+      (work, port) => () => withAbstractLock(`port:${port}`, work),
+      () => bindAll(endpoints, sharesPort, access),
+    );
+  return locked();
+}
+
+/** Two masters at once would both find that nobody listens: they look and bind one after the other. */
+async function bindAll(endpoints: readonly Endpoint[], sharesPort: boolean, access: UnixSocketAccess): Promise<BoundSocket[]> {
+  const bound: (BoundSocket & { place?(): Promise<void> })[] = [];
   try {
-    for (const endpoint of endpoints) bound.push(...(await bindEndpoint(endpoint, sharesPort)));
+    for (const endpoint of endpoints) {
+      if ("path" in endpoint) bound.push(bindPath(endpoint.path, access));
+      else bound.push(...(await bindAddresses(endpoint, sharesPort)));
+    }
     makeListen(bound);
+    for (const socket of bound) await socket.place?.();
     return bound;
   } catch (error) {
     for (const socket of bound) socket.close();
@@ -73,13 +96,28 @@ export function bindBeside(sockets: readonly BoundSocket[], times: number): Boun
   }
 }
 
-async function bindEndpoint(endpoint: Endpoint, sharesPort: boolean): Promise<BoundSocket[]> {
+/** It gets its name when it listens (`place`). */
+function bindPath(path: string, access: UnixSocketAccess): BoundSocket & { place(): Promise<void> } {
+  checkUnixPath(path);
+  const temporary = nameBeside(path);
+  const handle = create(temporary, -1, -1, path);
+  let placed: PlacedSocket | undefined;
+  return {
+    fd: handle.fd,
+    handle,
+    endpoint: { path },
+    place: async () => {
+      placed = await placeSocket(temporary, path, access);
+    },
+    close: () => {
+      handle.close();
+      placed?.remove();
+    },
+  };
+}
+
+async function bindAddresses(endpoint: Extract<Endpoint, { host: string }>, sharesPort: boolean): Promise<BoundSocket[]> {
   const place = formatEndpoint(endpoint);
-  if ("path" in endpoint) {
-    await clearStaleSocket(endpoint.path);
-    const handle = create(endpoint.path, -1, -1, place);
-    return [{ fd: handle.fd, handle, endpoint, close: () => handle.close() }];
-  }
   const addresses = await addressesOf(endpoint);
   return addresses.map((address) => {
     // A socket that shares its port would not notice that another server has it.
@@ -144,6 +182,8 @@ function makeListen(sockets: readonly BoundSocket[]): void {
     timeout: listenTimeoutMs,
     encoding: "utf8",
   });
+  if (status === 0) return;
   const places = sockets.map(({ endpoint }) => formatEndpoint(endpoint)).join(", ");
-  if (status !== 0) throw new ListenError(`${places}: could not begin to listen: ${stderr.trim().split("\n").at(-1) ?? ""}`, "EUNKNOWN");
+  const [message, code = "EUNKNOWN"] = /^Error: listen (E[A-Z]+)\b.*$/m.exec(stderr) ?? [stderr.trim().split("\n").at(-1) ?? ""];
+  throw listenError(Object.assign(new Error(`could not begin to listen: ${message}`), { code }), places);
 }

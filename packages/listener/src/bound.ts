@@ -3,18 +3,24 @@ import { networkInterfaces } from "node:os";
 import { formatEndpoint, type Endpoint } from "@tsserve/config";
 import { listenError } from "./listen-error.ts";
 import { backlog, makeListener, type Listener } from "./listener.ts";
-import { clearStaleSocket } from "./unix-socket.ts";
+import { listenAtPath } from "./listen-at-path.ts";
+import { checkUnixPath } from "./unix-path.ts";
+import { clearStaleSocket, type UnixSocketAccess } from "./unix-socket.ts";
 
 /**
  * The listeners of one endpoint; nothing is bound until they are used. A host name that stands for
  * several addresses, as `localhost` does, gives one listener each, so that neither an IPv4 nor an
  * IPv6 client is refused.
  *
- * @throws {ListenError} when the host name is not known
+ * @param access who may connect to a unix socket
+ * @throws {ListenError} when the host name is not known, or the path is too long
  */
-export async function boundListeners(endpoint: Endpoint): Promise<Listener[]> {
+export async function boundListeners(endpoint: Endpoint, access: UnixSocketAccess = {}): Promise<Listener[]> {
   if ("path" in endpoint) {
-    return [makeListener(endpoint, false, () => clearStaleSocket(endpoint.path).then(() => ({ path: endpoint.path, backlog })))];
+    const { path } = endpoint;
+    checkUnixPath(path);
+    const listener = makeListener(endpoint, false, () => clearStaleSocket(path).then(() => ({ path, backlog })));
+    return [{ ...listener, listen: async (server) => void (await listenAtPath(server, path, { backlog, ...access })) }];
   }
   const addresses = await addressesOf(endpoint);
   return addresses.map((host) => {

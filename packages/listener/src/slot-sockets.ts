@@ -1,4 +1,5 @@
 import type { Endpoint } from "@tsserve/config";
+import type { UnixSocketAccess } from "./unix-socket.ts";
 import { bindBeside, bindSockets, type BoundSocket } from "./bind-sockets.ts";
 
 /**
@@ -17,11 +18,12 @@ export class SlotSockets {
 
   /**
    * @param slots for how many there are to be sets from the beginning
+   * @param access who may connect to the unix sockets among them
    * @throws {ListenError} when a place is taken, forbidden or not of this machine
    */
-  static async bind(endpoints: readonly Endpoint[], slots: number): Promise<SlotSockets> {
+  static async bind(endpoints: readonly Endpoint[], slots: number, access: UnixSocketAccess = {}): Promise<SlotSockets> {
     const hasPort = endpoints.some((endpoint) => !("path" in endpoint));
-    const sockets = new SlotSockets(await bindSockets(endpoints, hasPort), hasPort);
+    const sockets = new SlotSockets(await bindSockets(endpoints, hasPort, access), hasPort);
     sockets.#grow(slots);
     return sockets;
   }

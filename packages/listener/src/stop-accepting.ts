@@ -8,7 +8,12 @@ import type { Listener } from "./listener.ts";
  */
 export function stopAccepting(server: Server): void {
   Server.prototype.close.call(server);
+  // "close" comes when the last connection has ended; the file of a unix socket goes now.
+  server.emit(acceptingEnded);
 }
+
+/** What a server emits when it accepts no longer. */
+export const acceptingEnded = "tsserve:accepting-ended";
 
 /**
  * Makes `acceptor` listen as one of `acceptors`, until the function is called that this gives.

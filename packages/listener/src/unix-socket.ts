@@ -1,20 +1,134 @@
-import { lstat, unlink } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { chmodSync, chownSync, linkSync, lstatSync, renameSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
-import { ListenError } from "./listen-error.ts";
+import { basename, dirname, join } from "node:path";
+import { ListenError, listenError } from "./listen-error.ts";
+import { checkUnixPath } from "./unix-path.ts";
 
 const probeTimeoutMs = 1000;
+/** Another server's socket refuses between its bind and its listen: it is asked once more after this. */
+const secondProbeMs = 100;
+const mostTries = 20;
+
+/** Who may connect to a unix socket; what is absent stays as the system makes it. */
+export interface UnixSocketAccess {
+  /** Permission bits of the file, such as `0o660`. */
+  readonly mode?: number | undefined;
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
+}
+
+/** A socket that listens at a name of its own, in the folder of the path that it is for. */
+export interface PlacedSocket {
+  /** Removes the file, if it is still this socket's. */
+  remove(): void;
+  /** Whether the file is there, and still this socket's. */
+  isThere(): boolean;
+}
+
+/**
+ * A free name in the folder of a path: a socket is bound to it, and moved to the path (`placeSocket`) only when it
+ * listens, so that nobody ever meets a socket there that refuses. No longer than the path itself, which has a limit.
+ */
+export function nameBeside(path: string): string {
+  const length = Math.min(12, Math.max(1, basename(path).length));
+  const name = randomBytes(12).toString("hex").slice(0, length);
+  return join(dirname(path), name);
+}
+
+/**
+ * Gives a socket that listens at `temporary` its name. Of several processes that do so at once, one has it: a link is
+ * never made over a file that is there, and a file that a dead process left is moved away, looked at again, and only
+ * then removed.
+ *
+ * @throws {ListenError} when a live process listens at the path, or the file is something else
+ */
+export async function placeSocket(temporary: string, path: string, access: UnixSocketAccess = {}): Promise<PlacedSocket> {
+  try {
+    // Before it has its name: nobody connects who may not.
+    if (access.mode !== undefined) chmodSync(temporary, access.mode);
+    if (access.uid !== undefined || access.gid !== undefined) chownSync(temporary, access.uid ?? -1, access.gid ?? -1);
+    const { ino, dev } = lstatSync(temporary);
+    for (let tries = 0; !link(temporary, path); tries++) {
+      if (tries === mostTries) throw inUse(path);
+      await clearStaleSocket(path);
+    }
+    remove(temporary);
+    const isThere = (): boolean => {
+      const found = lookAt(path);
+      return found?.ino === ino && found.dev === dev;
+    };
+    return { isThere, remove: () => (isThere() ? remove(path) : undefined) };
+  } catch (error) {
+    remove(temporary);
+    throw listenError(error as Error, path);
+  }
+}
 
 /**
  * Makes way for a new unix socket: removes the file that a dead process left behind.
  *
- * @throws {ListenError} when a live process listens there, or the file is something else
+ * @throws {ListenError} when a live process listens there, the file is something else, or the path is too long
  */
 export async function clearStaleSocket(path: string): Promise<void> {
-  const found = await lstat(path).catch(() => undefined);
+  checkUnixPath(path);
+  const found = lookAt(path);
   if (found === undefined) return;
   if (!found.isSocket()) throw new ListenError(`cannot listen on ${path}: the file exists and is not a socket`, "EEXIST");
-  if (await isAlive(path)) throw new ListenError(`cannot listen on ${path}: another process is listening there (EADDRINUSE)`, "EADDRINUSE");
-  await unlink(path).catch(() => undefined);
+  if (await isAlive(path)) throw inUse(path);
+  await new Promise((resolve) => setTimeout(resolve, secondProbeMs));
+  if (await isAlive(path)) throw inUse(path);
+  const aside = nameBeside(path);
+  if (!move(path, aside)) return;
+  // In the meantime somebody else may have put theirs there.
+  if (await isAlive(aside)) {
+    link(aside, path);
+    remove(aside);
+    throw inUse(path);
+  }
+  remove(aside);
+}
+
+function inUse(path: string): ListenError {
+  return new ListenError(`cannot listen on ${path}: another process is listening there (EADDRINUSE)`, "EADDRINUSE");
+}
+
+/** @returns false when there is a file already */
+function link(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return false;
+    // Some file systems have no links; a rename would take the place of a file that is there.
+    if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(code ?? "")) throw error;
+    if (lookAt(to) !== undefined) return false;
+    renameSync(from, to);
+    return true;
+  }
+}
+
+function move(from: string, to: string): boolean {
+  try {
+    renameSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw listenError(error as Error, from);
+  }
+}
+
+function remove(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // It has gone already.
+  }
+}
+
+function lookAt(path: string): ReturnType<typeof lstatSync> {
+  return lstatSync(path, { throwIfNoEntry: false });
 }
 
 /** Nobody accepts on a dead socket: the kernel refuses. Anything else, also silence, counts as alive. */

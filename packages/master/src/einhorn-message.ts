@@ -6,21 +6,29 @@
 
 export type EinhornMessage = Readonly<Record<string, unknown>>;
 
-/** @returns `undefined` when it is none */
+/**
+ * Reads a line. In time that grows with its length alone: whoever may connect may write what they like.
+ *
+ * @returns `undefined` when it is no such message
+ */
 export function parseEinhornMessage(line: string): EinhornMessage | undefined {
-  const message: Record<string, unknown> = {};
+  const message = new Map<string, unknown>();
   let list: unknown[] | undefined;
   for (const text of unescape(line).split("\n")) {
-    if (text.trim() === "" || text.trim() === "---") continue;
-    const item = /^ *- +(.*)$/.exec(text);
-    const pair = /^:?(\w+):(?: +(.*))?$/.exec(text);
-    if (item?.[1] !== undefined && list !== undefined) list.push(scalar(item[1]));
-    else if (pair?.[1] !== undefined) {
-      list = pair[2] === undefined ? [] : undefined;
-      message[pair[1]] = list ?? scalar(pair[2] ?? "");
-    } else return undefined;
+    const trimmed = text.trim();
+    if (trimmed === "" || trimmed === "---") continue;
+    if (trimmed.startsWith("- ") && list !== undefined) {
+      list.push(scalar(trimmed.slice(2)));
+      continue;
+    }
+    const colon = text.indexOf(":", 1);
+    const name = text.slice(text.startsWith(":") ? 1 : 0, colon);
+    const rest = text.slice(colon + 1);
+    if (colon === -1 || !/^\w+$/.test(name) || !(rest === "" || rest.startsWith(" "))) return undefined;
+    list = rest.trim() === "" ? [] : undefined;
+    message.set(name, list ?? scalar(rest));
   }
-  return Object.keys(message).length === 0 ? undefined : message;
+  return message.size === 0 ? undefined : Object.fromEntries(message);
 }
 
 export function formatEinhornMessage(message: EinhornMessage): string {

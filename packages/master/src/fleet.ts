@@ -1,6 +1,15 @@
+import type { StopReason, WorkerFigures } from "./messages.ts";
+import type { WorkerLimits } from "./worker-limits.ts";
+
 /**
- * The workers of a master, as data: `step` takes what has happened and gives what is to be done. No process, no
- * clock and no socket is touched here; the master's loop does that.
+ * What a master knows, what can happen to it, and what it does about it, as data. `step` (step.ts) is the one function
+ * that decides; no process, no clock, no socket and no chance is touched here. The master's loop (master.ts) performs
+ * the actions; the simulation (simulation/) performs them in a world of its own, a million times.
+ *
+ * Two words: a **slot** is a place in the fleet, from 0 to below the number of workers there are to be; it has a set of
+ * sockets, and a worker's successor gets the same. An **index** is what a worker is called by outside, in logs, in
+ * `EINHORN_CHILD_INDEX` and in the metrics: the lowest number that no living worker has, so that an upgrade runs through
+ * twice as many as there are slots.
  */
 
 /** How an upgrade replaces workers: one after the other, or all at once. */
@@ -11,13 +20,13 @@ export type WorkerState =
   | "starting"
   /** Acknowledged: it accepts connections. */
   | "up"
-  /** Told to stop: it drains, and finishes what it has. */
+  /** It was told to stop, or leaves by itself: it drains, and finishes what it has. */
   | "stopping";
 
 export interface Worker {
   /** Unique in the life of the master. */
   readonly id: number;
-  /** What it is called by: the lowest number that is free, below twice the number of workers. */
+  /** What it is called by: the lowest number that is free. */
   readonly index: number;
   /** Its place among those that are to serve, below their number; its successor gets the same. */
   readonly slot: number;
@@ -25,68 +34,155 @@ export interface Worker {
   /** `undefined` until it has been spawned. */
   readonly pid: number | undefined;
   readonly state: WorkerState;
-  /** When it entered its state, in milliseconds. */
+  /** When it entered its state. All instants are in milliseconds of the master's clock. */
   readonly since: number;
-  /** Whether it was killed because it did not start or stop in time. */
+  readonly startedAt: number;
+  /** When it acknowledged; `undefined` when it never has, so that it had nothing to lose. */
+  readonly upAt: number | undefined;
+  /** How long it may take to come up, and to stop, as the file said when it was started. */
+  readonly startTimeoutMs: number;
+  readonly killAfterMs: number;
+  /** Its share of `maxRequestsJitter`, from 0 to 1. */
+  readonly jitter: number;
+  /** The set of sockets that it was started with; `undefined` until it has been spawned. */
+  readonly set: number | undefined;
+  /** The sets that it accepts on in the place of others, in the order in which they were lent. */
+  readonly lent: readonly number[];
+  /** Whether it is to serve only until another one is up in its place. */
+  readonly retires: boolean;
+  /** When something was last heard of it, while it serves. */
+  readonly heardAt: number;
+  /** Whether nothing has been heard of it for so long that it probably does not accept either. */
+  readonly isSilent: boolean;
+  /** When it was asked for its stack because it stands still. */
+  readonly askedAt: number | undefined;
+  readonly figures: WorkerFigures | undefined;
+  /** The strongest order to end sooner that it has had. */
+  readonly hurried: "no" | "drain" | "cut";
+  /** When it will be killed; it has had the time to write its stack by then. */
+  readonly killAt: number | undefined;
   readonly isKilled: boolean;
-  /** Whether it serves only until another one is up in its place. */
-  readonly isRetiring: boolean;
 }
 
 export interface Upgrade {
   readonly generation: number;
   readonly since: number;
+  /** Who waits for its end. */
+  readonly requests: readonly number[];
+  /** Its workers that have come up, and ended though nobody told them to. */
+  readonly deaths: number;
 }
 
-export interface Fleet {
-  readonly options: FleetOptions;
-  /** How many workers there are to be. */
-  readonly target: number;
-  /** The generation that serves: the last one of which a worker came up, and was not abandoned. */
-  readonly generation: number;
-  readonly upgrade: Upgrade | undefined;
-  readonly workers: readonly Worker[];
-  readonly isStopping: boolean;
-  /** Whether any worker has ever come up. */
-  readonly hasServed: boolean;
-  /** Deaths before an ACK, in a row. */
-  readonly failures: number;
-  /** No worker is started before. */
-  readonly notBefore: number;
-  readonly nextId: number;
-  readonly lastGeneration: number;
-}
-
+/** What an operator may change while the master runs. */
 export interface FleetOptions {
   readonly upgradeMode: UpgradeMode;
   /** How long a worker may take from its start to its ACK. */
   readonly startTimeoutMs: number;
   /** How long a worker may take to stop: its drain and its stop timeout, and a little more. */
   readonly killAfterMs: number;
+  readonly limits: WorkerLimits;
+  /** For how long an event loop may stand still, which is when nothing is heard of a worker; `undefined`: for ever. */
+  readonly workerTimeoutMs: number | undefined;
+}
+
+export interface Fleet {
+  readonly options: FleetOptions;
+  /** How many workers there are to be. */
+  readonly target: number;
+  /** The generation that serves: the last one of which all workers came up. */
+  readonly generation: number;
+  /** The last one that was begun. */
+  readonly lastGeneration: number;
+  readonly upgrade: Upgrade | undefined;
+  readonly workers: readonly Worker[];
+  readonly nextId: number;
+  /** How many sets of sockets there are. */
+  readonly sets: number;
+  /** Why it stops: it was asked to, or none of the first generation came up. */
+  readonly stopping: "no" | "asked" | "never-served";
+  /** Whether any worker has ever come up. */
+  readonly hasServed: boolean;
+  /** Workers of the first generation that did not come up. */
+  readonly failedStarts: number;
+  /** How often in a row workers have died young: those that died together count once. */
+  readonly youngDeaths: number;
+  /** When the last of them was counted; who was started before is of the same round. */
+  readonly youngDeathAt: number;
+  /** No worker is started before. */
+  readonly notBefore: number;
+  /** How often in a row a worker was replaced for its memory though it was young. */
+  readonly tooLarge: number;
+  /** The exit codes of those that served until the stop; of those that never came up, when none did. */
+  readonly exitCodes: readonly (number | null)[];
+  /** When the last event came, and when the one after it was asked for: who comes much later was suspended. */
+  readonly tickAt: number | undefined;
 }
 
 export type FleetEvent =
-  | { readonly type: "spawned"; readonly id: number; readonly pid: number }
-  | { readonly type: "acknowledged"; readonly pid: number }
-  | { readonly type: "exited"; readonly id: number }
-  | { readonly type: "resized"; readonly target: number }
-  | { readonly type: "upgrade" }
-  /** A worker is to be replaced by a new one, because of its age, its memory or its requests. */
-  | { readonly type: "retire"; readonly id: number }
-  | { readonly type: "stop" }
+  /** The process runs, with these sockets. `jitter` is chance, which comes from outside. */
+  | {
+      readonly type: "spawned";
+      readonly id: number;
+      readonly pid: number;
+      readonly set: number;
+      readonly sets: number;
+      readonly jitter: number;
+    }
+  | { readonly type: "acknowledged"; readonly id: number }
+  | { readonly type: "heard"; readonly id: number; readonly figures: WorkerFigures }
+  /** It begins to leave, and nobody told it to. */
+  | { readonly type: "leaving"; readonly id: number; readonly reason: string }
+  /** Its process has ended, or could not be started. */
+  | { readonly type: "exited"; readonly id: number; readonly code: number | null; readonly signal: string | null }
+  /** What the file says has changed. */
+  | { readonly type: "configured"; readonly options: FleetOptions }
+  | { readonly type: "resize"; readonly target: number; readonly request?: number }
+  | { readonly type: "upgrade"; readonly request?: number }
+  /** `gracefully` may be said again, and changes nothing then; `drain` ends drains, `cut` requests, `kill` processes. */
+  | { readonly type: "stop"; readonly how: "gracefully" | "drain" | "cut" | "kill"; readonly request?: number }
   /** Time has passed. */
   | { readonly type: "tick" };
 
+/** What an operator reads, in the log and on the page. */
+export type MasterEvent =
+  | { readonly type: "spawned" | "acknowledged" | "stopping"; readonly worker: Worker }
+  | { readonly type: "leaving"; readonly worker: Worker; readonly reason: string }
+  | { readonly type: "exited"; readonly worker: Worker; readonly code: number | null; readonly signal: string | null }
+  | { readonly type: "killed"; readonly worker: Worker; readonly reason: KillReason }
+  | { readonly type: "retiring"; readonly worker: Worker; readonly reason: string }
+  | { readonly type: "blocked"; readonly worker: Worker; readonly ms: number }
+  | { readonly type: "dying-young"; readonly deaths: number; readonly delayMs: number }
+  | { readonly type: "max-memory-too-low"; readonly worker: Worker; readonly memoryBytes: number; readonly maxMemoryBytes: number }
+  | { readonly type: "upgrade-begun"; readonly generation: number }
+  | { readonly type: "upgraded"; readonly generation: number; readonly ms: number }
+  | { readonly type: "abandoned"; readonly generation: number; readonly worker: Worker; readonly reason: AbandonReason }
+  | { readonly type: "resized"; readonly target: number }
+  | { readonly type: "never-served" };
+
+export type KillReason = "start_timeout" | "stop_timeout" | "cut";
+export type AbandonReason = "exited" | "start_timeout" | "died";
+
+/** What becomes of a request that waited. */
+export type Answer =
+  | { readonly ok: true; readonly type: "upgraded"; readonly generation: number; readonly ms: number }
+  | { readonly ok: true; readonly type: "resized"; readonly target: number }
+  | { readonly ok: true; readonly type: "stopping" }
+  | { readonly ok: false; readonly type: "another-upgrade" | "stopping" | "never-served" }
+  | { readonly ok: false; readonly type: "abandoned"; readonly worker: Worker; readonly reason: AbandonReason };
+
 export type Action =
   | { readonly type: "spawn"; readonly worker: Worker }
-  /** Tells a worker to stop gracefully. */
-  | { readonly type: "stop"; readonly worker: Worker }
-  | { readonly type: "kill"; readonly worker: Worker; readonly reason: "start_timeout" | "stop_timeout" }
-  | { readonly type: "upgraded"; readonly generation: number; readonly ms: number }
-  | { readonly type: "abandoned"; readonly generation: number; readonly worker: Worker; readonly reason: "exited" | "start_timeout" }
-  /** None of the first generation came up. */
-  | { readonly type: "never-served" }
-  /** All workers have ended, as was asked. */
+  | { readonly type: "stop"; readonly worker: Worker; readonly reason: StopReason }
+  | { readonly type: "hurry"; readonly worker: Worker; readonly ends: "drain" | "cut" }
+  /** Its watchdog thread takes the stack even when its loop stands still. */
+  | { readonly type: "ask-stack"; readonly worker: Worker }
+  | { readonly type: "kill"; readonly worker: Worker }
+  /** It accepts connections: what else is for it can be given to it. */
+  | { readonly type: "welcome"; readonly worker: Worker }
+  | { readonly type: "lend" | "take-back"; readonly worker: Worker; readonly set: number }
+  | { readonly type: "answer"; readonly request: number; readonly answer: Answer }
+  | { readonly type: "tell"; readonly event: MasterEvent }
+  /** All workers have ended, as was asked, or because none came up. */
   | { readonly type: "ended" };
 
 export interface Step {
@@ -94,239 +190,44 @@ export interface Step {
   readonly actions: readonly Action[];
 }
 
-const firstDelayMs = 250;
-const longestDelayMs = 30_000;
-
+/** A fleet of which nothing runs yet: its first tick starts the workers. */
 export function makeFleet(target: number, options: FleetOptions): Fleet {
   return {
     options,
     target,
     generation: 1,
+    lastGeneration: 1,
     upgrade: undefined,
     workers: [],
-    isStopping: false,
-    hasServed: false,
-    failures: 0,
-    notBefore: 0,
     nextId: 1,
-    lastGeneration: 1,
+    sets: 0,
+    stopping: "no",
+    hasServed: false,
+    failedStarts: 0,
+    youngDeaths: 0,
+    youngDeathAt: Number.NEGATIVE_INFINITY,
+    notBefore: Number.NEGATIVE_INFINITY,
+    tooLarge: 0,
+    exitCodes: [],
+    tickAt: undefined,
   };
 }
 
-/** @param now in milliseconds, of any clock that only goes on */
-export function step(fleet: Fleet, event: FleetEvent, now: number): Step {
-  const actions: Action[] = [];
-  const changed = apply(fleet, event, now, actions);
-  return { fleet: settle(changed, now, actions), actions };
+export function findWorker({ workers }: Fleet, id: number): Worker | undefined {
+  return workers.find((worker) => worker.id === id);
 }
 
-/** When `step` wants a tick, if nothing else happens; `undefined` when never. */
-export function nextTick(fleet: Fleet): number | undefined {
-  const { options, workers, notBefore } = fleet;
-  const limits = workers
-    .filter(({ isKilled }) => !isKilled)
-    .flatMap(({ state, since }) =>
-      state === "starting" ? [since + options.startTimeoutMs] : state === "stopping" ? [since + options.killAfterMs] : [],
-    );
-  if (!fleet.isStopping && wantsMore(fleet)) limits.push(notBefore);
-  return limits.length === 0 ? undefined : Math.min(...limits);
-}
-
-function apply(fleet: Fleet, event: FleetEvent, now: number, actions: Action[]): Fleet {
-  switch (event.type) {
-    case "spawned":
-      return withWorker(fleet, event.id, (worker) => ({ ...worker, pid: event.pid }));
-    case "acknowledged":
-      return acknowledged(fleet, event.pid, now);
-    case "exited":
-      return exited(fleet, event.id, now, actions);
-    case "resized":
-      return { ...fleet, target: Math.max(0, event.target) };
-    case "upgrade":
-      return beginUpgrade(fleet, now);
-    case "retire":
-      return withWorker(fleet, event.id, (worker) => ({ ...worker, isRetiring: worker.state === "up" }));
-    case "stop":
-      return { ...fleet, isStopping: true, upgrade: undefined };
-    case "tick":
-      return killLate(fleet, now, actions);
-    default:
-      return event satisfies never;
-  }
-}
-
-function acknowledged(fleet: Fleet, pid: number, now: number): Fleet {
-  const worker = fleet.workers.find((each) => each.pid === pid);
-  // A second ACK, or one of a worker that has been given up, says nothing.
-  if (worker?.state !== "starting" || worker.isKilled) return fleet;
-  const up = withWorker(fleet, worker.id, (each) => ({ ...each, state: "up", since: now }));
-  return { ...up, hasServed: true, failures: 0, notBefore: 0 };
-}
-
-function exited(fleet: Fleet, id: number, now: number, actions: Action[]): Fleet {
-  const worker = fleet.workers.find((each) => each.id === id);
-  if (worker === undefined) return fleet;
-  const rest = { ...fleet, workers: fleet.workers.filter((each) => each !== worker) };
-  if (worker.state !== "starting" || fleet.isStopping) return rest;
-  return failedStart(rest, worker, "exited", now, actions);
-}
-
-/** A worker that did not come up. In an upgrade, the new generation is given up; else the next try comes later. */
-function failedStart(fleet: Fleet, worker: Worker, reason: "exited" | "start_timeout", now: number, actions: Action[]): Fleet {
-  const { upgrade } = fleet;
-  if (upgrade !== undefined && worker.generation === upgrade.generation) {
-    actions.push({ type: "abandoned", generation: upgrade.generation, worker, reason });
-    return { ...fleet, upgrade: undefined };
-  }
-  const failures = fleet.failures + 1;
-  if (!fleet.hasServed && failures >= Math.max(1, fleet.target)) {
-    actions.push({ type: "never-served" });
-    return { ...fleet, failures, isStopping: true };
-  }
-  const delayMs = Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(failures - 1, 20));
-  return { ...fleet, failures, notBefore: fleet.hasServed ? now + delayMs : fleet.notBefore };
-}
-
-/** An upgrade during an upgrade begins anew: what the first one started is not needed any more. */
-function beginUpgrade(fleet: Fleet, now: number): Fleet {
-  if (fleet.isStopping) return fleet;
-  const generation = fleet.lastGeneration + 1;
-  return { ...fleet, lastGeneration: generation, upgrade: { generation, since: now }, failures: 0, notBefore: 0 };
-}
-
-function killLate(fleet: Fleet, now: number, actions: Action[]): Fleet {
-  let changed = fleet;
-  for (const worker of fleet.workers) {
-    if (worker.isKilled) continue;
-    const isLateStart = worker.state === "starting" && now - worker.since >= fleet.options.startTimeoutMs;
-    const isLateStop = worker.state === "stopping" && now - worker.since >= fleet.options.killAfterMs;
-    if (!isLateStart && !isLateStop) continue;
-    actions.push({ type: "kill", worker, reason: isLateStart ? "start_timeout" : "stop_timeout" });
-    changed = withWorker(changed, worker.id, (each) => ({ ...each, state: "stopping", since: now, isKilled: true }));
-    if (isLateStart && !changed.isStopping) changed = failedStart(changed, worker, "start_timeout", now, actions);
-  }
-  return changed;
-}
-
-/** Brings the workers to what they should be. */
-function settle(fleet: Fleet, now: number, actions: Action[]): Fleet {
-  let changed = fleet;
-  if (changed.isStopping) {
-    for (const worker of changed.workers) changed = told(changed, worker, now, actions);
-    if (changed.workers.length === 0) actions.push({ type: "ended" });
-    return changed;
-  }
-  changed = stopSurplus(changed, now, actions);
-  changed = finishUpgrade(changed, now, actions);
-  return startMissing(changed, now, actions);
+/** The fleet with one worker changed. */
+export function withWorker(fleet: Fleet, id: number, change: Partial<Worker>): Fleet {
+  return { ...fleet, workers: fleet.workers.map((worker) => (worker.id === id ? { ...worker, ...change } : worker)) };
 }
 
 /** The generation that is wanted: that of the upgrade, where there is one. */
-function wanted({ upgrade, generation }: Fleet): number {
+export function wantedGeneration({ upgrade, generation }: Fleet): number {
   return upgrade?.generation ?? generation;
 }
 
-function isServing({ state }: Worker): boolean {
-  return state === "up";
-}
-
 /** Whether it is of the generation that is wanted, and not to be replaced. */
-function isFresh(fleet: Fleet, { generation, isRetiring }: Worker): boolean {
-  return generation === wanted(fleet) && !isRetiring;
-}
-
-/** Stops what is not needed: starts that nobody waits for, workers that another one stands in for, and those beyond the target. */
-function stopSurplus(fleet: Fleet, now: number, actions: Action[]): Fleet {
-  const { workers, target } = fleet;
-  const starts = workers.filter((worker) => worker.state === "starting" && !isStartNeeded(fleet, worker));
-  const replaced = workers.filter((worker) => isServing(worker) && worker.slot < target && isReplaced(fleet, worker));
-  const beyond = workers.filter((worker) => isServing(worker) && worker.slot >= target).sort((a, b) => b.slot - a.slot);
-  // Never fewer than there should be, even where a worker of another slot has just died.
-  const spare = Math.max(0, workers.filter(isServing).length - target);
-  return [...starts, ...[...replaced, ...beyond].slice(0, spare)].reduce((changed, worker) => told(changed, worker, now, actions), fleet);
-}
-
-function isStartNeeded(fleet: Fleet, worker: Worker): boolean {
-  return isFresh(fleet, worker) && worker.slot < fleet.target;
-}
-
-/** Whether a better worker is up in its slot; in a fleet's upgrade, in every slot. */
-function isReplaced(fleet: Fleet, worker: Worker): boolean {
-  const { upgrade, options, workers } = fleet;
-  if (upgrade !== undefined && options.upgradeMode === "fleet" && !isUpgraded(fleet)) return false;
-  const best = workers
-    .filter((each) => each.slot === worker.slot && isServing(each) && fills(fleet, each))
-    .reduce<Worker | undefined>(
-      (found, each) => (found !== undefined && isFresh(fleet, found) && !isFresh(fleet, each) ? found : each),
-      undefined,
-    );
-  return best !== undefined && best !== worker;
-}
-
-/** Whether nobody else needs to be started for its slot: workers of a generation that was given up still serve. */
-function fills(fleet: Fleet, worker: Worker): boolean {
-  return isFresh(fleet, worker) || (fleet.upgrade === undefined && isServing(worker) && !worker.isRetiring);
-}
-
-/** Whether a worker of the wanted generation is up in every slot. */
-function isUpgraded(fleet: Fleet): boolean {
-  return slots(fleet).every((slot) => fleet.workers.some((worker) => worker.slot === slot && isServing(worker) && isFresh(fleet, worker)));
-}
-
-function slots({ target }: Fleet): number[] {
-  return Array.from({ length: target }, (_, slot) => slot);
-}
-
-function told(fleet: Fleet, worker: Worker, now: number, actions: Action[]): Fleet {
-  if (worker.state === "stopping") return fleet;
-  actions.push({ type: "stop", worker });
-  return withWorker(fleet, worker.id, (each) => ({ ...each, state: "stopping", since: now }));
-}
-
-function finishUpgrade(fleet: Fleet, now: number, actions: Action[]): Fleet {
-  const { upgrade } = fleet;
-  if (upgrade === undefined || !isUpgraded(fleet)) return fleet;
-  actions.push({ type: "upgraded", generation: upgrade.generation, ms: now - upgrade.since });
-  return { ...fleet, generation: upgrade.generation, upgrade: undefined };
-}
-
-/** The slots for which a worker should be started now, delays aside. */
-function missing(fleet: Fleet): number[] {
-  const { workers, upgrade, options } = fleet;
-  const alive = workers.filter(({ state }) => state !== "stopping");
-  const lacking = slots(fleet).filter((slot) => !alive.some((worker) => worker.slot === slot && fills(fleet, worker)));
-  if (upgrade === undefined || options.upgradeMode === "fleet") return lacking;
-  // One after the other, and at once where nobody is left.
-  const empty = lacking.filter((slot) => !alive.some((worker) => worker.slot === slot));
-  const isStarting = empty.length > 0 || alive.some((worker) => worker.state === "starting" && isFresh(fleet, worker));
-  return isStarting ? empty : lacking.slice(0, 1);
-}
-
-function wantsMore(fleet: Fleet): boolean {
-  return missing(fleet).length > 0;
-}
-
-function startMissing(fleet: Fleet, now: number, actions: Action[]): Fleet {
-  const lacking = now < fleet.notBefore ? [] : missing(fleet);
-  if (lacking.length === 0) return fleet;
-  const taken = new Set(fleet.workers.map(({ index }) => index));
-  const started = lacking.map((slot, offset): Worker => {
-    const index = freeIndex(taken);
-    taken.add(index);
-    const worker = { id: fleet.nextId + offset, index, slot, generation: wanted(fleet), state: "starting", since: now } as const;
-    return { ...worker, pid: undefined, isKilled: false, isRetiring: false };
-  });
-  actions.push(...started.map((worker): Action => ({ type: "spawn", worker })));
-  return { ...fleet, nextId: fleet.nextId + lacking.length, workers: [...fleet.workers, ...started] };
-}
-
-/** The lowest that is free: an upgrade runs through twice as many as there are workers. */
-function freeIndex(taken: ReadonlySet<number>): number {
-  let index = 0;
-  while (taken.has(index)) index += 1;
-  return index;
-}
-
-function withWorker(fleet: Fleet, id: number, change: (worker: Worker) => Worker): Fleet {
-  return { ...fleet, workers: fleet.workers.map((worker) => (worker.id === id ? change(worker) : worker)) };
+export function isFresh(fleet: Fleet, { generation, retires }: Worker): boolean {
+  return generation === wantedGeneration(fleet) && !retires;
 }

@@ -1,406 +1,301 @@
 import type { ChildProcess } from "node:child_process";
-import { makeFleet, nextTick, step, type Action, type Fleet, type FleetEvent, type FleetOptions, type Worker } from "./fleet.ts";
-import { LastWords } from "./last-words.ts";
-import { reasonToRetire, type WorkerLimits } from "./worker-limits.ts";
+import {
+  makeFleet,
+  type Action,
+  type Answer,
+  type Fleet,
+  type FleetEvent,
+  type FleetOptions,
+  type MasterEvent,
+  type Worker,
+} from "./fleet.ts";
+import type { StopReason } from "./messages.ts";
+import { step } from "./step.ts";
+import { WorkerProcess } from "./worker-process.ts";
+import { statusOf, type WorkerStatus } from "./worker-status.ts";
 
-/** How often limits are looked at. */
-const watchIntervalMs = 1000;
-/** A worker that has said nothing for so long, though it reports each second, does not accept either. */
-const silenceMs = 2500;
-/** How long a worker that stands still lives on after it was asked for its stack, which its watchdog thread writes. */
-const stackTimeMs = 3000;
+/** Node's timers take no longer delay: a longer one would fire at once. */
+const longestTimerMs = 2 ** 31 - 1;
 
-/** What a worker reports of itself, once a second. */
-export interface WorkerFigures {
-  readonly activeRequests: number;
-  readonly requestsTotal: number;
-  readonly memoryBytes: number;
-  /** 0 to 1, of the last second. */
-  readonly eventLoopUtilization: number;
-}
-
-/** One line of `tsserve ctl status`. */
-export interface WorkerStatus {
-  readonly index: number;
-  readonly generation: number;
-  readonly pid: number | undefined;
-  readonly state: string;
-  readonly age_seconds: number;
-  readonly active_requests: number | undefined;
-  readonly requests_total: number | undefined;
-  readonly memory_bytes: number | undefined;
-  readonly event_loop_utilization: number | undefined;
-}
-
-export type MasterEvent =
-  | { readonly type: "spawned" | "acknowledged" | "stopping"; readonly worker: Worker }
-  | {
-      readonly type: "exited";
-      readonly worker: Worker;
-      readonly code: number | null;
-      readonly signal: NodeJS.Signals | null;
-      readonly words: string;
-    }
-  | { readonly type: "killed"; readonly worker: Worker; readonly reason: string }
-  | { readonly type: "retiring"; readonly worker: Worker; readonly reason: string }
-  | { readonly type: "blocked"; readonly worker: Worker; readonly ms: number }
-  | { readonly type: "upgrade-begun"; readonly generation: number }
-  | { readonly type: "upgraded"; readonly generation: number; readonly ms: number }
-  | { readonly type: "abandoned"; readonly generation: number; readonly worker: Worker; readonly reason: string; readonly words: string }
-  | { readonly type: "resized"; readonly target: number }
-  | { readonly type: "never-served" };
-
-export interface MasterOptions extends FleetOptions {
+export interface MasterOptions {
+  /** How many there are to be. */
   readonly workers: number;
-  readonly limits: WorkerLimits;
-  /** For how long an event loop may stand still, which is when nothing is heard of a worker; `undefined`: for ever. */
-  readonly workerTimeoutMs: number | undefined;
-  /** Starts the process of a worker, its stderr piped. */
+  readonly fleet: FleetOptions;
+  /** Starts the process of a worker: its stderr piped, a channel to it open. What it throws is a failed start. */
   spawn(worker: Worker): ChildProcess;
   readonly sockets: MasterSockets;
   /** A worker accepts connections: what else is for it can be given to it. */
-  onUp(child: ChildProcess): void;
-  /** What workers say on stderr is passed on to here. */
-  writeError(text: string | Uint8Array): void;
+  onUp(process: WorkerProcess): void;
+  /** What workers write to stderr is passed on to here. */
+  writeError(bytes: Uint8Array): void;
+  /** Masks the secrets in what workers said, where it is logged and answered. */
+  mask(text: string): string;
   /** In milliseconds, of a clock that only goes on. */
   now(): number;
-  emit(event: MasterEvent): void;
+  /** From 0 to below 1. */
+  random(): number;
+  /** What an operator reads; `words` are the last ones of the worker, where it has ended. */
+  emit(event: MasterEvent, words: string): void;
+  /** A worker says what makes no sense, or something failed that nobody foresaw: it is logged, and the master goes on. */
+  warn(message: string, worker: Worker | undefined, error?: unknown): void;
 }
 
 /** The sockets that clients connect to, in sets that only the workers of their slots accept on. */
 export interface MasterSockets {
   /** How many sets there are. */
   readonly sets: number;
+  /** Which set a slot has; made when there is none yet. */
   setOf(slot: number): number;
   /** Has a worker that serves accept on a set that is not its own, or leave it. */
-  lend(child: ChildProcess, set: number): void;
-  takeBack(child: ChildProcess, set: number): void;
+  lend(process: WorkerProcess, set: number): void;
+  takeBack(process: WorkerProcess, set: number): void;
 }
 
+/** How a master came to its end. */
 export interface MasterEnd {
-  /** Whether a worker ever came up. */
-  readonly hasServed: boolean;
+  /** `asked`: by a signal or a command; `never-served`: none of the first workers came up. */
+  readonly reason: "asked" | "never-served";
   /** The exit codes of the workers that served until the stop; of those that never came up, when none did. */
   readonly exitCodes: readonly (number | null)[];
 }
 
-export type UpgradeResult =
-  | { readonly ok: true; readonly generation: number; readonly ms: number }
-  | { readonly ok: false; readonly reason: string };
+/** What a request of an operator came to. */
+export type Result =
+  | { readonly ok: true; readonly message: string; readonly generation?: number }
+  | { readonly ok: false; readonly error: string };
 
-interface Process {
-  readonly worker: Worker;
-  readonly child: ChildProcess;
-  readonly spawnedAt: number;
-  readonly words: LastWords;
-  /** Whether it has ever accepted connections: else it had nothing to lose. */
-  hasServed: boolean;
-  /** Its share of the jitter, from 0 to 1. */
-  readonly jitter: number;
-  heardAt: number;
-  /** When it was asked for its stack, since it stands still. */
-  blockedAt: number | undefined;
-  figures: WorkerFigures | undefined;
-  /** The sets of sockets that it accepts on in the place of others. */
-  readonly lent: Set<number>;
-}
-
-/** The one place where signals, messages and deaths meet: each becomes an event of the fleet, and what the fleet says is done. */
+/**
+ * The thin loop round `step`: what happens outside becomes an event, and the actions are performed. It decides nothing.
+ * Nothing that fails here ends it: a master that ended would take all of its workers along.
+ */
 export class Master {
   /** Resolves when all workers have ended, as was asked, or none ever came up. */
   readonly ended: Promise<MasterEnd>;
   readonly #options: MasterOptions;
-  readonly #processes = new Map<number, Process>();
-  /** Who waits for the upgrade in progress. */
-  #upgradeIsOver: ((result: UpgradeResult) => void) | undefined;
-  readonly #exitCodes: (number | null)[] = [];
+  readonly #processes = new Map<number, WorkerProcess>();
+  /** Those who wait for an answer. */
+  readonly #requests = new Map<number, (result: Result) => void>();
+  readonly #queue: FleetEvent[] = [];
+  #isStepping = false;
+  #lastRequest = 0;
   #fleet: Fleet;
   #timer: NodeJS.Timeout | undefined;
-  #watcher: NodeJS.Timeout | undefined;
-  #watchedAt = 0;
   #end: (end: MasterEnd) => void = () => undefined;
 
   constructor(options: MasterOptions) {
     this.#options = options;
-    this.#fleet = makeFleet(options.workers, options);
+    this.#fleet = makeFleet(options.workers, options.fleet);
     this.ended = new Promise((resolve) => (this.#end = resolve));
   }
 
+  /** The generation that serves. */
   get generation(): number {
     return this.#fleet.generation;
   }
 
+  /** How many workers there are to be. */
   get target(): number {
     return this.#fleet.target;
   }
 
   start(): void {
-    this.#watchedAt = this.#options.now();
-    this.#watcher = setInterval(() => this.#watch(), watchIntervalMs);
     this.#send({ type: "tick" });
   }
 
-  /** A worker says that it accepts connections. */
+  /** A process says over the control socket that it accepts connections, as Einhorn's workers do. */
   acknowledge(pid: number): void {
-    const before = this.#fleet.workers.find((worker) => worker.pid === pid);
-    this.#send({ type: "acknowledged", pid });
-    if (before?.state !== "starting") return;
-    const process = this.#processes.get(before.id);
-    if (process !== undefined) {
-      process.hasServed = true;
-      process.heardAt = this.#options.now();
-      this.#options.onUp(process.child);
-    }
-    this.#options.emit({ type: "acknowledged", worker: before });
+    const worker = this.#fleet.workers.find((each) => each.pid === pid);
+    if (worker !== undefined) this.#send({ type: "acknowledged", id: worker.id });
   }
 
   /** Begins an upgrade; resolves when it is over, or another one has begun. */
-  upgrade(): Promise<UpgradeResult> {
-    if (this.#fleet.isStopping) return Promise.resolve({ ok: false, reason: "the master is stopping" });
-    this.#settleUpgrade({ ok: false, reason: "another upgrade has begun" });
-    return new Promise((resolve) => {
-      this.#upgradeIsOver = resolve;
-      this.#options.emit({ type: "upgrade-begun", generation: this.#fleet.lastGeneration + 1 });
-      this.#send({ type: "upgrade" });
-    });
+  upgrade(): Promise<Result> {
+    return this.#ask((request) => this.#send({ type: "upgrade", request }));
   }
 
   /** At least one. */
-  resize(target: number): void {
-    const wanted = Math.max(1, target);
-    if (wanted === this.#fleet.target) return;
-    this.#options.emit({ type: "resized", target: wanted });
-    this.#send({ type: "resized", target: wanted });
+  resize(target: number): Promise<Result> {
+    return this.#ask((request) => this.#send({ type: "resize", target, request }));
   }
 
-  stop(): void {
-    this.#settleUpgrade({ ok: false, reason: "the master is stopping" });
-    this.#send({ type: "stop" });
+  /** What the file says from now on: workers that run already keep the times that they were started with. */
+  configure(options: FleetOptions): void {
+    this.#send({ type: "configured", options });
+  }
+
+  /** `gracefully` may be said again; `drain` ends the drains, `cut` the requests in progress, `kill` the processes. */
+  stop(how: "gracefully" | "drain" | "cut" | "kill"): Promise<Result> {
+    return this.#ask((request) => this.#send({ type: "stop", how, request }));
   }
 
   /** Passes a signal to every worker. */
   signal(signal: NodeJS.Signals): void {
-    for (const { child } of this.#processes.values()) child.kill(signal);
+    for (const process of this.#processes.values()) process.signal(signal);
+  }
+
+  /** Has every worker open the files anew that it logs to. */
+  reopen(): void {
+    for (const process of this.#processes.values()) process.send({ type: "tsserve:reopen" });
   }
 
   status(): WorkerStatus[] {
-    const now = this.#options.now();
-    return [...this.#fleet.workers]
-      .sort((a, b) => a.index - b.index)
-      .map(({ id, index, generation, pid, state }) => {
-        const process = this.#processes.get(id);
-        const figures = process?.figures;
-        return {
-          index,
-          generation,
-          pid,
-          state,
-          age_seconds: Math.round((now - (process?.spawnedAt ?? now)) / 1000),
-          active_requests: figures?.activeRequests,
-          requests_total: figures?.requestsTotal,
-          memory_bytes: figures?.memoryBytes,
-          event_loop_utilization: figures?.eventLoopUtilization,
-        };
-      });
+    return statusOf(this.#fleet, this.#options.now());
   }
 
+  #ask(begin: (request: number) => void): Promise<Result> {
+    return new Promise((resolve) => {
+      const request = ++this.#lastRequest;
+      this.#requests.set(request, resolve);
+      begin(request);
+    });
+  }
+
+  /** Events that come while actions are performed wait for their turn. */
   #send(event: FleetEvent): void {
-    const { fleet, actions } = step(this.#fleet, event, this.#options.now());
-    this.#fleet = fleet;
-    for (const action of actions) this.#perform(action);
-    this.#lendSockets();
+    this.#queue.push(event);
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      const { fleet, actions } = step(this.#fleet, next, this.#options.now());
+      this.#fleet = fleet;
+      for (const action of actions) this.#perform(action);
+    }
+    this.#isStepping = false;
     this.#schedule();
   }
 
-  /**
-   * Clients in the queue of a worker that has died, stops, or is not heard of would wait for its successor: all others
-   * stand in for it until that is up.
-   */
-  #lendSockets(): void {
-    const { sockets } = this.#options;
-    if (sockets.sets < 2 || this.#fleet.isStopping) return;
-    const serving = this.#fleet.workers.flatMap((worker) => {
-      const process = worker.state === "up" ? this.#processes.get(worker.id) : undefined;
-      return process === undefined || this.#isSilent(process) ? [] : [process];
-    });
-    const served = new Set(serving.map(({ worker }) => sockets.setOf(worker.slot)));
-    for (let set = 0; set < sockets.sets; set++) {
-      for (const process of serving) {
-        if (served.has(set) === !process.lent.has(set)) continue;
-        if (served.has(set)) {
-          process.lent.delete(set);
-          sockets.takeBack(process.child, set);
-        } else {
-          process.lent.add(set);
-          sockets.lend(process.child, set);
-        }
-      }
-    }
-  }
-
-  /** It has reported, and then no more. */
-  #isSilent({ heardAt }: Process): boolean {
-    return this.#options.now() - heardAt > silenceMs;
-  }
-
+  /** Timers run before what has arrived is read: a worker whose message lies here already must not be judged as silent. */
   #schedule(): void {
     clearTimeout(this.#timer);
-    const next = nextTick(this.#fleet);
-    if (next !== undefined) this.#timer = setTimeout(() => this.#send({ type: "tick" }), Math.max(1, next - this.#options.now()));
+    const { tickAt } = this.#fleet;
+    if (tickAt === undefined) return;
+    const ms = Math.min(longestTimerMs, Math.max(1, Math.ceil(tickAt - this.#options.now())));
+    this.#timer = setTimeout(() => setImmediate(() => this.#send({ type: "tick" })), ms);
   }
 
   #perform(action: Action): void {
-    const { emit } = this.#options;
+    try {
+      this.#do(action);
+    } catch (error) {
+      this.#options.warn(`${action.type} failed: ${(error as Error).message}`, "worker" in action ? action.worker : undefined, error);
+    }
+  }
+
+  #do(action: Action): void {
     switch (action.type) {
       case "spawn":
         return this.#spawn(action.worker);
       case "stop":
-        emit({ type: "stopping", worker: action.worker });
-        return this.#tellToStop(action.worker);
+        return this.#tellToStop(action.worker, action.reason);
+      case "hurry":
+        return this.#processOf(action.worker)?.send({ type: "tsserve:hurry", ends: action.ends });
+      case "ask-stack":
+        return this.#processOf(action.worker)?.signal("SIGUSR1");
       case "kill":
-        emit({ type: "killed", worker: action.worker, reason: action.reason });
-        return this.#killWithStack(action.worker);
-      case "upgraded": {
-        const { generation, ms } = action;
-        emit({ type: "upgraded", generation, ms });
-        return this.#settleUpgrade({ ok: true, generation, ms });
+        return this.#processOf(action.worker)?.signal("SIGKILL");
+      case "welcome": {
+        const process = this.#processOf(action.worker);
+        return process && this.#options.onUp(process);
       }
-      case "abandoned": {
-        const { worker, generation, reason } = action;
-        const words = this.#processes.get(worker.id)?.words.text() ?? "";
-        emit({ type: "abandoned", generation, worker, reason, words });
-        return this.#settleUpgrade({ ok: false, reason: describeFailure(worker, reason, words) });
+      case "lend": {
+        const process = this.#processOf(action.worker);
+        return process && this.#options.sockets.lend(process, action.set);
       }
-      case "never-served":
-        return emit({ type: "never-served" });
+      case "take-back": {
+        const process = this.#processOf(action.worker);
+        return process && this.#options.sockets.takeBack(process, action.set);
+      }
+      case "answer":
+        this.#requests.get(action.request)?.(this.#describe(action.answer));
+        this.#requests.delete(action.request);
+        return undefined;
+      case "tell":
+        return this.#options.emit(action.event, "worker" in action.event ? this.#wordsOf(action.event.worker) : "");
       case "ended":
         clearTimeout(this.#timer);
-        clearInterval(this.#watcher);
-        return this.#end({ hasServed: this.#fleet.hasServed, exitCodes: this.#exitCodes });
+        return this.#end({ reason: this.#fleet.stopping === "asked" ? "asked" : "never-served", exitCodes: this.#fleet.exitCodes });
       default:
         return action satisfies never;
     }
   }
 
-  /** One that stands still would not hear it: it is killed, once its stack has been written. */
-  #tellToStop(worker: Worker): void {
-    const process = this.#processes.get(worker.id);
-    if (process?.blockedAt === undefined) process?.child.kill("SIGUSR2");
-    else this.#killWithStack(worker);
+  #processOf({ id }: Worker): WorkerProcess | undefined {
+    return this.#processes.get(id);
   }
 
-  /** It is asked for its stack, unless it has been already, and given the time to write it. */
-  #killWithStack({ id }: Worker): void {
-    const process = this.#processes.get(id);
-    if (process === undefined) return;
-    const now = this.#options.now();
-    if (process.blockedAt === undefined) process.child.kill("SIGUSR1");
-    process.blockedAt ??= now;
-    setTimeout(() => process.child.kill("SIGKILL"), Math.max(0, process.blockedAt + stackTimeMs - now));
-  }
-
-  /** Replaces workers that have reached a limit, one at a time, and those that stand still. */
-  #watch(): void {
-    const { workers, upgrade, isStopping } = this.#fleet;
-    this.#forgiveOwnPause();
-    if (isStopping) return;
-    this.#lendSockets();
-    for (const worker of workers) if (worker.state === "up" && !worker.isRetiring) this.#watchForBlock(worker);
-    if (upgrade !== undefined || this.#fleet.workers.some(({ isRetiring, state }) => isRetiring || state === "starting")) return;
-    for (const worker of workers) {
-      const reason = worker.state === "up" ? this.#reasonToRetire(worker) : undefined;
-      if (reason === undefined) continue;
-      this.#options.emit({ type: "retiring", worker, reason });
-      this.#send({ type: "retire", id: worker.id });
-      return;
-    }
-  }
-
-  /** A master that was suspended has heard of nobody, which is nobody's fault. */
-  #forgiveOwnPause(): void {
-    const now = this.#options.now();
-    if (now - this.#watchedAt > 2 * watchIntervalMs) for (const process of this.#processes.values()) process.heardAt = now;
-    this.#watchedAt = now;
-  }
-
-  #reasonToRetire({ id }: Worker): string | undefined {
-    const process = this.#processes.get(id);
-    if (process?.figures === undefined) return undefined;
-    const ageMs = this.#options.now() - process.spawnedAt;
-    return reasonToRetire({ ...process.figures, ageMs }, this.#options.limits, process.jitter);
-  }
-
-  #watchForBlock(worker: Worker): void {
-    const process = this.#processes.get(worker.id);
-    const ms = this.#options.now() - (process?.heardAt ?? Number.POSITIVE_INFINITY);
-    if (process === undefined || this.#options.workerTimeoutMs === undefined || ms < this.#options.workerTimeoutMs) return;
-    process.blockedAt = this.#options.now();
-    this.#options.emit({ type: "blocked", worker, ms });
-    // Its watchdog thread takes the stack even now.
-    process.child.kill("SIGUSR1");
-    this.#send({ type: "retire", id: worker.id });
+  /** The signal is for a worker that loads its code, and does not listen to its channel yet. */
+  #tellToStop(worker: Worker, reason: StopReason): void {
+    const process = this.#processOf(worker);
+    process?.send({ type: "tsserve:stop", reason });
+    process?.signal("SIGUSR2");
   }
 
   #spawn(worker: Worker): void {
-    const child = this.#options.spawn(worker);
-    const process: Process = {
-      worker,
+    const { id, slot } = worker;
+    const { sockets, spawn, writeError, warn, emit, random } = this.#options;
+    let child: ChildProcess;
+    let set: number;
+    try {
+      set = sockets.setOf(slot);
+      child = spawn(worker);
+    } catch (error) {
+      warn(`a worker could not be started: ${(error as Error).message}`, worker, error);
+      return this.#send({ type: "exited", id, code: null, signal: null });
+    }
+    const process = new WorkerProcess({
       child,
-      spawnedAt: this.#options.now(),
-      words: new LastWords(),
-      hasServed: false,
-      jitter: Math.random(),
-      heardAt: Number.POSITIVE_INFINITY,
-      blockedAt: undefined,
-      figures: undefined,
-      lent: new Set(),
-    };
-    this.#processes.set(worker.id, process);
-    child.stderr?.on("data", (bytes: Buffer) => {
-      process.words.add(bytes);
-      this.#options.writeError(bytes);
+      onMessage: (message) => {
+        if (message.type === "tsserve:acknowledge") this.#send({ type: "acknowledged", id });
+        else if (message.type === "tsserve:figures") this.#send({ type: "heard", id, figures: message.figures });
+        else if (message.type === "tsserve:leaving") this.#send({ type: "leaving", id, reason: message.reason });
+      },
+      onProblem: (problem) => warn(`it says what makes no sense, which is passed over from now on: ${problem}`, worker),
+      onError: writeError,
+      onExit: (code, signal) => {
+        this.#send({ type: "exited", id, code, signal });
+        this.#processes.delete(id);
+      },
     });
-    child.on("message", (message) => {
-      if (!isFigures(message)) return;
-      process.figures = message.figures;
-      process.heardAt = this.#options.now();
-    });
-    child.once("error", (error) => {
-      // It could not even be started: there will be no exit.
-      process.words.add(Buffer.from(error.message));
-      if (child.pid === undefined) this.#exited(process, null, null);
-    });
-    // "close" comes after the last of its stderr.
-    child.once("close", (code, signal) => this.#exited(process, code, signal));
-    if (child.pid === undefined) return;
-    this.#options.emit({ type: "spawned", worker: { ...worker, pid: child.pid } });
-    this.#send({ type: "spawned", id: worker.id, pid: child.pid });
+    this.#processes.set(id, process);
+    if (child.pid === undefined) return undefined;
+    emit({ type: "spawned", worker: { ...worker, pid: child.pid } }, "");
+    return this.#send({ type: "spawned", id, pid: child.pid, set, sets: sockets.sets, jitter: random() });
   }
 
-  #exited(process: Process, code: number | null, signal: NodeJS.Signals | null): void {
-    const { id } = process.worker;
-    const worker = this.#fleet.workers.find((each) => each.id === id);
-    if (worker === undefined) return;
-    this.#options.emit({ type: "exited", worker, code, signal, words: process.words.text() });
-    const saysHowItEnds = this.#fleet.isStopping ? process.hasServed : !this.#fleet.hasServed && worker.state === "starting";
-    if (saysHowItEnds) this.#exitCodes.push(code);
-    this.#send({ type: "exited", id });
-    this.#processes.delete(id);
+  #wordsOf(worker: Worker): string {
+    return this.#options.mask(this.#processOf(worker)?.lastWords() ?? "");
   }
 
-  #settleUpgrade(result: UpgradeResult): void {
-    this.#upgradeIsOver?.(result);
-    this.#upgradeIsOver = undefined;
+  #describe(answer: Answer): Result {
+    switch (answer.type) {
+      case "upgraded":
+        return {
+          ok: true,
+          message: `generation ${answer.generation} is up after ${Math.round(answer.ms)} ms`,
+          generation: answer.generation,
+        };
+      case "resized":
+        return { ok: true, message: `workers: ${answer.target}` };
+      case "stopping":
+        return answer.ok ? { ok: true, message: "stopping" } : { ok: false, error: "the master is stopping" };
+      case "another-upgrade":
+        return { ok: false, error: "another upgrade has begun" };
+      case "never-served":
+        return { ok: false, error: "none of the workers came up" };
+      case "abandoned": {
+        const { worker, reason } = answer;
+        const words = this.#wordsOf(worker);
+        const what = `worker ${worker.index} of generation ${worker.generation} ${failures[reason]}`;
+        return { ok: false, error: `${what}${words === "" ? "" : `:\n${words}`}` };
+      }
+      default:
+        return answer satisfies never;
+    }
   }
 }
 
-function describeFailure({ index, generation }: Worker, reason: string, words: string): string {
-  const what = reason === "start_timeout" ? "did not come up within start_timeout" : "ended before it came up";
-  return `worker ${index} of generation ${generation} ${what}${words === "" ? "" : `:\n${words}`}`;
-}
-
-export const figuresType = "tsserve:figures";
-
-function isFigures(message: unknown): message is { readonly figures: WorkerFigures } {
-  return typeof message === "object" && message !== null && (message as { type?: unknown }).type === figuresType;
-}
+const failures = {
+  start_timeout: "did not come up within start_timeout",
+  exited: "ended before it came up",
+  died: "ended soon after it came up, as others did before",
+} as const;

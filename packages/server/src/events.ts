@@ -7,6 +7,10 @@ export type Cause =
   | { readonly kind: "uncaught"; readonly error: unknown; readonly origin: "exception" | "rejection" }
   /** The server ended without being asked to. */
   | { readonly kind: "server-ended"; readonly error?: unknown }
+  /** Our own master told this worker to stop; why is what its clients may want to know. */
+  | { readonly kind: "ordered"; readonly reason: "stop" | "upgrade" | "replaced" }
+  /** The master told a worker that stops already to end its drain, or to cut what it has in progress. */
+  | { readonly kind: "hurried"; readonly ends: "drain" | "cut" }
   /** The master that this worker belongs to has gone. */
   | { readonly kind: "orphaned"; readonly masterPid: number };
 

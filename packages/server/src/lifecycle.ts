@@ -33,6 +33,11 @@ export interface Lifecycle {
   readonly causes: Causes;
   /** Is told what happens; starts nothing. */
   readonly emit: Emit;
+  /**
+   * Whether a second signal ends the drain, and a third the process (default true). Not in a worker of our own master:
+   * one order to stop may reach it by two ways, and only the master hurries it.
+   */
+  readonly signalsHurry?: boolean;
   /** What is in progress, for the logs. */
   requests(): readonly RequestDescription[];
   /** Ends the process at once. */
@@ -62,7 +67,7 @@ export async function runLifecycle(lifecycle: Lifecycle): Promise<End> {
     await drain(lifecycle, start.steps, cause, later.drainEnd);
     emit({ type: "stopping", stopTimeoutMs: lifecycle.settings.stopTimeoutMs, requests: lifecycle.requests() });
   }
-  const lost = (await stopSteps(lifecycle, start.steps)) || later.failed();
+  const lost = (await stopSteps(lifecycle, start.steps, later.cut)) || later.failed();
   const end = endOf(start, cause, lost);
   if (end.kind !== "start-failed") emit({ type: "stopped", exitCode: exitCodeAfter(end), ms: clock.now() - stopBegan });
   return end;
@@ -136,8 +141,8 @@ async function raceOf<T>(started: T | Promise<T>, cause: Promise<Cause>): Promis
 }
 
 async function drain({ settings, clock, emit }: Lifecycle, steps: readonly StartedStep[], cause: Cause, ended: AbortSignal): Promise<void> {
-  // Who has ended by itself serves nobody during a drain.
-  const drainTimeMs = cause.kind === "server-ended" ? 0 : settings.drainTimeMs;
+  // Who has ended by itself serves nobody during a drain, and no balancer waits for who has lost its master.
+  const drainTimeMs = cause.kind === "server-ended" || cause.kind === "orphaned" ? 0 : settings.drainTimeMs;
   emit({ type: "shutdown", cause, drainTimeMs });
   for (const step of steps) {
     try {
@@ -152,39 +157,56 @@ async function drain({ settings, clock, emit }: Lifecycle, steps: readonly Start
 interface LaterCauses {
   /** Aborts when a second signal ends the drain. */
   readonly drainEnd: AbortSignal;
+  /** Aborts when what is in progress is to be cut before the deadline. */
+  readonly cut: AbortSignal;
   /** Whether an error that nobody caught came after the first cause. */
   failed(): boolean;
 }
 
 /** The second signal ends the drain, the third the process; errors are reported and remembered. */
-function followLaterCauses({ causes, emit, exit }: Lifecycle): LaterCauses {
+function followLaterCauses({ causes, emit, exit, signalsHurry = true }: Lifecycle): LaterCauses {
   const drainEnd = new AbortController();
+  const cut = new AbortController();
   let failed = false;
   causes.onLater((cause) => {
     if (cause.kind === "uncaught") {
       failed = true;
       emit({ type: "error-during-shutdown", cause });
-    } else if (cause.kind === "signal" && drainEnd.signal.aborted) {
+    } else if (cause.kind === "hurried") {
+      if (!drainEnd.signal.aborted) emit({ type: "drain-ended-early", cause });
+      drainEnd.abort();
+      if (cause.ends === "cut") cut.abort();
+    } else if (cause.kind !== "signal" || !signalsHurry) {
+      return;
+    } else if (drainEnd.signal.aborted) {
       const exitCode = exitCodeAfter({ kind: "signal-repeated", signal: cause.signal });
       emit({ type: "signal-repeated", signal: cause.signal, exitCode });
       exit(exitCode);
-    } else if (cause.kind === "signal") {
+    } else {
       emit({ type: "drain-ended-early", cause });
       drainEnd.abort();
     }
   });
-  return { drainEnd: drainEnd.signal, failed: () => failed };
+  return { drainEnd: drainEnd.signal, cut: cut.signal, failed: () => failed };
 }
 
 /** Stops in reverse, all by one deadline; what fails or overruns is reported, and the rest goes on. True when something was lost. */
-async function stopSteps({ settings, clock, emit, requests }: Lifecycle, started: readonly StartedStep[]): Promise<boolean> {
+async function stopSteps(
+  { settings, clock, emit, requests }: Lifecycle,
+  started: readonly StartedStep[],
+  cut: AbortSignal,
+): Promise<boolean> {
   if (started.length === 0) return false;
   const deadline = new AbortController();
-  const cancel = clock.after(settings.stopTimeoutMs, () => {
+  const end = (): void => {
+    if (deadline.signal.aborted) return;
     const unfinished = requests();
     if (unfinished.length > 0) emit({ type: "deadline", requests: unfinished });
     deadline.abort();
-  });
+  };
+  const cancel = clock.after(settings.stopTimeoutMs, end);
+  if (cut.aborted) end();
+  else cut.addEventListener("abort", end, { once: true });
   let lost = false;
   for (const step of [...started].reverse()) {
     lost = (await stopStep(step, deadline.signal, clock, emit)) || lost;

@@ -31,6 +31,10 @@ const host: Host = {
     later: (ms, callback) => void setTimeout(callback, ms).unref(),
   },
   causes,
+  get stderr() {
+    return process.stderr;
+  },
+  parent: process as unknown as Host["parent"],
   print: (text) => write(1, text),
   printError: (text) => write(2, text),
   onExit: (listener) => process.on("exit", listener),

@@ -1,5 +1,7 @@
 import type { Causes } from "@tsserve/server";
 import type { LogDescriptor } from "./logging/log-output.ts";
+import type { ErrorStream } from "./workers/forward-stderr.ts";
+import type { ParentChannel } from "./workers/master-channel.ts";
 
 /** What lies outside the process, handed in: only `bin.ts` touches the real ones. */
 export interface Host {
@@ -14,6 +16,9 @@ export interface Host {
   readonly logDescriptor: LogDescriptor;
   /** Every reason to stop, from the first instant of the process on. */
   readonly causes: Causes;
+  readonly stderr: ErrorStream;
+  /** The channel to the process that started this one, where there is one. */
+  readonly parent: ParentChannel;
   print(text: string): void;
   printError(text: string): void;
   /** Calls back as the last thing of all, however the process ends, but for a signal that it can't catch. */

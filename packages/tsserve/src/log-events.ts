@@ -21,7 +21,9 @@ export function logEvents(log: Logger): Emit {
       case "drain-failed":
         return log.error({ step: event.step, err: asError(event.error) }, `${event.step} failed when the drain began`);
       case "drain-ended-early":
-        return log.info(`${causeText(event.cause)}: ending the drain; once more ends the process at once`);
+        return log.info(
+          `${causeText(event.cause)}: ending the drain${event.cause.kind === "signal" ? "; once more ends the process at once" : ""}`,
+        );
       case "stopping":
         return log.info(
           { requests: event.requests.length },
@@ -63,7 +65,7 @@ function logUncaught(log: Logger, cause: Cause): void {
   if (cause.kind === "server-ended" && cause.error !== undefined) log.fatal({ err: asError(cause.error) }, "the server failed");
 }
 
-function causeText(cause: Cause): string {
+export function causeText(cause: Cause): string {
   switch (cause.kind) {
     case "signal":
       return cause.signal;
@@ -71,6 +73,10 @@ function causeText(cause: Cause): string {
       return "an error that nobody caught";
     case "server-ended":
       return "the server ended by itself";
+    case "ordered":
+      return { stop: "the master stops", upgrade: "the master upgrades", replaced: "the master has replaced this worker" }[cause.reason];
+    case "hurried":
+      return cause.ends === "drain" ? "the master ends the drain" : "the master ends the service at once";
     case "orphaned":
       return `the master ${cause.masterPid} has gone`;
     default:

@@ -37,7 +37,6 @@ function commandOf(args: readonly string[]): [CommandName, readonly string[]] {
 function explain(error: unknown, host: Host): number {
   if (!(error instanceof Interruption)) return tellFailure(host, error);
   const { reason } = error;
-  if (reason.kind === "signal" || reason.kind === "orphaned")
-    return exitCodeAfter({ kind: "start-interrupted", cause: reason, lost: false });
-  return tellFailure(host, reason.error);
+  if (reason.kind === "uncaught" || reason.kind === "server-ended") return tellFailure(host, reason.error);
+  return exitCodeAfter({ kind: "start-interrupted", cause: reason, lost: false });
 }

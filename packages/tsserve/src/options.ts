@@ -38,7 +38,8 @@ export type OptionName =
   | "output"
   | "job"
   | "push"
-  | "require-push";
+  | "require-push"
+  | "now";
 
 /** All options there are; each command says which it takes. */
 export const options: Readonly<Record<OptionName, Option>> = {
@@ -71,6 +72,7 @@ export const options: Readonly<Record<OptionName, Option>> = {
   job: { type: "string", value: "NAME", help: "what the job is called where its metrics are pushed (default MODULE:FUNCTION)" },
   push: { type: "string", value: "URL", help: "push the job's metrics to this Prometheus push gateway" },
   "require-push": { type: "boolean", help: "fail when the metrics can't be pushed" },
+  now: { type: "boolean", help: "cut what is in progress, rather than wait for it" },
   i64: { type: "string", value: "TYPE", help: "what an i64 is: bigint or number, as loadService was told (default bigint)" },
   include: {
     type: "string",

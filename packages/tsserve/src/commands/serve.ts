@@ -24,8 +24,11 @@ import { settleNextTick } from "../settle-next-tick.ts";
 import { dumpStacksOnSignal } from "../stacks/dump-stacks.ts";
 import { watchdogStep } from "../serve/watchdog-step.ts";
 import { settingsOf, startWatchdog } from "../stacks/watchdog.ts";
+import { keepStderrWhole } from "../stderr-whole.ts";
 import { tellFailure } from "../tell-failure.ts";
+import { obeyMaster } from "../workers/obey-master.ts";
 import { lostMaster } from "../workers/orphan.ts";
+import { openMasterChannel } from "../workers/own-worker.ts";
 
 /** Serves: as one process, as a master with workers, or watching the files. Each loads only what it needs. */
 export async function run(host: Host, positionals: readonly string[], values: OptionValues): Promise<number> {
@@ -59,6 +62,11 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
   await settleNextTick();
   adoptEnvironment(host, configuration);
   const worker = readEinhornWorker(host.env, host);
+  const master = await openMasterChannel(host);
+  if (master !== undefined) {
+    keepStderrWhole(host.stderr);
+    obeyMaster(host, master);
+  }
   await checkMetrics(configuration.metrics);
   // Log.
   const rootLog = makeLogger(configuration.logging, host);
@@ -71,7 +79,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
   const { listeners, exporter } = await whereToListen(host, told, log);
   // The steps, in the order in which they start; they stop in reverse.
   const start = async (begin: Begin): Promise<readonly string[]> => {
-    await begin(figuresStep(host, application.requests));
+    await begin(figuresStep(master, application.requests));
     const metrics = await begin(metricsStep({ host, configuration, application, watchdog, worker, exporter, log: rootLog }));
     await begin(stopHooksStep(application));
     await begin(watchdogStep(watchdog));
@@ -80,8 +88,8 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     const tracing = await begin(tracingStep(host, configuration, rootLog));
     const server = await begin(serverStep(application, app, listeners, tracing));
     await begin(listenStep(server, host.causes));
-    const ofMaster = await begin(mastersSocketsStep(host, server));
-    await begin(acknowledgeStep(host, worker));
+    const ofMaster = await begin(mastersSocketsStep(master, server));
+    await begin(acknowledgeStep(host, worker, master));
     metrics.of(server, ofMaster?.inbox);
     watchdog.started();
     return server.addresses?.() ?? listeners.map(({ endpoint }) => formatEndpoint(endpoint));
@@ -95,6 +103,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     state: SERVER_STATE,
     clock: systemClock,
     causes: host.causes,
+    signalsHurry: master === undefined,
     emit: (event: LifecycleEvent) => {
       logEvent(event);
       if (event.type === "step-failed") tellFailure(host, isTsserveError(event.error) ? event.error : startFailed(event.step, event.error));

@@ -1,12 +1,11 @@
 import type { ActiveRequests, Step } from "@tsserve/server";
-import type { Host } from "../host.ts";
-import { isOwnWorker } from "../workers/own-worker.ts";
+import type { MasterChannel } from "../workers/master-channel.ts";
 
 /** Our own master is told once a second how its worker is, also while it starts. */
-export function figuresStep(host: Host, requests: ActiveRequests): Step<(() => void) | undefined> {
+export function figuresStep(master: MasterChannel | undefined, requests: ActiveRequests): Step<(() => void) | undefined> {
   return {
     name: "the figures for the master",
-    start: async () => (isOwnWorker(host) ? (await import("../workers/report-figures.ts")).reportFigures(requests) : undefined),
+    start: async () => master && (await import("../workers/report-figures.ts")).reportFigures(requests, master),
     stop: (end) => end?.(),
   };
 }

@@ -2,8 +2,8 @@ import { acknowledge, type EinhornWorker } from "@tsserve/listener";
 import type { Server, Step } from "@tsserve/server";
 import type { Host } from "../host.ts";
 import { watchMaster } from "../watch-master.ts";
+import type { MasterChannel } from "../workers/master-channel.ts";
 import type { MetricsSocketInbox } from "../workers/metrics-socket.ts";
-import { isOwnWorker } from "../workers/own-worker.ts";
 
 /** What a worker of our own master gets over the channel that it has to it. */
 export interface OfMaster {
@@ -14,28 +14,36 @@ export interface OfMaster {
 }
 
 /** Hears of the sockets that our own master hands over; must stand before the worker acknowledges, because they come then. */
-export function mastersSocketsStep(host: Host, server: Server): Step<OfMaster | undefined> {
+export function mastersSocketsStep(master: MasterChannel | undefined, server: Server): Step<OfMaster | undefined> {
   return {
     name: "the master's sockets",
     start: async () => {
-      if (!isOwnWorker(host)) return undefined;
+      if (master === undefined) return undefined;
       const [{ borrowSockets }, { MetricsSocketInbox }] = await Promise.all([
         import("../workers/lend-sockets.ts"),
         import("../workers/metrics-socket.ts"),
       ]);
-      return { inbox: new MetricsSocketInbox(), endBorrowing: borrowSockets(server) };
+      return { inbox: new MetricsSocketInbox(master), endBorrowing: borrowSockets(server, master) };
     },
     stop: (ofMaster) => ofMaster?.endBorrowing(),
   };
 }
 
-/** A worker acknowledges when it accepts connections, not sooner, and leaves when its master has gone. */
-export function acknowledgeStep(host: Host, worker: EinhornWorker | undefined): Step<(() => void) | undefined> {
+/**
+ * A worker acknowledges when it accepts connections, not sooner, and leaves when its master has gone. Our own master hears
+ * of it over its channel: a file that somebody may have removed is not needed.
+ */
+export function acknowledgeStep(
+  host: Host,
+  worker: EinhornWorker | undefined,
+  master: MasterChannel | undefined,
+): Step<(() => void) | undefined> {
   return {
     name: "the master",
     start: async () => {
       if (worker === undefined) return undefined;
-      await acknowledge(worker, host);
+      if (master === undefined) await acknowledge(worker, host);
+      else await master.tell({ type: "tsserve:acknowledge" });
       return watchMaster(worker.masterPid, () => host.causes.add({ kind: "orphaned", masterPid: worker.masterPid }));
     },
     stop: (endWatch) => endWatch?.(),

@@ -1,9 +1,9 @@
-import type { ChildProcess, SendHandle } from "node:child_process";
 import { formatEndpoint, type Endpoint } from "@tsserve/config";
 import { bindSockets, type BoundSocket } from "@tsserve/listener";
+import type { WorkerProcess } from "@tsserve/master";
 import type { Logger } from "pino";
+import type { MasterChannel } from "./master-channel.ts";
 
-const messageType = "tsserve:metrics-socket";
 const retryMs = 1000;
 
 /** The exporter's socket, which the master holds and all workers accept on: whoever is free answers a scrape. */
@@ -11,7 +11,7 @@ export class MetricsSocket {
   readonly #endpoint: Endpoint;
   readonly #log: Logger;
   /** Workers that are up. */
-  readonly #workers = new Set<ChildProcess>();
+  readonly #workers = new Set<WorkerProcess>();
   #sockets: readonly BoundSocket[] = [];
   #retry: NodeJS.Timeout | undefined;
 
@@ -29,7 +29,7 @@ export class MetricsSocket {
         { endpoint: where },
         `metrics at http://${this.#sockets.map(({ endpoint }) => formatEndpoint(endpoint)).join(", ")}/metrics`,
       );
-      for (const child of this.#workers) this.#send(child);
+      for (const worker of this.#workers) this.#send(worker);
     } catch (error) {
       if (this.#retry === undefined)
         this.#log.warn({ err: error }, `metrics: cannot listen on ${where}; it is tried again until it can: ${(error as Error).message}`);
@@ -37,10 +37,11 @@ export class MetricsSocket {
     }
   }
 
-  give(child: ChildProcess): void {
-    this.#workers.add(child);
-    child.once("exit", () => this.#workers.delete(child));
-    this.#send(child);
+  /** Gives it to a worker that is up: now, or when there is one. */
+  give(worker: WorkerProcess): void {
+    this.#workers.add(worker);
+    worker.child.once("exit", () => this.#workers.delete(worker));
+    this.#send(worker);
   }
 
   close(): void {
@@ -48,30 +49,22 @@ export class MetricsSocket {
     for (const socket of this.#sockets) socket.close();
   }
 
-  #send(child: ChildProcess): void {
-    for (const { handle } of this.#sockets)
-      if (child.connected) child.send({ type: messageType }, handle as SendHandle, {}, () => undefined);
+  #send(worker: WorkerProcess): void {
+    for (const { handle } of this.#sockets) worker.send({ type: "tsserve:metrics-socket" }, handle);
   }
 }
 
-/** The worker's side: sockets that come before somebody wants them are kept. */
+/** The worker's side: sockets that come before somebody wants them are kept by the channel. */
 export class MetricsSocketInbox {
-  readonly #kept: object[] = [];
-  #listen: ((handle: object) => void) | undefined;
+  readonly #master: MasterChannel;
 
-  /** Must be made before the worker acknowledges: the socket comes then. */
-  constructor() {
-    process.on("message", (message: unknown, handle: unknown) => {
-      const isOurs = (message as { type?: unknown } | null)?.type === messageType;
-      if (!isOurs || typeof handle !== "object" || handle === null) return;
-      if (this.#listen === undefined) this.#kept.push(handle);
-      else this.#listen(handle);
-    });
-    process.channel?.unref();
+  constructor(master: MasterChannel) {
+    this.#master = master;
   }
 
   each(listen: (handle: object) => void): void {
-    this.#listen = listen;
-    for (const handle of this.#kept.splice(0)) listen(handle);
+    this.#master.on("tsserve:metrics-socket", (_, handle) => {
+      if (handle !== undefined) listen(handle);
+    });
   }
 }

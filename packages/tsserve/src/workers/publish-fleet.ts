@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import type { Master, MasterEvent } from "@tsserve/master";
+import { wasExpected } from "./log-master-events.ts";
 import { folderOf, identity, openFolder, removeFolder } from "@tsserve/metrics/folder";
 
 const publishIntervalMs = 1000;
@@ -10,38 +11,36 @@ const mostRestarts = 100;
 export class FleetPublisher {
   readonly #restarts: { readonly at: number; readonly what: string; readonly words: string }[] = [];
   readonly #parent: string | undefined;
+  #folder: string | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(parent: string | undefined) {
     this.#parent = parent;
   }
 
-  /** Without a folder nothing is told, which the workers log. */
+  /** Without a folder nothing is told, which the workers log. One that is removed is made anew. */
   start(master: Master): void {
-    let folder: string;
-    try {
-      folder = openFolder(identity(process.pid), this.#parent);
-    } catch {
-      return;
-    }
-    const publish = (): void => {
-      const restarts = this.#restarts.filter(({ at }) => Date.now() - at < keptMs).reverse();
-      try {
-        writeFileSync(`${folder}/master.json`, JSON.stringify({ workers: master.status(), restarts }), { mode: 0o600 });
-      } catch {
-        // A full disk: the next time, perhaps.
-      }
-    };
-    publish();
-    this.#timer = setInterval(publish, publishIntervalMs).unref();
+    this.#publish(master);
+    this.#timer = setInterval(() => this.#publish(master), publishIntervalMs).unref();
   }
 
-  /** Notes what an operator would ask about. */
-  note(event: MasterEvent): void {
+  /** Notes what an operator would ask about; `words` are the last ones of the worker, masked. */
+  note(event: MasterEvent, words: string): void {
     const what = describe(event);
     if (what === undefined) return;
-    this.#restarts.push({ at: Date.now(), what, words: "words" in event ? event.words : "" });
+    this.#restarts.push({ at: Date.now(), what, words });
     if (this.#restarts.length > mostRestarts) this.#restarts.shift();
+  }
+
+  #publish(master: Master): void {
+    const restarts = this.#restarts.filter(({ at }) => Date.now() - at < keptMs).reverse();
+    try {
+      this.#folder ??= openFolder(identity(process.pid), this.#parent);
+      writeFileSync(`${this.#folder}/master.json`, JSON.stringify({ workers: master.status(), restarts }), { mode: 0o600 });
+    } catch {
+      // A full disk, or a folder that has been removed: the next time, perhaps.
+      this.#folder = undefined;
+    }
   }
 
   /** The folder goes with its master. */
@@ -54,10 +53,14 @@ export class FleetPublisher {
 function describe(event: MasterEvent): string | undefined {
   switch (event.type) {
     case "exited": {
+      if (wasExpected(event)) return undefined;
       const { worker, code, signal } = event;
-      if (worker.state === "stopping" && (code === 0 || signal === "SIGUSR2")) return undefined;
       return `worker ${worker.index} (generation ${worker.generation}, pid ${worker.pid}) ${signal === null ? `exited with ${code}` : `was ended by ${signal}`}`;
     }
+    case "leaving":
+      return `worker ${event.worker.index} (pid ${event.worker.pid}) leaves by itself: ${event.reason}`;
+    case "max-memory-too-low":
+      return `max_memory is below what a fresh worker needs`;
     case "retiring":
       return `worker ${event.worker.index} (pid ${event.worker.pid}) is replaced: ${event.reason}`;
     case "upgraded":
@@ -66,6 +69,7 @@ function describe(event: MasterEvent): string | undefined {
       return `generation ${event.generation} was abandoned`;
     case "acknowledged":
     case "blocked":
+    case "dying-young":
     case "killed":
     case "never-served":
     case "resized":

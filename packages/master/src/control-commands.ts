@@ -1,0 +1,94 @@
+import type { Result } from "./master.ts";
+import type { WorkerStatus } from "./worker-status.ts";
+
+/** What can be commanded: by a master for its fleet, by a single process for itself. */
+export interface ControlCommands {
+  status(): { readonly pid: number; readonly generation: number; readonly workers: readonly WorkerStatus[] };
+  /** One line about who answers, for who connects with Einhorn's shell. */
+  greeting(): string;
+  /** How many workers there are to be: what `inc` and `dec` start from. */
+  target(): number;
+  upgrade(): Promise<Result>;
+  resize(target: number): Promise<Result>;
+  stop(how: "gracefully" | "cut"): Promise<Result>;
+  signal(name: NodeJS.Signals): Promise<Result>;
+  /** Log files are opened anew. */
+  reopen(): Promise<Result>;
+  /** A process says that it accepts connections, as Einhorn's workers do. */
+  acknowledge(pid: number): void;
+}
+
+/** What came over the socket, and what is answered. */
+export type ControlMessage = Readonly<Record<string, unknown>>;
+
+const mostWorkers = 1024;
+const names = "status, upgrade, inc, dec, workers, signal, reopen and stop";
+const passable: ReadonlySet<unknown> = new Set(["SIGUSR1", "SIGUSR2", "SIGTERM", "SIGINT", "SIGKILL", "SIGHUP"]);
+
+/**
+ * Does what a message says.
+ *
+ * @param strange is called for what is no command at all
+ * @returns the answer; none for an ACK, which expects none
+ */
+export async function answerTo(
+  message: ControlMessage,
+  commands: ControlCommands,
+  strange: () => void,
+): Promise<ControlMessage | undefined> {
+  const { command } = message;
+  if (typeof command === "string") return run(command, message, commands);
+  strange();
+  return { ok: false, error: 'expected a JSON object with a command, such as {"command":"status"}' };
+}
+
+async function run(command: string, message: ControlMessage, commands: ControlCommands): Promise<ControlMessage | undefined> {
+  switch (command) {
+    case "worker:ack":
+      if (typeof message["pid"] === "number") commands.acknowledge(message["pid"]);
+      return undefined;
+    case "status":
+    case "state":
+      return { ok: true, ...commands.status() };
+    case "upgrade": {
+      const result = commands.upgrade();
+      return message["wait"] === false ? { ok: true, message: "the upgrade has begun" } : result;
+    }
+    case "inc":
+      return resize(commands.target() + countOf(message), commands);
+    case "dec":
+      return resize(commands.target() - countOf(message), commands);
+    case "workers":
+      return resize(message["count"], commands);
+    case "signal":
+      return signal(message["signal"], commands);
+    case "reopen":
+      return commands.reopen();
+    case "ehlo":
+      return { ok: true, message: `${commands.greeting()}; there are ${names}` };
+    case "help":
+      return { ok: true, message: `there are ${names}` };
+    case "stop":
+    case "quit":
+    case "die":
+      return commands.stop(message["now"] === true ? "cut" : "gracefully");
+    default:
+      return { ok: false, error: `unknown command ${JSON.stringify(command.slice(0, 100))}; there are ${names}` };
+  }
+}
+
+/** How many more or fewer; one, when nothing is said. */
+function countOf({ count = 1 }: ControlMessage): number {
+  return typeof count === "number" && count > 0 ? count : Number.NaN;
+}
+
+async function resize(count: unknown, commands: ControlCommands): Promise<ControlMessage> {
+  if (typeof count === "number" && Number.isInteger(count) && count >= 1 && count <= mostWorkers) return commands.resize(count);
+  return { ok: false, error: `expected a number of workers from 1 to ${mostWorkers}, found ${JSON.stringify(count)}` };
+}
+
+async function signal(name: unknown, commands: ControlCommands): Promise<ControlMessage> {
+  const written = typeof name === "string" ? `SIG${name.toUpperCase().replace(/^SIG/, "")}` : name;
+  if (passable.has(written)) return commands.signal(written as NodeJS.Signals);
+  return { ok: false, error: `expected a signal such as SIGUSR1, found ${JSON.stringify(name)}` };
+}

@@ -1,0 +1,32 @@
+import type { Fleet, WorkerState } from "./fleet.ts";
+
+/** One line of `tsserve ctl status`; what has not been reported yet is `null`. */
+export interface WorkerStatus {
+  readonly index: number;
+  readonly generation: number;
+  readonly pid: number | null;
+  readonly state: WorkerState;
+  readonly age_seconds: number;
+  readonly active_requests: number | null;
+  readonly requests_total: number | null;
+  readonly memory_bytes: number | null;
+  /** 0 to 1, of the last second. */
+  readonly event_loop_utilization: number | null;
+}
+
+/** How the workers are, by their index. */
+export function statusOf({ workers }: Fleet, now: number): WorkerStatus[] {
+  return [...workers]
+    .sort((a, b) => a.index - b.index)
+    .map(({ index, generation, pid, state, startedAt, figures }) => ({
+      index,
+      generation,
+      pid: pid ?? null,
+      state,
+      age_seconds: Math.round((now - startedAt) / 1000),
+      active_requests: figures?.activeRequests ?? null,
+      requests_total: figures?.requestsTotal ?? null,
+      memory_bytes: figures?.memoryBytes ?? null,
+      event_loop_utilization: figures?.eventLoopUtilization ?? null,
+    }));
+}

@@ -1,0 +1,57 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { realpathSync } from "node:fs";
+import type { BoundSocket } from "@tsserve/listener";
+import type { Worker } from "@tsserve/master";
+import type { Host } from "../host.ts";
+import { nodeArguments } from "../node-arguments.ts";
+import { masterVariable } from "./own-worker.ts";
+
+/** What all workers of a master are started with. */
+export interface WorkerStart {
+  readonly host: Host;
+  /** That of the master: the environment file is read anew by each worker. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Gives the working folder. */
+  readonly folder: () => string;
+  /** Where the control socket is, for workers that know Einhorn's contract alone. */
+  readonly controlPath: () => string | undefined;
+}
+
+/** Starts the process of a worker, by Einhorn's contract: the sockets from descriptor 3 on, and a channel of our own after them. */
+export function spawnWorker({ index }: Worker, sockets: readonly BoundSocket[], start: WorkerStart): ChildProcess {
+  const { host, environment, folder, controlPath } = start;
+  const descriptors = Object.fromEntries(sockets.map((_, position) => [`EINHORN_FD_${position}`, String(3 + position)]));
+  return spawn(process.execPath, [...nodeArguments(process.execArgv, environment["NODE_OPTIONS"]), process.argv[1] ?? "", ...host.args], {
+    cwd: folder(),
+    env: {
+      ...environment,
+      EINHORN_MASTER_PID: String(host.pid),
+      EINHORN_SOCK_PATH: controlPath(),
+      EINHORN_FD_COUNT: String(sockets.length),
+      EINHORN_CHILD_INDEX: String(index),
+      ...descriptors,
+      [masterVariable]: String(host.pid),
+    },
+    stdio: ["ignore", "inherit", "pipe", ...sockets.map(({ fd }) => fd), "ipc"],
+    // A signal of the terminal is for the master, which passes it on.
+    detached: true,
+  });
+}
+
+/**
+ * The working folder as the shell names it: a `current` link that has been moved since leads to the new code. Only if the
+ * name led to the working folder at the start.
+ */
+export function workingFolder({ env, cwd }: Host): () => string {
+  const named = env["PWD"];
+  const isNamed = named?.startsWith("/") === true && realPathOf(named) === realPathOf(cwd);
+  return () => (isNamed && realPathOf(named) !== undefined ? named : cwd);
+}
+
+function realPathOf(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+}
