@@ -59,7 +59,7 @@ export const commands: Readonly<Record<CommandName, Command>> = {
     load: () => import("./commands/healthcheck.ts"),
   },
   ctl: {
-    usage: "tsserve ctl status|top|upgrade|inc|dec|workers N|signal NAME|reopen|stop [options]",
+    usage: "tsserve ctl status|upgrade|inc|dec|workers N|signal NAME|reopen|top|stop [options]",
     summary: "talk to a running server: how it is, upgrade, resize, stop (--now cuts)",
     options: ["socket", "json", "no-wait", "now"],
     load: () => import("./commands/ctl.ts"),

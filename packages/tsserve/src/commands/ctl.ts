@@ -34,7 +34,7 @@ export async function run(host: Host, positionals: readonly string[], values: Op
   }
 }
 
-const usage = "expected tsserve ctl status|top|upgrade|inc|dec|workers N|signal NAME|reopen|stop";
+const usage = "expected tsserve ctl status|upgrade|inc|dec|workers N|signal NAME|reopen|top|stop";
 
 function messageOf([command, argument, ...rest]: readonly string[], values: OptionValues): Message {
   const takesArgument = command === "workers" || command === "signal";
