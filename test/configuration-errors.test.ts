@@ -156,3 +156,66 @@ describe("[DEFAULT]", () => {
     expect(code).toBe(2);
   });
 });
+
+describe("with workers, nothing is bound before all is checked", () => {
+  const cases: Readonly<Record<string, readonly [keys: string, says: string]>> = {
+    "an unknown key": ["drain_tiem = 5", 'app.ini:4: [server:main] drain_tiem: unknown key, did you mean "drain_time"?'],
+    "a value of the server's own": [
+      "client_max_size = big",
+      'app.ini:4: [server:main] client_max_size: expected a size such as 512, 64K or 10M, found "big"',
+    ],
+    "two settings that contradict each other": [
+      "header_timeout = 5 minutes\nrequest_timeout = 10",
+      'app.ini:4: [server:main] header_timeout: expected at most request_timeout (10000 ms), since the head is a part of the request, found "5 minutes"',
+    ],
+    "a master's own": ["max_memory = lots", 'app.ini:4: [server:main] max_memory: expected a size such as 512, 64K or 10M, found "lots"'],
+  };
+  for (const [name, [keys, says]] of Object.entries(cases)) {
+    test(name, async () => {
+      const ini = good.replace("tsserve/http", `tsserve/http\nworkers = 2\n${keys}`);
+      const { code, stdout, stderr } = await run({ "app.ini": ini, "app.js": app }, ["app.ini", "--bind", "127.0.0.1:0"]);
+      expect(stderr.trimEnd()).toBe(says);
+      // A master that had begun would have logged where it listens.
+      expect(stdout).toBe("");
+      expect(code).toBe(2);
+    });
+  }
+
+  test("a server factory of somebody else's, whose module tells its keys", async () => {
+    const server =
+      "export const settings = { speed: (text) => Number(text) };\nexport const makeServer = () => { throw new Error('not reached'); };\n";
+    const ini = good.replace("tsserve/http", "./server.js\nworkers = 2\nspede = 1");
+    const { code, stdout, stderr } = await run({ "app.ini": ini, "app.js": app, "server.js": server }, [
+      "app.ini",
+      "--bind",
+      "127.0.0.1:0",
+    ]);
+    expect(stderr).toContain('app.ini:4: [server:main] spede: unknown key, did you mean "speed"?');
+    expect([code, stdout]).toEqual([2, ""]);
+  });
+});
+
+describe("no secret is printed", () => {
+  const secrets = "db.pwd = hunter2hunter2\njwt = eyJ-no-jwt-at-all\nurl = postgres://me:hunter3hunter3@db/app\npepper = hunter4hunter4\n";
+  const parses = withPackages(
+    'import { parseConfig, secret, integer, string } from "tsserve";\nexport const makeApp = (config) => parseConfig(config, { db: { pwd: integer }, jwt: integer, url: integer, pepper: secret(integer) });\n',
+  );
+  const throws =
+    "export const makeApp = (config) => { throw new Error(`can't reach ${config.url} with ${config['db.pwd']} and ${process.env.API_TOKEN}`); };\n";
+
+  for (const args of [
+    ["serve", "app.ini", "--bind", "127.0.0.1:0"],
+    ["check", "app.ini"],
+  ]) {
+    test(`${args[0]}: neither what the app's own parseConfig found, nor what its factory threw`, async () => {
+      for (const module of [parses, throws]) {
+        const { code, stdout, stderr } = await run({ "app.ini": `${good}${secrets}`, "app.js": module }, args, {
+          env: { API_TOKEN: "hunter5hunter5" },
+        });
+        expect(code).toBe(module === parses ? 2 : 3);
+        expect(stdout + stderr).not.toMatch(/hunter|eyJ/);
+        expect(stderr).toContain("****");
+      }
+    });
+  }
+});

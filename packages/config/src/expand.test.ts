@@ -33,12 +33,12 @@ test.each([
 ])("%j becomes %j", (text, expected) => {
   const expansion = expand(text, env);
   if (expected === undefined) expect(expansion.problems).toHaveLength(1);
-  else expect(expansion).toEqual({ text: expected, problems: [] });
+  else expect([expansion.text, expansion.problems]).toEqual([expected, []]);
 });
 
 test("each reference that is not set is named", () => {
   expect(expand("$A ${B} ${C:-c}", {}).problems).toEqual([
-    "the environment variable A is not set (set it, or give a default: ${A:-…})",
-    "the environment variable B is not set (set it, or give a default: ${B:-…})",
+    { message: "the environment variable A is not set (set it, or give a default: ${A:-…})" },
+    { message: "the environment variable B is not set (set it, or give a default: ${B:-…})" },
   ]);
 });

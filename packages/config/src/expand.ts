@@ -1,83 +1,136 @@
 /** The variables that references are looked up in. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** What is wrong with one reference. */
+export interface ExpansionProblem {
+  /** A sentence for the person who wrote the value. */
+  readonly message: string;
+  /** The part of the value that is meant, where the message alone does not say it. */
+  readonly at?: string;
+}
+
 export interface Expansion {
   readonly text: string;
-  /** One sentence for each reference that could not be expanded. */
-  readonly problems: readonly string[];
+  /** One for each reference that could not be expanded. */
+  readonly problems: readonly ExpansionProblem[];
+  /** The variables whose contents stand in the text now. */
+  readonly used: readonly string[];
 }
 
 const namePattern = /[A-Za-z_][A-Za-z0-9_]*/y;
+const longestQuote = 40;
 
 /**
  * Expands `$NAME`, `${NAME}` and `${NAME:-default}`. `\$` is a literal dollar, and so is a `$` that
  * starts no name. What a variable holds is inserted as it is, never expanded again. An empty
  * variable counts as unset for `:-`, as in a shell; a default may hold references of its own.
+ *
+ * Looks at each character a fixed number of times, however deep defaults nest.
  */
 export function expand(text: string, env: Environment): Expansion {
-  if (!text.includes("$")) return { text, problems: [] };
-  const problems: string[] = [];
+  if (!text.includes("$")) return { text, problems: [], used: [] };
+  const closingBraces = pairBraces(text);
+  const problems: ExpansionProblem[] = [];
+  const used: string[] = [];
+  /** Where the defaults end that are being expanded, the innermost last. */
+  const openDefaults: number[] = [];
   let out = "";
   let i = 0;
+
+  const insert = (name: string): void => {
+    const value = variable(env, name);
+    if (value === undefined) {
+      problems.push({ message: `the environment variable ${name} is not set (set it, or give a default: \${${name}:-…})` });
+      return;
+    }
+    used.push(name);
+    out += value;
+  };
+
   while (i < text.length) {
+    if (i === openDefaults.at(-1)) {
+      openDefaults.pop();
+      i += 1;
+      continue;
+    }
     if (text.startsWith("\\$", i)) {
       out += "$";
       i += 2;
-    } else if (text[i] !== "$") {
-      out += text[i];
+      continue;
+    }
+    if (text[i] !== "$") {
+      const next = nextSpecial(text, i + 1, openDefaults.at(-1));
+      out += text.slice(i, next);
+      i = next;
+      continue;
+    }
+    const braced = text[i + 1] === "{";
+    const start = i + (braced ? 2 : 1);
+    const name = nameAt(text, start);
+    const end = start + (name?.length ?? 0);
+    if (name === undefined) {
+      out += "$";
       i += 1;
+    } else if (!braced) {
+      insert(name);
+      i = end;
+    } else if (text[end] === "}") {
+      insert(name);
+      i = end + 1;
+    } else if (!text.startsWith(":-", end)) {
+      problems.push({
+        message: `expected \${${name}} or \${${name}:-default} (write \\$ for a literal dollar)`,
+        at: text.slice(i, Math.min(end + 1, i + longestQuote)),
+      });
+      i = end;
     } else {
-      const reference = readReference(text, i, env);
-      out += reference.text;
-      problems.push(...reference.problems);
-      i = reference.end;
+      const close = closingBraces.get(i);
+      if (close === undefined) {
+        problems.push({
+          message: 'a reference with a default lacks its closing "}"',
+          at: text.slice(i, Math.min(end + 2, i + longestQuote)),
+        });
+        break;
+      }
+      const value = variable(env, name);
+      if (value !== undefined && value !== "") {
+        insert(name);
+        i = close + 1;
+      } else {
+        openDefaults.push(close);
+        i = end + 2;
+      }
     }
   }
-  return { text: out, problems };
+  return { text: out, problems, used };
 }
 
-interface Reference extends Expansion {
-  readonly end: number;
+/** What a variable holds. A name that every object knows, such as `toString`, is not set unless somebody set it. */
+export function variable(env: Environment, name: string): string | undefined {
+  return Object.hasOwn(env, name) ? env[name] : undefined;
 }
 
-function readReference(text: string, dollar: number, env: Environment): Reference {
-  const braced = text[dollar + 1] === "{";
-  const start = dollar + (braced ? 2 : 1);
+function nameAt(text: string, start: number): string | undefined {
   namePattern.lastIndex = start;
-  const name = namePattern.exec(text)?.[0];
-  if (name === undefined) return { text: "$", problems: [], end: dollar + 1 };
-  const afterName = start + name.length;
-  if (!braced) return { ...lookUp(name, env), end: afterName };
-  if (text[afterName] === "}") return { ...lookUp(name, env), end: afterName + 1 };
-  if (!text.startsWith(":-", afterName)) {
-    const shown = text.slice(dollar, afterName + 1);
-    return failed(`expected \${${name}} or \${${name}:-default} at "${shown}" (write \\$ for a literal dollar)`, afterName);
+  return namePattern.exec(text)?.[0];
+}
+
+/** Where the next `$` or `\` stands, or the default ends. */
+function nextSpecial(text: string, from: number, end: number = text.length): number {
+  for (let i = from; i < end; i++) if (text[i] === "$" || text[i] === "\\") return i;
+  return Math.max(from, Math.min(end, text.length));
+}
+
+/** For each `${`, the `}` that closes it, past those of the references inside it. */
+function pairBraces(text: string): ReadonlyMap<number, number> {
+  const pairs = new Map<number, number>();
+  const open: number[] = [];
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] === "{" && text[i - 1] === "$") open.push(i - 1);
+    else if (text[i] === "}") {
+      const start = open.pop();
+      if (start !== undefined) pairs.set(start, i);
+    }
   }
-  const close = closingBrace(text, afterName + 2);
-  if (close === -1) return failed(`\${${name}:- lacks its closing "}"`, text.length);
-  const value = env[name];
-  if (value !== undefined && value !== "") return { text: value, problems: [], end: close + 1 };
-  return { ...expand(text.slice(afterName + 2, close), env), end: close + 1 };
-}
-
-function lookUp(name: string, env: Environment): Expansion {
-  const value = env[name];
-  if (value !== undefined) return { text: value, problems: [] };
-  const advice = `set it, or give a default: \${${name}:-…}`;
-  return { text: "", problems: [`the environment variable ${name} is not set (${advice})`] };
-}
-
-function failed(problem: string, end: number): Reference {
-  return { text: "", problems: [problem], end };
-}
-
-/** The brace that closes a default, past those of the references inside it; -1 when there is none. */
-function closingBrace(text: string, from: number): number {
-  let depth = 1;
-  for (let i = from; i < text.length; i++) {
-    if (text[i] === "{" && text[i - 1] === "$") depth += 1;
-    else if (text[i] === "}") depth -= 1;
-    if (depth === 0) return i;
-  }
-  return -1;
+  return pairs;
 }

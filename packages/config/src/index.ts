@@ -10,6 +10,7 @@
 export { didYouMean, nearest } from "./nearest.ts";
 export { expand } from "./expand.ts";
 export { parseIni } from "./ini.ts";
+export { writeEntry } from "./write-entry.ts";
 export { isSecretKey, masked, maskSecret } from "./mask.ts";
 export { Masker } from "./masker.ts";
 export { keysOf, parseConfig, unknownKeys } from "./parse-config.ts";
@@ -32,6 +33,9 @@ export {
 export { errorCodes, exitCodeOf, isTsserveError, TsserveError } from "./tsserve-error.ts";
 export { resolveSection } from "./section.ts";
 export { documentationOf, optionalSetting, requiredSetting, setting } from "./setting.ts";
+export { choicesOf } from "./spec.ts";
+export { isSecret, secret } from "./secret.ts";
+export { learnerOf, withLearner } from "./learner.ts";
 export { defaultFromEnv, dictOf, fallback, optional, tristate, tupleOf } from "./parsers/combined.ts";
 export { endpoint, formatEndpoint } from "./parsers/endpoint.ts";
 export { byteSize, float, integer, integerBase, percent, positive } from "./parsers/number.ts";
@@ -39,7 +43,7 @@ export { file, unixGroup, unixUser } from "./parsers/system.ts";
 export { base64, boolean, oneOf, string } from "./parsers/text.ts";
 export { timespan, timespanOrInfinite, timespanOrSeconds } from "./parsers/timespan.ts";
 
-export type { Environment, Expansion } from "./expand.ts";
+export type { Environment, Expansion, ExpansionProblem } from "./expand.ts";
 export type { IniDocument, IniEntry, IniSection } from "./ini.ts";
 export type { KnownKey, ParseConfigOptions } from "./parse-config.ts";
 export type { Problem } from "./problem.ts";

@@ -8,14 +8,14 @@ const secretWord =
 const secretLastWord = /^(?:keys?|auth)$/;
 /** What a key with such a word is about when it ends so: a length of time, a number, a name for something public. */
 const harmlessLastWord =
-  /^(?:ttl|timeout|lifetime|expiry|expires|expiration|age|interval|length|size|count|enabled|required|algorithm|algorithms|alg|issuer|audience|header|min|max|rounds|retries|attempts|rotation|prefix)$/;
+  /^(?:ttl|timeout|lifetime|expiry|expires|expiration|age|interval|length|size|count|enabled|required|algorithm|algorithms|alg|issuer|audience|header|min|max|rounds|retries|attempts|rotation|prefix|type|provider|name|file|path|dir|directory|folder|url|uri|endpoint|host|port|id|user|username|mode|policy|source|store|backend|format|scheme|backoff)$/;
 
-/** Whether the name of a key (or of a variable) says that its value is secret. */
-export function isSecretKey(key: string): boolean {
+/** Whether the name of a key (or of a variable) says that its value is secret; without the weak names, `…key` and `auth`, if that is wanted. */
+export function isSecretKey(key: string, { weak = true }: { readonly weak?: boolean } = {}): boolean {
   const words = wordsOf(key);
   const last = words.at(-1);
   if (last === undefined || harmlessLastWord.test(last)) return false;
-  return secretLastWord.test(last) || words.some((word) => secretWord.test(word));
+  return (weak && secretLastWord.test(last)) || words.some((word) => secretWord.test(word));
 }
 
 /** `db.apiKey_2` has the words db, api, key. */
@@ -59,6 +59,12 @@ function decoded(text: string): string {
   } catch {
     return text;
   }
+}
+
+/** A sentence about a secret, without the secret. */
+export function withoutSecret(sentence: string, secret: string): string {
+  const shown = secret.trim().length < 3 ? sentence : sentence.replaceAll(secret, masked).replaceAll(secret.trim(), masked);
+  return maskPatterns(shown);
 }
 
 /** A value as it may be shown: hidden where the key's name says that it is a secret, else without the secrets in it. */

@@ -1,4 +1,4 @@
-import { masked, maskPatterns, secretParts } from "./mask.ts";
+import { isSecretKey, masked, maskPatterns, secretParts } from "./mask.ts";
 
 /** Shorter ones are found in half of all texts: only where they stand alone would they be replaced, and shorter still, never. */
 const shortest = 4;
@@ -16,6 +16,8 @@ const commonWords: ReadonlySet<string> = new Set(
  */
 export class Masker {
   readonly #secrets = new Set<string>();
+  /** Keys whose values are secret, as `section\nkey`. */
+  readonly #keys = new Set<string>();
   #pattern: RegExp | undefined;
 
   /** Every occurrence of these texts will be replaced, also as it stands in JSON or in a URL. Very short ones and common words are left. */
@@ -28,6 +30,32 @@ export class Masker {
   /** As `learn`, with the passwords of URLs and whatever else shows by itself that it is secret. */
   learnFrom(texts: Iterable<string>): void {
     for (const text of texts) this.learn(secretParts(text));
+  }
+
+  /** The value of a key is secret, as its name or its spec says. */
+  learnValue(section: string, key: string, text: string): void {
+    this.#keys.add(`${section}\n${key}`);
+    this.learn([text]);
+  }
+
+  /** Variables of the environment: secret where their names say so, or a part of what they hold shows it. */
+  learnVariables(variables: Iterable<readonly [name: string, value: string]>): void {
+    for (const [name, value] of variables) {
+      this.learnFrom([value]);
+      // PWD is the working folder.
+      if (isSecretKey(name) && !/^(?:OLD)?PWD$/.test(name)) this.learn([value]);
+    }
+  }
+
+  /** Whether the value of a key was learned to be secret. */
+  isSecret(section: string, key: string): boolean {
+    return this.#keys.has(`${section}\n${key}`);
+  }
+
+  /** The value of a key as it may be shown: nothing of it where it is secret, else without the secrets in it. */
+  show(section: string, key: string, value: string): string {
+    if (value === "") return value;
+    return isSecretKey(key) || this.isSecret(section, key) ? masked : this.mask(value);
   }
 
   /** The text, with `****` in place of each secret. */
@@ -62,7 +90,7 @@ function patternOf(secrets: ReadonlySet<string>): RegExp {
   const alternatives = [...secrets]
     .sort((a, b) => b.length - a.length)
     .map((secret) => {
-      const escaped = secret.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+      const escaped = secret.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
       return secret.length >= safeAnywhere ? escaped : `(?<![\\p{L}\\p{N}_])${escaped}(?![\\p{L}\\p{N}_])`;
     });
   return new RegExp(alternatives.join("|"), "gu");

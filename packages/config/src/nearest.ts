@@ -8,6 +8,8 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
   // A name that shares no letter with it is no guess.
   let bestDistance = Math.min(limit + 1, name.length);
   for (const candidate of candidates) {
+    // Each letter more or less is an edit.
+    if (Math.abs(candidate.length - name.length) >= bestDistance) continue;
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;

@@ -1,4 +1,5 @@
 import type { Environment } from "./expand.ts";
+import { learnerOf } from "./learner.ts";
 import { didYouMean } from "./nearest.ts";
 import { ConfigurationError, type Problem } from "./problem.ts";
 import { covers, isReader, joinKey, orProblem, type Parsed, type Spec } from "./spec.ts";
@@ -24,8 +25,8 @@ export function parseConfig<const S extends Spec>(
   options: ParseConfigOptions = {},
 ): Parsed<S> {
   const problems: Problem[] = [];
-  const value = orProblem({ raw, env: options.env ?? process.env, problems }, "", spec);
-  if (options.unknownKeys === "reject") problems.push(...unknownKeys(raw, spec));
+  const value = orProblem({ raw, env: options.env ?? process.env, problems, learn: learnerOf(raw) }, "", spec);
+  if (options.unknownKeys === "reject") for (const problem of unknownKeys(raw, spec)) problems.push(problem);
   if (problems.length > 0) throw new ConfigurationError(problems);
   return value as Parsed<S>;
 }

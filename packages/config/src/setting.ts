@@ -1,4 +1,4 @@
-import { absent, covers, isReader, read, readSpec, type Parser, type Reader, type Spec } from "./spec.ts";
+import { absent, inherited, isReader, read, readSpec, type Parser, type Reader, type Spec } from "./spec.ts";
 
 /** What the reference pages and `app.example.ini` say of a setting. */
 export interface Documentation {
@@ -15,6 +15,7 @@ export function setting<T>(parser: Parser<T>, defaultText: string, meaning: stri
   const defaultValue = parser(defaultText);
   return {
     [documentation]: { meaning, defaultText, required: false },
+    ...inherited(parser),
     [read]: (source, key) => {
       const value = readSpec(source, key, parser);
       return (value === absent ? defaultValue : value) as T;
@@ -26,7 +27,7 @@ export function setting<T>(parser: Parser<T>, defaultText: string, meaning: stri
 export function optionalSetting<T>(inner: Parser<T> | Reader<T>, meaning: string): Reader<T | undefined> {
   return {
     [documentation]: { meaning, defaultText: undefined, required: false },
-    ...(isReader(inner) && inner[covers] !== undefined ? { [covers]: inner[covers] } : {}),
+    ...inherited(inner),
     [read]: (source, key) => {
       const value = readSpec(source, key, inner);
       return (value === absent ? undefined : value) as T | undefined;
@@ -38,6 +39,7 @@ export function optionalSetting<T>(inner: Parser<T> | Reader<T>, meaning: string
 export function requiredSetting<T>(parser: Parser<T>, meaning: string): Reader<T> {
   return {
     [documentation]: { meaning, defaultText: undefined, required: true },
+    ...inherited(parser),
     [read]: (source, key) => readSpec(source, key, parser) as T | typeof absent,
   } as Reader<T>;
 }

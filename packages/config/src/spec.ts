@@ -1,4 +1,5 @@
 import type { Environment } from "./expand.ts";
+import { isSecretKey, masked, maskPatterns, withoutSecret } from "./mask.ts";
 import type { Problem } from "./problem.ts";
 
 /** Turns the text of one value into what it means; throws an `Error` that says what was expected. */
@@ -9,12 +10,19 @@ export interface Source {
   readonly raw: Readonly<Record<string, string | undefined>>;
   readonly env: Environment;
   readonly problems: Problem[];
+  /** Whether all that is read is secret: what `secret` was put round. */
+  readonly isSecret?: boolean;
+  /** Is told each secret that is met, so that it is hidden wherever else it occurs. */
+  readonly learn?: ((key: string, text: string) => void) | undefined;
 }
 
 /** Marks a value that is not there; becomes a problem unless something gives it a default. */
 export const absent: unique symbol = Symbol("absent");
 export const read: unique symbol = Symbol("read");
 export const covers: unique symbol = Symbol("covers");
+/** The texts that a parser takes, where they can be counted: for editors. */
+export const choices: unique symbol = Symbol("choices");
+export const secretMark: unique symbol = Symbol("secret");
 
 /** A parser that looks at more than the text of its own key: a default, a dictionary, the environment. */
 export interface Reader<T> {
@@ -34,6 +42,30 @@ export function isReader(spec: Spec): spec is Reader<unknown> {
   return typeof spec === "object" && read in spec;
 }
 
+/** Whether `secret` was put round a leaf of a spec. */
+export function isMarkedSecret(spec: Spec): boolean {
+  return (spec as { readonly [secretMark]?: boolean })[secretMark] === true;
+}
+
+/** The texts that a leaf of a spec takes; `undefined` where they can't be counted. */
+export function choicesOf(spec: Spec): readonly string[] | undefined {
+  return (spec as { readonly [choices]?: readonly string[] })[choices];
+}
+
+/** The mark of `secret`, where there is one: for what is made of secret parts. */
+export function secrecyOf(inner: Spec): object {
+  return isMarkedSecret(inner) ? { [secretMark]: true } : {};
+}
+
+/** What a parser or reader made from another one takes over from it: that its values are secret, which there are, that it reads keys below its own. */
+export function inherited(inner: Spec): object {
+  return {
+    ...secrecyOf(inner),
+    ...(choicesOf(inner) === undefined ? {} : { [choices]: choicesOf(inner) }),
+    ...(isReader(inner) && inner[covers] !== undefined ? { [covers]: inner[covers] } : {}),
+  };
+}
+
 /** Reads one spec at one key. Problems go to the source; a failed value reads as `undefined`. */
 export function readSpec(source: Source, key: string, spec: Spec): unknown {
   if (typeof spec === "function") return readText(source, key, spec);
@@ -49,18 +81,32 @@ export function readSpec(source: Source, key: string, spec: Spec): unknown {
 export function orProblem(source: Source, key: string, spec: Spec): unknown {
   const value = readSpec(source, key, spec);
   if (value !== absent) return value;
-  const message = source.raw[key] === undefined ? "a value is required, but the key is missing" : "a value is required, but it is empty";
+  const message =
+    textOf(source.raw, key) === undefined ? "a value is required, but the key is missing" : "a value is required, but it is empty";
   source.problems.push({ key, message, value: undefined });
   return undefined;
 }
 
+/** The text of a key; `undefined` where it is absent, also for names that every object knows, such as `constructor`. */
+export function textOf(raw: Readonly<Record<string, string | undefined>>, key: string): string | undefined {
+  return Object.hasOwn(raw, key) ? raw[key] : undefined;
+}
+
 function readText(source: Source, key: string, parser: Parser<unknown>): unknown {
-  const text = source.raw[key];
+  const text = textOf(source.raw, key);
   if (text === undefined || text === "") return absent;
+  const isSecret = source.isSecret === true || isMarkedSecret(parser) || isSecretKey(key);
+  if (isSecret) source.learn?.(key, text);
   try {
     return parser(text);
   } catch (error) {
-    source.problems.push({ key, message: error instanceof Error ? error.message : String(error), value: text });
+    const message = error instanceof Error ? error.message : String(error);
+    // A parser of the user's may well quote what it was given.
+    source.problems.push(
+      isSecret
+        ? { key, message: withoutSecret(message, text), value: masked }
+        : { key, message: maskPatterns(message), value: maskPatterns(text) },
+    );
     return undefined;
   }
 }

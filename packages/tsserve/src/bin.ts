@@ -1,5 +1,6 @@
 import { writeSync } from "node:fs";
 import { hostname } from "node:os";
+import { Masker } from "@tsserve/config";
 import { Causes } from "@tsserve/server";
 import { signals, stopSignals } from "./first-instruction.ts";
 import type { Host } from "./host.ts";
@@ -15,6 +16,8 @@ const onUncaught = (error: Error, origin: NodeJS.UncaughtExceptionOrigin): void 
 process.on("uncaughtException", onUncaught);
 // Nothing is left that could ever happen: a server that holds no handle has ended.
 process.on("beforeExit", () => causes.add({ kind: "server-ended" }));
+
+const masker = new Masker();
 
 const host: Host = {
   args: process.argv.slice(2),
@@ -35,8 +38,9 @@ const host: Host = {
     return process.stderr;
   },
   parent: process as unknown as Host["parent"],
+  masker,
   print: (text) => write(1, text),
-  printError: (text) => write(2, text),
+  printError: (text) => write(2, masker.mask(text)),
   onExit: (listener) => process.on("exit", listener),
   exit: (code) => process.exit(code),
   onSignal: (signal, listener) => signals.on(signal, listener),

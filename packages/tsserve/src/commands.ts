@@ -30,7 +30,7 @@ export const commands: Readonly<Record<CommandName, Command>> = {
   check: {
     usage: "tsserve check CONFIG.ini [options]",
     summary: "load and validate everything, bind nothing; print the resolved settings, secrets masked",
-    options: loading,
+    options: [...loading, "schema"],
     load: () => import("./commands/check.ts"),
   },
   routes: {

@@ -2,13 +2,15 @@ import {
   ConfigurationError,
   isConfigurationError,
   isTsserveError,
-  Masker,
   parseConfig,
   parseIni,
   resolveSection,
   unknownKeys,
+  withLearner,
+  learnerOf,
   type Environment,
   type IniDocument,
+  type Masker,
   type Problem,
   type ResolvedSection,
   type Spec,
@@ -41,6 +43,8 @@ export interface ConfigurationSource {
   /** The command line, where it is silent the `TSSERVE_…` variables. */
   readonly values: OptionValues;
   readonly stdoutIsTerminal: boolean;
+  /** Learns the secrets. The one of the process, so that those of a configuration that is over stay hidden. */
+  readonly masker: Masker;
   /** What a server factory's module says of its keys. Is asked once, and may load the module. @throws {TsserveError} */
   readonly serverSettings: (written: string, place: string, folder: string) => Promise<ServerModuleExtras>;
 }
@@ -128,8 +132,8 @@ export async function makeConfiguration(source: ConfigurationSource): Promise<Co
   const { server: serverName, app: appName } = sectionNames(source.values);
   const reading = begin(source);
   const { environment, problems, document } = reading;
-  const server = gather(problems, () => requireFactory(resolveSection(document, serverName, environment), problems));
-  const app = gather(problems, () => requireFactory(resolveSection(document, appName, environment), problems));
+  const server = gather(problems, () => requireFactory(resolveSection(document, serverName, environment, source.masker), problems));
+  const app = gather(problems, () => requireFactory(resolveSection(document, appName, environment, source.masker), problems));
   const settings = server && (await askServerFactory(server, source));
   const factorySpec = isTsserveError(settings) ? undefined : (settings?.settings as Readonly<Record<string, Spec>> | undefined);
   const { values, folder, cwd } = source;
@@ -147,7 +151,7 @@ export async function makeConfiguration(source: ConfigurationSource): Promise<Co
     app,
     logging,
     fileEnvironment: source.fileEnvironment,
-    masker: reading.masker,
+    masker: source.masker,
   });
 }
 
@@ -155,12 +159,12 @@ export async function makeConfiguration(source: ConfigurationSource): Promise<Co
 export function makeAppConfiguration(source: Omit<ConfigurationSource, "serverSettings">): AppConfiguration {
   const reading = begin(source);
   const { problems } = reading;
-  const app = gather(problems, () => resolveSection(reading.document, sectionNames(source.values).app, reading.environment));
+  const app = gather(problems, () => resolveSection(reading.document, sectionNames(source.values).app, reading.environment, source.masker));
   problems.push(...(app?.problems ?? []));
   const logging = gather(problems, () => readLogging(reading));
   if (app === undefined || logging === undefined || problems.length > 0) throw new ConfigurationError(distinct(problems));
   const { file, folder, fileEnvironment } = source;
-  return Object.freeze({ file, folder, app, logging, fileEnvironment, masker: reading.masker });
+  return Object.freeze({ file, folder, app, logging, fileEnvironment, masker: source.masker });
 }
 
 interface Reading {
@@ -168,13 +172,13 @@ interface Reading {
   readonly environment: Environment;
   readonly document: IniDocument;
   readonly problems: Problem[];
-  readonly masker: Masker;
 }
 
 function begin(source: Omit<ConfigurationSource, "serverSettings">): Reading {
   const document = parseIni(source.text, source.file);
   const environment = { ...source.fileEnvironment, ...source.environment };
-  return { source, environment, document, problems: [], masker: new Masker() };
+  source.masker.learnVariables(Object.entries(environment).map(([name, value]) => [name, value ?? ""]));
+  return { source, environment, document, problems: [] };
 }
 
 function sectionNames(values: OptionValues): { readonly server: string; readonly app: string } {
@@ -188,7 +192,7 @@ function readSlices(source: SliceSource, problems: Problem[]): Slices | undefine
 }
 
 function readLogging({ document, environment, source }: Reading): LoggingSettings {
-  const section = document.sections.has("logging") ? resolveSection(document, "logging", environment) : undefined;
+  const section = document.sections.has("logging") ? resolveSection(document, "logging", environment, source.masker) : undefined;
   if (section !== undefined && section.problems.length > 0) throw new ConfigurationError(section.problems);
   const own = section === undefined ? {} : valuesFor(section, loggingSpec);
   return located(section, () => loggingSettings(own, source.values, source.stdoutIsTerminal));
@@ -218,7 +222,7 @@ function checkServerSettings(
   if (settings === undefined) return undefined;
   const spec = { ...commonSettings, ...(settings as Readonly<Record<string, Spec>>) };
   const values = valuesFor(section, spec);
-  problems.push(...section.locate(unknownKeys(values, spec)));
+  for (const problem of section.locate(unknownKeys(values, spec))) problems.push(problem);
   gather(
     problems,
     () => {
@@ -230,11 +234,15 @@ function checkServerSettings(
   return spec;
 }
 
-/** The values of a section, but for those that `[DEFAULT]` has for other sections. */
+/** The values of a section, but for those that `[DEFAULT]` has for other sections, as far as the spec shows that. */
 export function valuesFor({ values, isInherited }: ResolvedSection, spec: Spec | undefined): Readonly<Record<string, string>> {
-  const unknown = spec === undefined ? Object.keys(values) : unknownKeys(values, spec).map(({ key }) => key);
-  const foreign = new Set(unknown.filter(isInherited));
-  return Object.fromEntries(Object.entries(values).filter(([key]) => !foreign.has(key)));
+  if (spec === undefined) return values;
+  const foreign = new Set(
+    unknownKeys(values, spec)
+      .map(({ key }) => key)
+      .filter(isInherited),
+  );
+  return withLearner(Object.fromEntries(Object.entries(values).filter(([key]) => !foreign.has(key))), learnerOf(values));
 }
 
 /** `myapp.ini:3: [app:main] factory` */
@@ -258,7 +266,7 @@ function gather<T>(problems: Problem[], parse: () => T, section?: ResolvedSectio
     return located(section, parse);
   } catch (error) {
     if (!isConfigurationError(error)) throw error;
-    problems.push(...error.problems);
+    for (const problem of error.problems) problems.push(problem);
     return undefined;
   }
 }

@@ -1,3 +1,4 @@
+import type { Masker } from "@tsserve/config";
 import type { Causes } from "@tsserve/server";
 import type { LogDescriptor } from "./logging/log-output.ts";
 import type { ErrorStream } from "./workers/forward-stderr.ts";
@@ -19,7 +20,11 @@ export interface Host {
   readonly stderr: ErrorStream;
   /** The channel to the process that started this one, where there is one. */
   readonly parent: ParentChannel;
+  /** Learns the secrets of each configuration that is read. */
+  readonly masker: Masker;
+  /** To stdout, as it is: what is printed there is the command's own work. */
   print(text: string): void;
+  /** To stderr, without secrets. */
   printError(text: string): void;
   /** Calls back as the last thing of all, however the process ends, but for a signal that it can't catch. */
   onExit(listener: () => void): void;

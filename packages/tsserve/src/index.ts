@@ -19,6 +19,7 @@ export {
   optional,
   parseConfig,
   percent,
+  secret,
   string,
   timespan,
   timespanOrInfinite,

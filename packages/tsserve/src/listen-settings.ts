@@ -20,6 +20,8 @@ export function listenSettings({ values: section }: ResolvedSection, values: Opt
     const message = "expected either bind, or host and port, not both";
     throw new ConfigurationError([{ key: "bind", message, value: section["bind"] }]);
   }
+  if (bind?.length === 0)
+    throw new ConfigurationError([{ key: "bind", message: "expected at least one endpoint", value: section["bind"] }]);
   if (values.binds.length > 0) return { endpoints: readBinds(values.binds), from: "command line" };
   if (bind !== undefined) return { endpoints: bind, from: "file" };
   if (host !== undefined || port !== undefined) return { endpoints: [endpointOf(host ?? "localhost", port ?? 9090)], from: "file" };

@@ -53,6 +53,16 @@ export function loggingSettings(raw: Readonly<Record<string, string>>, values: O
   };
 }
 
+/** The settings as they would be written in the file, so that they read back as the same. */
+export function loggingTexts(settings: LoggingSettings): [key: string, text: string][] {
+  return [
+    ["level", settings.level],
+    ["format", settings.format],
+    ...Object.entries(settings.levels).map(([name, value]): [string, string] => [`levels.${name}`, value]),
+    ...(settings.redact.length === 0 ? [] : [["redact", settings.redact.join(", ")] satisfies [string, string]]),
+  ];
+}
+
 function option<T>(name: string, text: string | undefined, parser: Parser<T>): T | undefined {
   if (text === undefined) return undefined;
   try {

@@ -28,6 +28,7 @@ export type OptionName =
   | "workers"
   | "socket"
   | "json"
+  | "schema"
   | "no-wait"
   | "name"
   | "image"
@@ -60,6 +61,7 @@ export const options: Readonly<Record<OptionName, Option>> = {
   timeout: { type: "string", value: "TIMESPAN", help: "how long to wait for the answer (default 1 second)" },
   workers: { type: "string", value: "N", help: "serve with so many worker processes, or auto: one for each core" },
   socket: { type: "string", value: "PATH", help: "the master's control socket" },
+  schema: { type: "boolean", help: "print a JSON schema of the file's sections, for editors; nothing of the app is loaded" },
   json: { type: "boolean", help: "print JSON" },
   "no-wait": { type: "boolean", help: "do not wait for the end of an upgrade" },
   name: { type: "string", value: "NAME", help: "what the service is called (default: as its package)" },

@@ -47,6 +47,7 @@ export function readSource(host: Host, file: string, values: OptionValues): Omit
     environment: { ...host.env },
     fileEnvironment: readEnvironmentFile(host, values),
     values,
+    masker: host.masker,
     stdoutIsTerminal: host.stdoutIsTerminal,
   };
 }

@@ -2,7 +2,7 @@ import type { Parser } from "../spec.ts";
 
 /** A decimal integer: an optional sign, digits, single `_` between digits. */
 export const integer: Parser<number> = (text) => {
-  const match = /^\s*([+-]?\d+(?:_\d+)*)\s*$/.exec(text);
+  const match = /^([+-]?\d+(?:_\d+)*)$/.exec(text.trim());
   return safe(match?.[1] === undefined ? Number.NaN : Number(match[1].replaceAll("_", "")), "expected an integer");
 };
 
@@ -18,7 +18,7 @@ export function integerBase(base: number): Parser<number> {
   if (!Number.isInteger(base) || (base !== 0 && (base < 2 || base > 36)))
     throw new RangeError(`expected a base of 0 or 2 to 36, got ${base}`);
   return (text) => {
-    const [, sign, prefix, digits] = /^\s*([+-]?)(0[box])?([0-9a-z]+(?:_[0-9a-z]+)*)\s*$/i.exec(text) ?? [];
+    const [, sign, prefix, digits] = /^([+-]?)(0[box])?([0-9a-z]+(?:_[0-9a-z]+)*)$/i.exec(text.trim()) ?? [];
     const written = prefix === undefined ? undefined : prefixes[prefix.toLowerCase()];
     // In base 16, "0b1" is the number 0xb1, not a prefix.
     const isPrefix = written !== undefined && (base === 0 || base === written);
@@ -52,13 +52,13 @@ export const float: Parser<number> = (text) => {
   const trimmed = text.trim();
   const special = /^([+-]?)(inf|infinity|nan)$/i.exec(trimmed);
   if (special !== null) return special[2]?.toLowerCase() === "nan" ? Number.NaN : special[1] === "-" ? -Infinity : Infinity;
-  if (!/^[+-]?(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+)?$/i.test(trimmed)) throw new Error("expected a number");
+  if (!/^[+-]?(?:\d+(?:_\d+)*(?:\.(?:\d+(?:_\d+)*)?)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+)?$/i.test(trimmed)) throw new Error("expected a number");
   return Number(trimmed.replaceAll("_", ""));
 };
 
 /** `0%` to `100%`, as a fraction of 0 to 1. */
 export const percent: Parser<number> = (text) => {
-  const digits = /^\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*%\s*$/.exec(text)?.[1];
+  const digits = /^([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*%$/.exec(text.trimStart())?.[1];
   if (digits === undefined) throw new Error("expected a percentage such as 37.2%");
   // Not divided by 100: 37.2 / 100 is not the number that is written 0.372.
   const fraction = Number(`${digits}e-2`);
@@ -70,7 +70,7 @@ const byteUnits: Readonly<Record<string, number>> = { "": 1, k: 1024, m: 1024 **
 
 /** A size in bytes: `512`, `64K`, `10M`, `1G` (of 1024), a `B` or `iB` after the letter allowed. */
 export const byteSize: Parser<number> = (text) => {
-  const match = /^\s*(\d+)\s*([kmg]?)(?:i?b)?\s*$/i.exec(text);
+  const match = /^(\d+)\s*([kmg]?)(?:i?b)?$/i.exec(text.trim());
   const unit = byteUnits[match?.[2]?.toLowerCase() ?? ""];
   if (match === null || unit === undefined) throw new Error("expected a size such as 512, 64K or 10M");
   return safe(Number(match[1]) * unit, "expected a size");

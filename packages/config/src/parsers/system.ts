@@ -1,14 +1,18 @@
-import { openSync, readFileSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import type { Parser } from "../spec.ts";
 
 /** A file, opened at once; gives its descriptor, which the caller closes. `flags` as for `fs.open`, default `r`. */
 export function file(flags = "r"): Parser<number> {
   return (text) => {
+    let fd: number;
     try {
-      return openSync(text, flags);
+      fd = openSync(text, flags);
     } catch (error) {
       throw new Error(`could not open the file: ${(error as Error).message}`, { cause: error });
     }
+    if (!fstatSync(fd).isDirectory()) return fd;
+    closeSync(fd);
+    throw new Error("could not open the file: it is a folder");
   };
 }
 

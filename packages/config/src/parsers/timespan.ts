@@ -7,7 +7,7 @@ import type { Parser } from "../spec.ts";
  * nobody can see its unit.
  */
 export const timespan: Parser<number> = (text) => {
-  const trimmed = text.trim();
+  const trimmed = text.trim().replaceAll(/\s+/g, " ");
   // `ms` throws on long texts, reads "" as an error and a bare number as milliseconds.
   const value = trimmed.length > 100 || /^[+-]?[\d.]*$/.test(trimmed) ? undefined : (ms(trimmed as ms.StringValue) as number | undefined);
   if (value === undefined) throw new Error("expected a number and a unit, such as 30 seconds");
@@ -20,7 +20,7 @@ export const timespanOrInfinite: Parser<number> = (text) => (text.trim() === "in
 
 /** A timespan, where a bare number means seconds: what the server's own settings take. */
 export const timespanOrSeconds: Parser<number> = (text) => {
-  const bare = /^\s*(\d+(?:\.\d+)?)\s*$/.exec(text);
+  const bare = /^(\d+(?:\.\d+)?)$/.exec(text.trim());
   if (bare !== null) return Number(bare[1]) * 1000;
   try {
     return timespan(text);

@@ -1,13 +1,19 @@
-import { documentationOf, keysOf, maskSecret, type Spec } from "@tsserve/config";
+import { documentationOf, isSecret, keysOf, masked, writeEntry, type Masker, type Spec } from "@tsserve/config";
 import { commonSettings } from "@tsserve/server";
-import type { Host } from "../host.ts";
-import { loggingSpec } from "../logging-settings.ts";
-import type { OptionValues } from "../options.ts";
 import { valuesFor, type Configuration } from "../configuration.ts";
+import type { Host } from "../host.ts";
+import { loggingSpec, loggingTexts } from "../logging-settings.ts";
+import type { OptionValues } from "../options.ts";
+import { readConfiguration } from "../read-configuration.ts";
+import { schemaOf } from "../schema.ts";
 import { giveUp, withApplication } from "../with-application.ts";
 
 /** Loads and validates everything, binds nothing, and prints the settings as they will be. */
-export function run(host: Host, positionals: readonly string[], values: OptionValues): Promise<number> {
+export async function run(host: Host, positionals: readonly string[], values: OptionValues): Promise<number> {
+  if (values.schema !== undefined) {
+    host.print(JSON.stringify(schemaOf(await readConfiguration(host, positionals, values)), undefined, 2));
+    return 0;
+  }
   return withApplication(host, positionals, values, async (application, configuration) => {
     const server = await application.makeServer(await application.makeApp(await application.loadFactory()), []);
     await Promise.race([server.stop(AbortSignal.timeout(1000)), giveUp()]);
@@ -15,28 +21,31 @@ export function run(host: Host, positionals: readonly string[], values: OptionVa
   });
 }
 
-/** In the dialect of the file; what is not set stands as a comment. */
-function resolvedSettings({ server, serverSpec: spec, app, logging }: Configuration): string[] {
-  const serverSpec = spec ?? commonSettings;
-  const loggingValues = {
-    level: logging.level,
-    format: logging.format,
-    ...(logging.redact.length === 0 ? {} : { redact: logging.redact.join(", ") }),
-  };
+/**
+ * In the dialect of the file, with references expanded and options of the command line applied: it reads back to the same
+ * values, but for secrets, which are masked. What is not set stands as a comment.
+ */
+export function resolvedSettings({ server, serverSpec, app, logging, masker }: Configuration): string[] {
   return [
-    ...sectionLines(server.name, valuesFor(server, serverSpec), serverSpec),
+    ...sectionLines(server.name, Object.entries(valuesFor(server, serverSpec)), serverSpec ?? commonSettings, masker),
     "",
-    ...sectionLines(app.name, app.values, {}),
+    ...sectionLines(app.name, Object.entries(app.values), {}, masker),
     "",
-    ...sectionLines("logging", loggingValues, loggingSpec),
+    ...sectionLines("logging", loggingTexts(logging), loggingSpec, masker),
   ];
 }
 
-function sectionLines(name: string, values: Readonly<Record<string, string>>, spec: Spec): string[] {
-  const set = Object.entries(values).map(([key, value]) => `${key} = ${maskSecret(key, value).replaceAll("\n", "\n    ")}`);
+function sectionLines(section: string, values: readonly (readonly [string, string])[], spec: Spec, masker: Masker): string[] {
+  const set = values.map(([key, value]) => writeEntry(key, shown(section, key, value, spec, masker)));
+  const keys = new Set(values.map(([key]) => key));
   const defaults = [...keysOf(spec)].flatMap(({ name: key, spec: leaf }) => {
     const text = documentationOf(leaf)?.defaultText;
-    return text === undefined || Object.hasOwn(values, key) ? [] : [`; ${key} = ${text}`];
+    return text === undefined || keys.has(key) ? [] : [`; ${writeEntry(key, text)}`];
   });
-  return [`[${name}]`, ...set, ...defaults];
+  return [`[${section}]`, ...set, ...defaults];
+}
+
+function shown(section: string, key: string, value: string, spec: Spec, masker: Masker): string {
+  if (value === "") return value;
+  return isSecret(key, spec) || masker.isSecret(section, key) ? masked : masker.mask(value);
 }

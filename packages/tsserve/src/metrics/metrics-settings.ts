@@ -36,7 +36,7 @@ export function metricsSettings(server: ResolvedSection, app: ResolvedSection | 
     return { ...metrics, statsd, parent: environment["PROMETHEUS_MULTIPROC_DIR"] || undefined };
   } catch (error) {
     if (!isConfigurationError(error)) throw error;
-    const place = (problem: Problem): Problem[] => (problem.key in own || app === undefined ? server : app).locate([problem]);
+    const place = (problem: Problem): Problem[] => (Object.hasOwn(own, problem.key) || app === undefined ? server : app).locate([problem]);
     throw new ConfigurationError(error.problems.flatMap(place));
   }
 }
