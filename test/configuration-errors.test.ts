@@ -197,7 +197,7 @@ describe("with workers, nothing is bound before all is checked", () => {
 
 describe("no secret is printed", () => {
   const secrets = "db.pwd = hunter2hunter2\njwt = eyJ-no-jwt-at-all\nurl = postgres://me:hunter3hunter3@db/app\npepper = hunter4hunter4\n";
-  const parses = withPackages(
+  const parsing = withPackages(
     'import { parseConfig, secret, integer, string } from "tsserve";\nexport const makeApp = (config) => parseConfig(config, { db: { pwd: integer }, jwt: integer, url: integer, pepper: secret(integer) });\n',
   );
   const throws =
@@ -208,11 +208,11 @@ describe("no secret is printed", () => {
     ["check", "app.ini"],
   ]) {
     test(`${args[0]}: neither what the app's own parseConfig found, nor what its factory threw`, async () => {
-      for (const module of [parses, throws]) {
+      for (const module of [parsing, throws]) {
         const { code, stdout, stderr } = await run({ "app.ini": `${good}${secrets}`, "app.js": module }, args, {
           env: { API_TOKEN: "hunter5hunter5" },
         });
-        expect(code).toBe(module === parses ? 2 : 3);
+        expect(code).toBe(module === parsing ? 2 : 3);
         expect(stdout + stderr).not.toMatch(/hunter|eyJ/);
         expect(stderr).toContain("****");
       }

@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
-import { parseEnv } from "node:util";
 import {
   makeAppConfiguration,
   makeConfiguration,
@@ -20,13 +19,13 @@ import { serverSettings } from "./server-settings.ts";
  * @throws {TsserveError} when the server factory can't be asked for its keys, and nothing else is wrong
  * @throws {UsageError} when a file of the command line can't be read, or an option is wrong
  */
-export function readConfiguration(host: Host, positionals: readonly string[], values: OptionValues): Promise<Configuration> {
-  return makeConfiguration({ ...readSource(host, onlyFile(positionals), values), serverSettings });
+export async function readConfiguration(host: Host, positionals: readonly string[], values: OptionValues): Promise<Configuration> {
+  return makeConfiguration({ ...(await readSource(host, onlyFile(positionals), values)), serverSettings });
 }
 
 /** What `script` needs: it has no server. @throws as `readConfiguration` does */
-export function readAppConfiguration(host: Host, file: string, values: OptionValues): AppConfiguration {
-  return makeAppConfiguration(readSource(host, file, values));
+export async function readAppConfiguration(host: Host, file: string, values: OptionValues): Promise<AppConfiguration> {
+  return makeAppConfiguration(await readSource(host, file, values));
 }
 
 /**
@@ -38,14 +37,14 @@ export function adoptEnvironment(host: Host, { fileEnvironment }: Pick<Configura
 }
 
 /** All that a configuration is made from, but for what the server factory says. @throws {UsageError} when a file can't be read */
-export function readSource(host: Host, file: string, values: OptionValues): Omit<ConfigurationSource, "serverSettings"> {
+export async function readSource(host: Host, file: string, values: OptionValues): Promise<Omit<ConfigurationSource, "serverSettings">> {
   return {
     file,
     folder: dirname(resolve(host.cwd, file)),
     cwd: host.cwd,
     text: readText(host, file, "the configuration file"),
     environment: { ...host.env },
-    fileEnvironment: readEnvironmentFile(host, values),
+    fileEnvironment: await readVariables(host, values),
     values,
     masker: host.masker,
     stdoutIsTerminal: host.stdoutIsTerminal,
@@ -58,9 +57,13 @@ function onlyFile([file, ...rest]: readonly string[]): string {
   return file;
 }
 
-function readEnvironmentFile(host: Host, values: OptionValues): Readonly<Record<string, string>> {
+async function readVariables(host: Host, values: OptionValues): Promise<Readonly<Record<string, string>>> {
   const file = values["env-file"];
-  return file === undefined ? {} : (parseEnv(readText(host, file, "--env-file")) as Record<string, string>);
+  if (file === undefined) return {};
+  const text = readText(host, file, "--env-file");
+  // Few have such a file: its readers are loaded where there is one.
+  const { readEnvironmentFile } = await import("@tsserve/config/environment-file");
+  return readEnvironmentFile(text, file, host.env);
 }
 
 function readText(host: Host, file: string, what: string): string {

@@ -21,7 +21,7 @@ export interface ScriptContext extends AppContext {
 /** Runs a one-off function with the app's configuration: `fn(config, args, context)`. */
 export async function run(host: Host, [file, target, ...args]: readonly string[], values: OptionValues): Promise<number> {
   if (file === undefined || target === undefined) throw new UsageError("expected tsserve script CONFIG.ini MODULE:FUNCTION [args…]");
-  const configuration = readAppConfiguration(host, file, values);
+  const configuration = await readAppConfiguration(host, file, values);
   const gateway = gatewayOf(configuration, values);
   if (values["require-push"] !== undefined && gateway === undefined)
     throw new UsageError("--require-push: expected --push URL, or metrics.push_gateway in the file");

@@ -32,7 +32,7 @@ export async function planDeployment(
 ): Promise<DeploymentPlan> {
   const [file, ...rest] = positionals;
   if (file === undefined || rest.length > 0) throw new UsageError("expected one configuration file");
-  const source = readSource(host, file, values);
+  const source = await readSource(host, file, values);
   const document = parseIni(source.text, source.file);
   if (carriesFile) refuse(literalSecrets(document));
   const references = referencesOf(document, values);
