@@ -16,7 +16,7 @@ function source(text: string, more: Partial<ConfigurationSource> = {}): Configur
     text,
     environment: {},
     fileEnvironment: {},
-    values: { binds: [] },
+    values: { binds: [], includes: [] },
     stdoutIsTerminal: false,
     masker: new Masker(),
     serverSettings,
@@ -61,7 +61,7 @@ describe("one reading", () => {
       listen: { endpoints: [{ host: "", port: 80 }], from: "file" },
       logging: { level: "warn" },
     });
-    const values = { binds: [":81"], workers: "3", socket: "x.sock", "log-level": "error" };
+    const values = { binds: [":81"], includes: [], workers: "3", socket: "x.sock", "log-level": "error" };
     expect(await make(text, { values })).toMatchObject({
       master: { workers: 3, controlSocket: "/home/me/x.sock" },
       listen: { endpoints: [{ host: "", port: 81 }], from: "command line" },
