@@ -5,7 +5,7 @@ import { Connection, connectionKey, type TrackedSocket } from "./connection.ts";
 import { watchHalfClosed } from "./half-close.ts";
 import type { HttpRequest } from "./http-request.ts";
 import { IdleConnections } from "./idle-connections.ts";
-import { lingerInClosing, readingTimeOf } from "./linger.ts";
+import { endUnlessRead, lingerInClosing, readingTimeOf } from "./linger.ts";
 import { tellGoingAway } from "./websocket-close.ts";
 
 /** How long a connection that may have a request on its way is kept after the listener has closed. */
@@ -95,6 +95,7 @@ export class Connections {
   requestEnded(connection: Connection, request: HttpRequest): void {
     if (request.response?.writableFinished === false) this.unanswered(request);
     if (connection.activeRequests > 0) return;
+    if (!connection.closing && connection.unfinishedBody !== undefined) endUnlessRead(connection, this.clock);
     const { whenAnswered } = connection;
     connection.whenAnswered = undefined;
     if (whenAnswered !== undefined && !connection.socket.destroyed) whenAnswered();

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
+import type { Clock } from "@tsserve/server";
 import { connectionKey, type Connection, type TrackedSocket } from "./connection.ts";
 
 const longestMs = 1000;
@@ -48,6 +49,29 @@ export function lingerInClosing(this: Socket): void {
   // When the client has ended, too, Node destroys it.
   this.end();
   this.resume();
+}
+
+/**
+ * A body that is not read on after its answer stands before the next request for ever. Node throws it away where nobody has
+ * begun to read it; where the app has, and does not go on, the connection ends.
+ */
+export function endUnlessRead(connection: Connection, clock: Clock): void {
+  const { socket, unfinishedBody: body } = connection;
+  if (body === undefined) return;
+  let bytes = -1;
+  let cancel = clock.after(lookMs, look);
+  socket.once("close", () => cancel());
+
+  function look(): void {
+    if (connection.unfinishedBody !== body || connection.closing || socket.destroyed) return;
+    if (isBeingRead(body as IncomingMessage) || socket.bytesRead !== bytes) {
+      bytes = socket.bytesRead;
+      cancel = clock.after(lookMs, look);
+      return;
+    }
+    connection.closing = true;
+    socket.destroySoon();
+  }
 }
 
 /** A client that has ended, or that has said that this is its last request, sends nothing more. */
