@@ -277,3 +277,17 @@ test("a request that lay unread while the loop was busy at the end of the drain 
   expect(await quiet.closed()).toMatch(/hello \/unread/);
   expect((await server.exited()).code).toBe(0);
 });
+
+for (const kind of ["fastify", "fastify by hand"]) {
+  test(`${kind}: preClose hooks run when the stop begins, onClose when all is over`, async () => {
+    await using server = serve({ app: "fastify-closing.js", config: { kind } });
+    using raw = await openRaw(await server.listening());
+    raw.send(get("/events"));
+    await raw.receives(/data: hello/);
+    server.kill();
+    expect(await raw.closed()).toMatch(/data: goodbye/);
+    expect((await server.exited()).code).toBe(0);
+    const order = ["preClose with a callback", "the stream has ended", "preClose of the plugin", "onClose"];
+    expect(server.logs().flatMap(({ msg }) => (order.includes(msg) ? [msg] : []))).toEqual(order);
+  });
+}

@@ -19,11 +19,32 @@ export async function openFastify(app: FastifyLike): Promise<HttpApp> {
     listen: async (listener) => {
       const options = (await listener.listenOptions()) as object;
       try {
-        await app.listen({ ...options, listenTextResolver: (address: string) => `fastify is ready at ${address}` });
+        await quietly(app, (text) => app.listen({ ...options, listenTextResolver: () => text }));
       } catch (error) {
         throw listenError(error as Error, formatEndpoint(listener.endpoint));
       }
     },
     close: async () => void (await app.close()),
   };
+}
+
+/** Fastify logs where it listens, and can only be told in which words: ours is the line for that, so these words are left out. */
+async function quietly(app: FastifyLike, listen: (text: string) => Promise<unknown>): Promise<void> {
+  const text = "fastify listens";
+  const log = app.log as { info?: (...values: unknown[]) => void };
+  const own = Object.getOwnPropertyDescriptor(log, "info");
+  const { info } = log;
+  if (info === undefined || Object.isFrozen(log)) {
+    await listen(text);
+    return;
+  }
+  log.info = function (...values: unknown[]): void {
+    if (values[0] !== text) info.apply(this, values);
+  };
+  try {
+    await listen(text);
+  } finally {
+    if (own === undefined) delete log.info;
+    else log.info = info;
+  }
 }

@@ -10,6 +10,7 @@ import {
   type LogControllerLike,
 } from "./fastify-like.ts";
 import { logGivenTo } from "./fastify-options.ts";
+import { notePreClose } from "./fastify-pre-close.ts";
 import { requestKey, type TrackedMessage } from "./http-request.ts";
 import { childLoggerFactory, RequestLog } from "./request-log.ts";
 
@@ -36,6 +37,7 @@ export function fastifyRoutes(app: FastifyLike): readonly Route[] {
 function adopt(app: FastifyLike): void {
   const routes: Route[] = [];
   Object.defineProperty(app, routesKey, { value: routes });
+  notePreClose(app);
   // Fastify's stand-in for no logger has no level; a logger of the app's own is left alone.
   const given = logGivenTo(app);
   const log = given !== undefined && !("level" in app.log) ? given : undefined;

@@ -1,8 +1,10 @@
 import { createServer as createNetServer, type AddressInfo, type Server as NetServer } from "node:net";
 import type { Server as HttpServer } from "node:http";
+import { asError } from "@tsserve/config";
 import { acceptAlso, stopAccepting, type Listener } from "@tsserve/listener";
 import { systemClock, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
 import { Connections } from "./connections.ts";
+import { runPreClose } from "./fastify-pre-close.ts";
 import { openApp } from "./http-app.ts";
 import { closeAfterAnswers } from "./requests.ts";
 import { httpSettings, type HttpSettings } from "./settings.ts";
@@ -55,6 +57,8 @@ export async function makeServer(
       ending = true;
       drain();
       for (const acceptor of acceptors) if (acceptor.listening) stopAccepting(acceptor);
+      // What ends the app's streams is not waited for: it may itself wait for requests to end.
+      void runPreClose(server, (thrown) => context.log.error({ err: asError(thrown) }, "a preClose hook of Fastify's failed"));
       const cut = await connections.end(deadline);
       await opened.close();
       return { cut };
