@@ -1,4 +1,5 @@
 import type { I64Mode } from "../codec/codec.ts";
+import { inheritedNames } from "../codec/fields.ts";
 import type { Enum, Field, Idl, Method, Service, Struct, Type } from "../idl/model.ts";
 import { visibleNames } from "../idl/visible-names.ts";
 import { ModuleNames } from "./module-names.ts";
@@ -139,7 +140,10 @@ class TypeWriter {
   #branches({ fields }: Struct): string {
     if (fields.length === 0) return " never";
     const branches = fields.map((field) => {
-      const others = fields.filter((each) => each !== field).map((each) => `${memberName(each.name)}?: undefined`);
+      // What every object has can't be said not to be there.
+      const others = fields
+        .filter((each) => each !== field && !inheritedNames.has(each.name))
+        .map((each) => `${memberName(each.name)}?: undefined`);
       return `  | { ${[`${memberName(field.name)}: ${this.#type(field.type)}`, ...others].join("; ")} }`;
     });
     return `\n${branches.join("\n")}`;
