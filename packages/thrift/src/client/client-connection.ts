@@ -37,8 +37,12 @@ export class ClientConnection implements MessageSink {
   readonly limits: WireLimits;
   readonly readers: Readonly<Record<ProtocolName, Reader>>;
   readonly mayRead = true;
-  /** Whether it takes further calls: not when it has ended, broken, or the server said that it is about to close it. */
-  isUsable = true;
+  /** Since when no call is outstanding. */
+  idleSince: number = performance.now();
+  /** Whether the server wants it to go on: not when it has ended, broken, or the server said that it is about to close it. */
+  private isWelcome = true;
+  /** The first call that has been queued, and is not yet handed to the socket. */
+  private firstQueued = 0;
   private readonly settings: ClientSettings;
   private readonly memory: ClientMemory;
   private readonly reader: MessageReader;
@@ -97,6 +101,16 @@ export class ClientConnection implements MessageSink {
     this.socket.on("close", () => this.end(endOfFile()));
   }
 
+  /** Whether it takes further calls. */
+  get isUsable(): boolean {
+    return this.isWelcome && this.socket.writable;
+  }
+
+  /** It takes no further calls. */
+  retire(): void {
+    this.isWelcome = false;
+  }
+
   get outstanding(): number {
     return this.calls.size;
   }
@@ -120,6 +134,7 @@ export class ClientConnection implements MessageSink {
     else if (wrapping === "header") writeHeaderPart(bytes, start, { protocol, flags: 0, sequenceId, headers }, messageBytes);
     slab.end(bytes, end);
     this.lastSequenceId = sequenceId;
+    if (this.outbox.isEmpty) this.firstQueued = sequenceId;
     this.outbox.add(bytes, start, end);
     if (this.settings.maxPipelined === 1) this.outbox.flush();
     else this.outbox.schedule();
@@ -138,7 +153,7 @@ export class ClientConnection implements MessageSink {
   }
 
   private receive(bytes: Buffer, count: number): void {
-    if (!this.isUsable && this.calls.size === 0) return;
+    if (!this.isWelcome && this.calls.size === 0) return;
     try {
       this.reader.receive(bytes, 0, count, true);
     } catch (error) {
@@ -148,7 +163,7 @@ export class ClientConnection implements MessageSink {
 
   headerFrame(bytes: Buffer, start: number, end: number): void {
     const { protocol, payload, payloadStart, payloadEnd, headers } = readHeaderFrame(bytes, start, end, this.limits);
-    if (headers.find("connection")?.toLowerCase() === "close") this.isUsable = false;
+    if (headers.find("connection")?.toLowerCase() === "close") this.isWelcome = false;
     this.answer(protocol, payload, payloadStart, payloadEnd);
   }
 
@@ -164,7 +179,8 @@ export class ClientConnection implements MessageSink {
     if (call === undefined) return;
     this.calls.delete(sequenceId);
     this.settle(call, type, reader);
-    if (this.calls.size === 0 && !this.isUsable) this.close();
+    if (this.calls.size === 0) this.idleSince = performance.now();
+    if (this.calls.size === 0 && !this.isWelcome) this.close();
     this.onFree(this);
   }
 
@@ -185,7 +201,7 @@ export class ClientConnection implements MessageSink {
       value = call.codec.readResult(reader);
     } catch (error) {
       // What did not end where it should says nothing about what follows.
-      if (error instanceof ProtocolError || error instanceof ApplicationError) this.isUsable = false;
+      if (error instanceof ProtocolError || error instanceof ApplicationError) this.isWelcome = false;
       call.reject(error);
       return;
     }
@@ -194,13 +210,16 @@ export class ClientConnection implements MessageSink {
 
   /** Ends the connection; calls that wait for an answer fail. */
   private end(reason: unknown): void {
-    this.isUsable = false;
-    const waiting = [...this.calls.values()];
+    this.isWelcome = false;
+    const waiting = [...this.calls];
+    const unsent = this.outbox.isEmpty ? Number.POSITIVE_INFINITY : this.firstQueued;
     this.calls.clear();
     // A plain end would say that the answers are still wanted.
     if (waiting.length > 0 || this.hasForgotten) this.socket.resetAndDestroy();
     else this.socket.destroy();
-    for (const call of waiting) call.reject(reason);
+    // What was never handed to the socket has not begun; of anything else that can't be known: a server that dies ends
+    // its connections as cleanly as one that leaves.
+    for (const [sequenceId, call] of waiting) call.reject(sequenceId >= unsent && isEndOfFile(reason) ? notSent(reason) : reason);
     this.onFree(this);
   }
 
@@ -211,6 +230,14 @@ export class ClientConnection implements MessageSink {
 
 function endOfFile(): TransportError {
   return new TransportError("END_OF_FILE", "the server closed the connection before it answered");
+}
+
+function isEndOfFile(reason: unknown): boolean {
+  return reason instanceof TransportError && reason.code === "END_OF_FILE";
+}
+
+function notSent(cause: unknown): TransportError {
+  return new TransportError("NOT_OPEN", "the connection ended before the call was sent", { cause });
 }
 
 function readException(reader: Reader): ApplicationError {

@@ -4,6 +4,9 @@ import { ClientConnection, ClientMemory } from "./client-connection.ts";
 import type { ClientSettings } from "./options.ts";
 import { TransportError } from "./transport-error.ts";
 
+/** A connection that had no call for so long may have been ended by the server. */
+const quietMs = 1;
+
 /** A call that waits for a connection. */
 interface Waiting {
   /** Sends it at once: a connection that is free must not be taken twice. */
@@ -39,7 +42,11 @@ export class Pool {
    * @throws {TypeError} when an argument does not fit its type
    */
   async send(call: Call): Promise<ClientConnection> {
-    const free = this.#free();
+    let free = this.#free();
+    if (free !== undefined && isQuiet(free)) {
+      await readWhatCame();
+      free = this.#free();
+    }
     if (free !== undefined) return use(free, call);
     if (this.#connections.length + this.#opening >= this.#settings.size) return this.#wait(call);
     return this.#openFor(call);
@@ -61,7 +68,7 @@ export class Pool {
       const connection = this.#connections[index] as ClientConnection;
       if (!connection.isUsable || connection.outstanding >= maxPipelined) continue;
       if (connection.openedAt > oldest) return connection;
-      connection.isUsable = false;
+      connection.retire();
       if (connection.outstanding === 0) connection.close();
     }
     return undefined;
@@ -151,6 +158,16 @@ export class Pool {
       },
     );
   }
+}
+
+/** Whether a connection has idled: its end may have come, and wait to be read. */
+function isQuiet({ outstanding, idleSince }: ClientConnection): boolean {
+  return outstanding === 0 && performance.now() - idleSince > quietMs;
+}
+
+/** What is sent after the end of a connection is lost: a timer's code runs before what came while this process slept. */
+function readWhatCame(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function use(connection: ClientConnection, call: Call): ClientConnection {

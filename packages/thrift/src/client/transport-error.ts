@@ -1,5 +1,5 @@
 export type TransportErrorCode =
-  /** Nobody listens, or the connection could not be made in time. */
+  /** Nobody listens, the connection could not be made in time, or ended before the call was sent: nothing was. */
   | "NOT_OPEN"
   /** No answer in time; whether the server has acted is not known. */
   | "TIMED_OUT"

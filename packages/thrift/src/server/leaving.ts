@@ -7,6 +7,8 @@ const lingerMs = 250;
 const halfSentLimitMs = 1000;
 /** A client that has sent nothing for so long after its answer pauses: an end that is sent now reaches it before it goes on. */
 const quietMs = 1;
+/** An end that is sent later than this after the answer may cross with the next request of a client that pauses for 5 ms. */
+const latestMs = 2.5;
 
 /**
  * Ends the connections of a server that stops. Framed and unframed clients can't be told to go elsewhere: one that
@@ -42,10 +44,13 @@ export class Leaving {
 
   #endAfterQuiet(connection: Connection): void {
     const { takenMessages } = connection;
+    const answeredAt = this.#clock.now();
     this.#clock.after(quietMs, () => {
-      // When the timer is late, what has come meanwhile is read before this.
+      // What has come meanwhile is read before this.
       setImmediate(() => {
-        if (connection.isIdle && connection.takenMessages === takenMessages) connection.finish();
+        if (!connection.isIdle || connection.takenMessages !== takenMessages) return;
+        // A process that had to wait for the processor has missed the moment: there is another one after the next answer.
+        if (this.#clock.now() - answeredAt <= latestMs) connection.finish();
       });
     });
   }
