@@ -55,21 +55,18 @@ async function apaches(port: number, pauseMs: number, over: AbortSignal, count: 
       transport: apache["TFramedTransport"],
       protocol: apache["TBinaryProtocol"],
     });
-    let isClosed = false;
-    let fail: (error: Error) => void = () => undefined;
-    for (const event of ["close", "error", "end"])
-      connection.on(event, () => ((isClosed = true), fail(new Error("the connection was closed"))));
+    const closed = new AbortController();
+    for (const event of ["close", "error", "end"]) connection.on(event, () => closed.abort());
     const client = apache.createClient(Bench, connection);
-    while (!over.aborted && !isClosed) {
+    while (!over.aborted && !closed.signal.aborted) {
       const answer = new Promise((resolve, reject) => {
-        fail = reject;
+        closed.signal.addEventListener("abort", () => reject(new Error("the connection was closed")), { once: true });
         client.add_later(1, 2, 1).then(resolve, reject);
       });
       await answer.then(
         () => (count.answered += 1),
         () => (count.lost += 1),
       );
-      fail = () => undefined;
       await pause(pauseMs);
     }
     connection.end();

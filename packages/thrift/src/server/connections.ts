@@ -90,7 +90,15 @@ export class Connections {
   }
 
   #sweepLater(ms: number): void {
-    this.#cancelSweep = this.#clock.after(ms, () => this.#sweep());
+    let immediate: NodeJS.Immediate | undefined;
+    const cancel = this.#clock.after(ms, () => {
+      // What came while this process waited for the processor is read before anything is ended for being idle.
+      immediate = setImmediate(() => this.#sweep());
+    });
+    this.#cancelSweep = () => {
+      cancel();
+      clearImmediate(immediate);
+    };
   }
 
   #sweep(): void {
