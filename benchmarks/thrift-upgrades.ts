@@ -56,11 +56,17 @@ async function apaches(port: number, pauseMs: number, over: AbortSignal, count: 
       protocol: apache["TBinaryProtocol"],
     });
     const closed = new AbortController();
-    for (const event of ["close", "error", "end"]) connection.on(event, () => closed.abort());
+    const waiting: { reject?: (error: Error) => void } = {};
+    for (const event of ["close", "error", "end"]) {
+      connection.on(event, () => {
+        closed.abort();
+        waiting.reject?.(new Error("the connection was closed"));
+      });
+    }
     const client = apache.createClient(Bench, connection);
     while (!over.aborted && !closed.signal.aborted) {
       const answer = new Promise((resolve, reject) => {
-        closed.signal.addEventListener("abort", () => reject(new Error("the connection was closed")), { once: true });
+        waiting.reject = reject;
         client.add_later(1, 2, 1).then(resolve, reject);
       });
       await answer.then(
