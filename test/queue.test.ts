@@ -1,21 +1,13 @@
-import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { makeTemporaryFolder, until, type TemporaryFolder } from "@tsserve/testing";
-import type { ChannelModel } from "amqplib";
+import { freePort, makeTemporaryFolder, until, type TemporaryFolder } from "@tsserve/testing";
+import type { ChannelModel, GetMessage } from "amqplib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { done, readJournal, twice, type Run } from "./support/journal.ts";
 import { fill, noRabbitmq, ready, startRabbitmq, type Rabbitmq } from "./support/rabbitmq.ts";
-import { serve, type ServeOptions, type Served } from "./support/serve.ts";
+import { run } from "./support/run.ts";
+import { iniOf, serve, type ServeOptions, type Served } from "./support/serve.ts";
 
 if (noRabbitmq !== undefined) console.log(`queue.test.ts ${noRabbitmq}`);
-
-interface Run {
-  readonly what: "begun" | "done";
-  readonly n: number;
-  readonly attempt: number;
-  readonly redelivered: boolean;
-  readonly pid: number;
-  readonly at: number;
-}
 
 describe.skipIf(noRabbitmq !== undefined)("RabbitMQ", () => {
   let broker: Rabbitmq;
@@ -43,20 +35,29 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ", () => {
     const served = serve({
       ...options,
       app: "consumer.mjs",
-      server: { factory: "tsserve/queue", "metrics.endpoint": "127.0.0.1:0", ...broker.settings, ...options.server },
+      server: { factory: "tsserve/queue", "metrics.enabled": "false", ...broker.settings, ...options.server },
       config: { ...own, queue, journal },
     });
-    const runs = (): Run[] =>
-      existsSync(journal)
-        ? readFileSync(journal, "utf8")
-            .split("\n")
-            .filter((line) => line !== "")
-            .map((line) => JSON.parse(line) as Run)
-        : [];
-    return Object.assign(served, { queue, runs });
+    return Object.assign(served, { queue, runs: () => readJournal(journal) });
   }
 
-  const done = (runs: readonly Run[]): number[] => runs.filter(({ what }) => what === "done").map(({ n }) => n);
+  async function send(queue: string, body: string | Buffer, properties: Record<string, unknown> = {}): Promise<void> {
+    const channel = await model.createConfirmChannel();
+    channel.sendToQueue(queue, Buffer.from(body), { persistent: true, ...properties });
+    await channel.waitForConfirms();
+    await channel.close();
+  }
+
+  /** Waits for a message of a queue that may not be there yet. */
+  function taken(queue: string): Promise<GetMessage> {
+    return until(`a message in ${queue}`, async () => {
+      if ((await ready(model, queue)) < 1) return false;
+      const channel = await model.createChannel();
+      const message = await channel.get(queue, { noAck: true });
+      await channel.close();
+      return message;
+    });
+  }
 
   test("a stop in the middle loses nothing, runs nothing twice, and flags nothing as redelivered", async () => {
     await using first = consume({}, { sleep: "20" });
@@ -67,8 +68,321 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ", () => {
     expect((await first.exited()).code).toBe(0);
     await using second = consume({}, { queue: first.queue, sleep: "1" });
     await until("all to be handled", () => new Set(done(second.runs())).size === 300, { describe: second.stdout });
-    expect(done(second.runs())).toHaveLength(300);
+    expect(twice(second.runs())).toEqual([]);
     expect(second.runs().filter(({ redelivered }) => redelivered)).toEqual([]);
     await until("the queue to be empty", async () => (await ready(model, first.queue)) === 0);
   });
+
+  test("what fails comes back after its delays, then is a dead letter with reason and origin; what asks for it comes back", async () => {
+    await using server = consume({ server: { retry_limit: "2", retry_delay: "100 milliseconds, 200 milliseconds" } }, { keys: "fail.*" });
+    await server.listening();
+    const channel = await model.createConfirmChannel();
+    const body = (n: number, act: string): Buffer => Buffer.from(JSON.stringify({ n, act }));
+    channel.publish("amq.topic", "fail.one", body(1, "throw"), {
+      messageId: "one",
+      headers: { mine: "kept", CC: [`${server.queue}.dead`] },
+    });
+    channel.publish("amq.topic", "fail.two", body(2, "retry"), {});
+    await channel.waitForConfirms();
+    // The header CC routes: kept in the copy, it would put another one among the dead letters for each retry.
+    const dead = await taken(`${server.queue}.dead`);
+    expect(dead.properties.headers).toMatchObject({
+      mine: "kept",
+      "x-dead-reason": "retries",
+      "x-retry-count": 3,
+      "x-retry-limit": 2,
+      "x-original-queue": server.queue,
+      "x-original-exchange": "amq.topic",
+      "x-original-routing-key": "fail.one",
+    });
+    expect(dead.properties.messageId).toBe("one");
+    const { "x-last-error": lastError } = dead.properties.headers ?? {};
+    expect(lastError).toMatch(/^Error: no luck/);
+    expect(lastError).not.toContain("verysecret");
+    await until("the second to be handled", () => done(server.runs()).includes(2));
+    const begun = server.runs().filter(({ what }) => what === "begun");
+    expect(begun.filter(({ n }) => n === 1).map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
+    expect(begun.filter(({ n }) => n === 2).map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
+    const [first, second, third] = begun.filter(({ n }) => n === 1).map(({ at }) => at) as [number, number, number];
+    expect(second - first).toBeGreaterThanOrEqual(100);
+    expect(third - second).toBeGreaterThanOrEqual(200);
+    expect(await ready(model, `${server.queue}.dead`)).toBe(0);
+  });
+
+  test("what no retry can help is a dead letter at once, and no handler sees what it can't read", async () => {
+    await using server = consume({ server: { max_message_size: "1K" } });
+    await server.listening();
+    const dead = `${server.queue}.dead`;
+    const cases: [string, string | Buffer, Record<string, unknown>?][] = [
+      ["unparseable", "{"],
+      ["unparseable", Buffer.from([0x22, 0xff, 0x22])],
+      ["unparseable", ""],
+      ["oversized", JSON.stringify({ n: "x".repeat(2000) })],
+      ["rejected", JSON.stringify({ n: 1, act: "reject" })],
+      ["expired", JSON.stringify({ n: 2 }), { headers: { "x-ttl": 1000 } }],
+    ];
+    for (const [reason, body, properties] of cases) {
+      await send(server.queue, body, properties);
+      expect((await taken(dead)).properties.headers?.["x-dead-reason"]).toBe(reason);
+    }
+    expect(server.runs().map(({ n }) => n)).toEqual([1]);
+  });
+
+  test("a handler that takes too long counts as failed; one that never ends is cut at the deadline, and its message goes back", async () => {
+    await using server = consume({ server: { message_timeout: "0.5", retry_limit: "0" } }, { deaf: "true" });
+    await server.listening();
+    await send(server.queue, JSON.stringify({ n: 1, act: "hang" }));
+    expect((await taken(`${server.queue}.dead`)).properties.headers?.["x-last-error"]).toContain("message_timeout");
+    server.kill();
+    expect((await server.exited()).code).toBe(0);
+
+    await using stuck = consume({ server: { stop_timeout: "1" } }, { deaf: "true" });
+    await stuck.listening();
+    await send(stuck.queue, JSON.stringify({ n: 1, act: "hang" }), { messageId: "the-stuck-one" });
+    await until("the handler to run", () => stuck.runs().length === 1);
+    stuck.kill();
+    expect((await stuck.exited()).code).toBe(1);
+    expect(await stuck.log(/was cut/)).toMatchObject({ message_id: "the-stuck-one" });
+    expect(await ready(model, stuck.queue)).toBe(1);
+  });
+
+  test("a FatalError gives its message back, and ends the server with 1", async () => {
+    await using server = consume();
+    await server.listening();
+    await send(server.queue, JSON.stringify({ n: 1, act: "fatal" }));
+    expect((await server.exited()).code).toBe(1);
+    expect(server.stdout()).toContain("the disk is gone");
+    expect(await ready(model, server.queue)).toBe(1);
+    expect(server.runs()).toHaveLength(1);
+  });
+
+  test("a connection that is closed, and a queue that is deleted, end in a subscription again; what ran is not run twice", async () => {
+    await using server = consume({}, { sleep: "300" });
+    await server.listening();
+    await fill(model, server.queue, 20);
+    await until("handlers to run", () => server.runs().length >= 5);
+    await server.log(/^consuming from/);
+    const before = server.logs().filter(({ msg }) => msg.startsWith("consuming from")).length;
+    for (const connection of await consumerConnections(broker)) broker.ctl("close_connection", connection, "for a test");
+    await until("all to be handled", () => new Set(done(server.runs())).size === 20, { describe: server.stdout });
+    await until("the queue to be empty", async () => (await ready(model, server.queue)) === 0);
+    expect(twice(server.runs())).toEqual([]);
+    expect(
+      server
+        .logs()
+        .filter(({ level }) => level === "error")
+        .map(({ msg }) => msg),
+    ).toEqual([expect.stringContaining("the subscription is gone")]);
+    await until("the subscription", () => server.logs().filter(({ msg }) => msg.startsWith("consuming from")).length === before + 1);
+    const channel = await model.createChannel();
+    await channel.deleteQueue(server.queue);
+    await channel.close();
+    await until(
+      "the queue to be declared anew",
+      () => server.logs().filter(({ msg }) => msg.startsWith("consuming from")).length === before + 2,
+    );
+    await fill(model, server.queue, 1, { from: 100 });
+    await until("a message of the new queue", () => done(server.runs()).includes(100));
+  });
+
+  test("health, routes and check; check connects to nothing", async () => {
+    await using server = consume({}, { keys: "a.*, b" });
+    const base = await server.listening();
+    const answer = await fetch(`${base}/health`);
+    expect([answer.status, await answer.json()]).toEqual([200, { status: "ok" }]);
+    expect((await fetch(`${base}/orders`)).status).toBe(404);
+    const nobody = String(await freePort());
+    const files = {
+      "app.ini": iniOf({
+        app: "consumer.mjs",
+        server: { factory: "tsserve/queue", "amqp.port": nobody, "amqp.password": "hunter2" },
+        config: { queue: "x", keys: "a.*, b", journal: "j" },
+      }),
+    };
+    expect((await run(files, ["routes", "app.ini"])).stdout).toBe("AMQP  a.*, b → x\n");
+    const { code, stdout } = await run(files, ["check", "app.ini"]);
+    expect(code).toBe(0);
+    expect(stdout).not.toContain("hunter2");
+    expect(stdout).toContain("; stop_timeout = 30 seconds");
+  });
+
+  test("what the broker refuses is said in its own words, without the password, and exits 3", async () => {
+    const nobody = String(await freePort());
+    const server = { factory: "tsserve/queue", ...broker.settings, start_timeout: "8", "amqp.password": "guest" };
+    const cases: [Record<string, string>, RegExp][] = [
+      [{ "amqp.password": "hunter22" }, /refuses the login of "guest": see amqp\.login and amqp\.password/],
+      [{ "amqp.virtualhost": "/nowhere" }, /no virtual host "\/nowhere"/],
+      [
+        { "amqp.port": nobody, start_timeout: "1" },
+        /no subscription for "x" within start_timeout: RabbitMQ at 127\.0\.0\.1:\d+ refuses connections/,
+      ],
+      [{ "amqp.host": "nowhere.invalid", start_timeout: "1" }, /the host nowhere\.invalid of RabbitMQ has no address/],
+      [{ "amqp.ssl": "true" }, /does not speak TLS at this port/],
+      [{ "amqp.declare": "off" }, /the queue "x" does not exist, and amqp\.declare is off/],
+    ];
+    await Promise.all(
+      cases.map(async ([settings, message]) => {
+        const files = {
+          "app.ini": iniOf({ app: "consumer.mjs", server: { ...server, ...settings }, config: { queue: "x", journal: "j" } }),
+        };
+        const { code, stderr } = await run(files, ["app.ini", "--bind", "127.0.0.1:0"]);
+        expect([code, stderr]).toEqual([3, expect.stringMatching(message)]);
+        expect(stderr).not.toContain("hunter22");
+      }),
+    );
+  });
+
+  test("an HTTP app publishes: confirmed, in the trace of its request, and told what was not delivered", async () => {
+    const published = `published${(lastQueue += 1)}`;
+    const channel = await model.createChannel();
+    await channel.assertQueue(published, { durable: true });
+    await channel.bindQueue(published, "amq.topic", "pre-order.*");
+    await using server = serve({
+      app: "publisher.mjs",
+      server: { "metrics.enabled": "false" },
+      config: { ...broker.settings, "amqp.routing_key_prefix": "pre-" },
+    });
+    const base = await server.listening();
+    const traceId = "0af7651916cd43dd8448eb211c80319c";
+    const publish = async (...args: unknown[]): Promise<Record<string, unknown>> => {
+      const headers = { traceparent: `00-${traceId}-b7ad6b7169203331-01` };
+      const response = await fetch(base, { method: "POST", headers, body: JSON.stringify({ by: "amqp", args }) });
+      return (await response.json()) as Record<string, unknown>;
+    };
+    expect(await publish("order.new", { n: 1 })).toEqual({ ok: true });
+    const message = await taken(published);
+    expect(message.content.toString()).toBe('{"n":1}');
+    expect(message.properties.headers?.["traceparent"]).toMatch(new RegExp(`^00-${traceId}-[0-9a-f]{16}-01$`));
+    expect(message.properties).toMatchObject({
+      deliveryMode: 2,
+      contentType: "application/json",
+      messageId: expect.stringMatching(/-/),
+      timestamp: expect.any(Number),
+    });
+    const refusals: [unknown[], object][] = [
+      [["nobody.wants", 1], { code: "NO_ROUTE", mayHaveBeenSent: false, message: expect.stringContaining('"pre-nobody.wants"') }],
+      [["nowhere", 1, { exchange: "" }], { code: "NO_ROUTE" }],
+      [["x", 1, { exchange: "amq.nonsense" }], { code: "REFUSED", mayHaveBeenSent: false }],
+      [["x", 1, { timeout: "soon" }], { ok: false }],
+    ];
+    for (const [args, expected] of refusals) expect(await publish(...args)).toMatchObject({ ok: false, ...expected });
+    expect(await Promise.all(Array.from({ length: 50 }, (_, n) => publish(n % 2 === 0 ? "order.x" : "nobody.x", { n })))).toEqual(
+      Array.from({ length: 50 }, (_, n) => expect.objectContaining({ ok: n % 2 === 0 })),
+    );
+    broker.ctl("set_vm_memory_high_watermark", "0.00001");
+    try {
+      const answers = [await publish("order.late", 1, { timeout: 500 }), await publish("order.late", 1, { timeout: 500 })];
+      expect(answers[0]).toMatchObject({ ok: false, code: expect.stringMatching(/TIMEOUT|UNAVAILABLE/) });
+      expect(answers[1]).toMatchObject({
+        ok: false,
+        code: "UNAVAILABLE",
+        mayHaveBeenSent: false,
+        message: expect.stringContaining("low on memory"),
+      });
+    } finally {
+      broker.ctl("set_vm_memory_high_watermark", "0.4");
+    }
+    await until("it to be published again", async () => (await publish("order.again", 2))["ok"]);
+    server.kill();
+    expect((await server.exited()).code).toBe(0);
+  });
+});
+
+test("SQS is consumed from, and published to", async () => {
+  const { startFauxqs } = await import("fauxqs");
+  const aws = await startFauxqs({ port: 0, logger: false });
+  const folder = makeTemporaryFolder({});
+  try {
+    const keys = {
+      "aws_sns_sqs.region_name": "us-east-1",
+      "aws_sns_sqs.aws_access_key_id": "test",
+      "aws_sns_sqs.aws_secret_access_key": "test-secret",
+      "aws_endpoint_urls.sns": aws.address,
+      "aws_endpoint_urls.sqs": aws.address,
+    };
+    const off = { "metrics.enabled": "false" };
+    const journal = join(folder.path, "journal");
+    await using consumer = serve({
+      app: "consumer-sqs.mjs",
+      server: { ...keys, ...off, factory: "tsserve/queue", "aws_sns_sqs.wait_time": "1" },
+      config: { queue: "mails", topics: "signed-up", journal },
+    });
+    await using publisher = serve({ app: "publisher.mjs", server: off, config: keys });
+    await consumer.listening();
+    const base = await publisher.listening();
+    const publish = async (by: string, ...args: unknown[]): Promise<unknown> =>
+      (await fetch(base, { method: "POST", body: JSON.stringify({ by, args }) })).json();
+    expect(await publish("sns", "signed-up", { n: 1 })).toEqual({ ok: true });
+    expect(await publish("sqs", "mails", { n: 2 })).toEqual({ ok: true });
+    const many = Array.from({ length: 23 }, (_, n) => ({ data: { n: n + 3 } }));
+    expect(await publish("sqs", "mails", many)).toEqual({ ok: true, value: many.map(() => ({ ok: true })) });
+    expect(await publish("sqs", "nowhere", 1)).toMatchObject({ ok: false, code: "NO_ROUTE" });
+    await until("all to be handled", () => new Set(done(readJournal(journal))).size === 25, { describe: consumer.stdout });
+    expect(readJournal(journal)[0]?.headers?.["traceparent"]).toMatch(/^00-[0-9a-f]{32}-/);
+    consumer.kill();
+    expect((await consumer.exited()).code).toBe(0);
+  } finally {
+    await aws.stop();
+    folder.remove();
+  }
+});
+
+async function consumerConnections(broker: Rabbitmq): Promise<string[]> {
+  const lines = await broker.query("list_connections", "pid", "client_properties");
+  return lines.filter((line) => line.includes("tsserve consumer")).map((line) => line.split("\t")[0] ?? "");
+}
+
+test("everything that is wrong with consumers comes at once, and exits 2", async () => {
+  const app = `export const makeApp = () => ({ consumers: [
+    { name: "a", amqp: { queue: "q" } },
+    { name: "b", amqp: { queue: "q", rotingKeys: ["x"] }, handle() {} },
+    { name: "c", handle() {} },
+    { name: "d", amqp: { queue: "d" }, sqs: { queue: "d" }, handle() {}, concurrency: 99 },
+    { name: "e", amqp: {}, handle() {}, retry: { limit: -1, delays: ["soon"] } },
+    { name: "f", amqp: { queue: "f" }, handle() {} },
+    { name: "f", amqp: { queue: "f" }, handle() {} },
+    "g",
+  ] });`;
+  const files = { "app.mjs": app, "app.ini": "[server:main]\nfactory = tsserve/queue\n[app:main]\nfactory = ./app.mjs\n" };
+  const { code, stderr } = await run(files, ["app.ini"]);
+  expect(code).toBe(2);
+  const expected = [
+    /app\.ini:3: \[app:main\] consumers\[0\]\.handle: a consumer needs a function/,
+    /consumers\[1\]\.amqp\.rotingKeys: unknown key, did you mean "routingKeys"\?/,
+    /consumers\[2\]: expected one of amqp and sqs/,
+    /consumers\[3\]: expected one of amqp and sqs, found both/,
+    /consumers\[3\]\.concurrency: expected at most max_concurrency, which is 10, found "99"/,
+    /consumers\[4\]\.amqp: expected a queue, or routingKeys/,
+    /consumers\[4\]\.retry\.limit: expected an integer of 0 or more, found "-1"/,
+    /consumers\[4\]\.retry\.delays: expected a list of milliseconds or timespans/,
+    /consumers\[6\]\.name: another consumer has this name, found "f"/,
+    /consumers\[6\]: its queue is that of the consumer "f"/,
+    /consumers\[7\]: expected an object \{ name, amqp or sqs, handle \}, found "g"/,
+  ];
+  for (const pattern of expected) expect(stderr).toMatch(pattern);
+  expect(stderr.trim().split("\n")).toHaveLength(expected.length);
+  for (const value of ["undefined", "{}", "{ consumers: 7 }", "{ consumers: [] }", "() => 1"]) {
+    const wrong = await run({ ...files, "app.mjs": `export const makeApp = () => (${value});` }, ["app.ini"]);
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("[app:main] consumers: ")]);
+  }
+});
+
+test("settings are told with their places", async () => {
+  const settings = {
+    "amqp.qos.global_prefetch_count": "400",
+    "amqp.qos.queue_prefetch_count": "70000",
+    "amqp.heartbeat": "1.5",
+    "aws_sns_sqs.wait_time": "20",
+    stop_timeout: "10",
+    retry_limit: "-1",
+  };
+  const { code, stderr } = await run(
+    { "app.ini": `${iniOf({ app: "consumer.mjs", server: { factory: "tsserve/queue", ...settings } })}` },
+    ["check", "app.ini"],
+  );
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/amqp\.qos\.global_prefetch_count: .*quorum queues refuse it/);
+  expect(stderr).toMatch(/amqp\.qos\.queue_prefetch_count: expected a number of 1 to 65535/);
+  expect(stderr).toMatch(/amqp\.heartbeat: expected whole seconds/);
+  expect(stderr).toMatch(/retry_limit: expected 0 or more/);
 });

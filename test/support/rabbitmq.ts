@@ -1,8 +1,9 @@
-import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { execFile, execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect as connectTo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { freePort, until } from "@tsserve/testing";
 import { connect, type Channel, type ChannelModel } from "amqplib";
 
@@ -22,6 +23,8 @@ export interface Rabbitmq extends AsyncDisposable {
   connect(): Promise<ChannelModel>;
   /** Runs `rabbitmqctl`. */
   ctl(...args: string[]): void;
+  /** The lines that `rabbitmqctl` gives, their columns separated by tabs. */
+  query(...args: string[]): Promise<string[]>;
   /** Ends it as a power cut would, or, with SIGTERM, in good order; its data stays. */
   kill(signal?: NodeJS.Signals): Promise<void>;
   /** Starts it again, with its data. Resolves when its port accepts. */
@@ -80,6 +83,10 @@ export async function startRabbitmq(configuration: readonly string[] = []): Prom
     settings: { "amqp.port": String(port) },
     connect: () => connect(`amqp://127.0.0.1:${port}`, { timeout: 20_000, noDelay: true }),
     ctl: (...args) => void execFileSync(join(scripts, "rabbitmqctl"), args, { env, stdio: "pipe", timeout: 30_000 }),
+    query: async (...args) => {
+      const { stdout } = await promisify(execFile)(join(scripts, "rabbitmqctl"), ["-q", ...args], { env, timeout: 30_000 });
+      return stdout.trim().split("\n");
+    },
     kill,
     start,
     [Symbol.asyncDispose]: async () => {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import type { ActiveRequests } from "@tsserve/server";
+import { traceScope, type ActiveRequests } from "@tsserve/server";
 import { limitBody } from "./body-limit.ts";
 import type { Refusal } from "./check-head.ts";
 import { connectionKey, type TrackedSocket } from "./connection.ts";
@@ -61,6 +61,7 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
     if (answerInstead(request, refusal)) onRefused(request);
   }
 
+  const scope = traceScope();
   return (incoming: TrackedMessage, response: TrackedResponse, handle, expects) => {
     const connection = (incoming.socket as TrackedSocket)[connectionKey];
     // One that is in progress, and comes again from a listener of `checkContinue`, or on no connection of ours.
@@ -93,7 +94,12 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
     onBegin?.(request);
     if (hasBody && bodyLimit !== undefined && limitBody(request, bodyLimit.refusal, bodyLimit.maxBytes, onRefused)) return;
     if (expects) continueOnRead(request);
-    handle(incoming, response);
+    if (!scope.isWanted) handle(incoming, response);
+    else
+      scope.run(
+        () => request.trace,
+        () => handle(incoming, response),
+      );
   };
 }
 

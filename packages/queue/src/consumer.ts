@@ -1,4 +1,4 @@
-import { systemClock, wait, type ActiveRequests } from "@tsserve/server";
+import { systemClock, traceScope, wait, type ActiveRequests } from "@tsserve/server";
 import type { Logger } from "pino";
 import { backOff } from "./back-off.ts";
 import type { Sink } from "./broker.ts";
@@ -54,6 +54,7 @@ export class Consumer implements Sink {
   /** Whether messages that came back without a word have come, and none of them has succeeded yet. */
   #isSuspicious = false;
   #isPumping = false;
+  readonly #traceScope = traceScope();
   readonly #stopping = new AbortController();
   /** Aborts when what has not begun goes back. */
   readonly #returning = new AbortController();
@@ -210,7 +211,12 @@ export class Consumer implements Sink {
     if (delivery.isSuspect) this.#suspectsRunning += 1;
     if (run.attempt === 1 && delivery.sentAt !== undefined) this.#metrics?.lagged((Date.now() - delivery.sentAt.getTime()) / 1000);
     this.#watchTimeouts();
-    this.#parse(run);
+    if (this.#traceScope.isWanted)
+      this.#traceScope.run(
+        () => run.trace,
+        () => this.#parse(run),
+      );
+    else this.#parse(run);
   }
 
   #parse(run: QueueRun): void {
@@ -345,7 +351,7 @@ export class Consumer implements Sink {
       if (delivery.isStale) return this.#settled(delivery, key, "stale", false);
       try {
         await write();
-        return this.#settled(delivery, key, outcome, true);
+        return this.#settled(delivery, key, outcome, outcome !== "retry" || delivery.isCopiedForRetry);
       } catch (err) {
         if (failures === 0)
           this.#log.error({ err, message_id: delivery.id }, `the ${outcome} of a message can't be written yet: it is held`);

@@ -43,6 +43,8 @@ export interface Delivery {
   readonly expiresAt: number | undefined;
   /** Messages of one group run one after the other, in their order. */
   readonly group: string | undefined;
+  /** Whether a retry is a copy, so that this one, should it come again, is finished; else the same message comes again. */
+  readonly isCopiedForRetry: boolean;
   /** Whether the broker has taken it back: nothing that is done with it counts any more. */
   readonly isStale: boolean;
 

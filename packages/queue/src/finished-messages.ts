@@ -19,12 +19,12 @@ export class FinishedMessages {
   }
 
   /** `undefined` where a message has no id. */
-  keyOf({ id, bytes, failures, sentAt }: Delivery): string | undefined {
+  keyOf({ id, bytes, failures, isCopiedForRetry, sentAt }: Delivery): string | undefined {
     if (id === undefined) return undefined;
     const { length } = bytes;
     const head = bytes.toString("latin1", 0, sampledBytes);
     const tail = bytes.toString("latin1", Math.max(0, length - sampledBytes), length);
-    return `${id}\0${failures}\0${length}\0${sentAt?.getTime()}\0${head}\0${tail}`;
+    return `${id}\0${isCopiedForRetry ? failures : 0}\0${length}\0${sentAt?.getTime()}\0${head}\0${tail}`;
   }
 
   /** What became of this message here: finished, or a promise of whether it will be; `undefined` when it was never here. */

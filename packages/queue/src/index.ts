@@ -8,9 +8,15 @@ export { BrokerError, FatalError, RejectMessage, RetryMessage } from "./outcome-
 export { bytes } from "./parse/bytes.ts";
 export { json } from "./parse/json.ts";
 export { text } from "./parse/text.ts";
+export { openPublisher } from "./publisher.ts";
+export { PublishError } from "./publish-error.ts";
 export { queueSettings as parseSettings, settings } from "./settings.ts";
 
 export type { AmqpConsumerOptions, ConsumerOptions, QueueApp, SqsConsumerOptions } from "./consumer-options.ts";
 export type { HandlerContext, Headers, Message, MessageTrace, Parse, UnparsedMessage } from "./message.ts";
+export type { AmqpPublishOptions } from "./amqp/publisher.ts";
+export type { Publish, Publisher } from "./publisher.ts";
+export type { PublishErrorCode } from "./publish-error.ts";
+export type { SnsPublishOptions, SqsPublishOptions, SqsSendEntry, SqsSendResult } from "./sqs/publisher.ts";
 export type { BrokerErrorReason } from "./outcome-errors.ts";
 export type { QueueSettings } from "./settings.ts";

@@ -11,6 +11,7 @@ import { QueueMetrics } from "./queue-metrics.ts";
 import { readConsumers } from "./read-consumers.ts";
 import { queueSettings, type QueueSettings } from "./settings.ts";
 import { Slots } from "./slots.ts";
+import { SqsBroker } from "./sqs/broker.ts";
 import { sqsRoute } from "./sqs/source.ts";
 import { firstSubscriptions, type NamedSubscription } from "./start-subscriptions.ts";
 
@@ -23,7 +24,7 @@ const lookIntervalMs = 1000;
  * @throws {ConfigurationError} on a bad setting, and with everything that is wrong with the consumers
  */
 export function makeServer(config: ServerConfig, listeners: readonly Listener[], app: unknown, context: ServerContext): Server {
-  const settings = queueSettings(config);
+  const settings = queueSettings(config, context.folder);
   const definitions = readConsumers(app, settings);
   const log = context.logger("tsserve.queue");
   warnOf(settings, definitions, log);
@@ -84,7 +85,7 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
 }
 
 function makeBrokers(settings: QueueSettings, log: ServerContext["log"]): Readonly<Record<"rabbitmq" | "aws_sqs", Broker>> {
-  return { rabbitmq: new AmqpBroker(settings.amqp, log), aws_sqs: new AmqpBroker(settings.amqp, log) };
+  return { rabbitmq: new AmqpBroker(settings.amqp, log), aws_sqs: new SqsBroker(settings.sqs, log) };
 }
 
 function makeConsumers(

@@ -131,7 +131,6 @@ function checkAmqp(amqp: Record<string, unknown>, place: string, concurrency: un
 }
 
 function checkSqs(sqs: Record<string, unknown>, place: string, report: Report): void {
-  report(place, "SQS is not supported yet");
   checkKeys(sqs, sqsKeys, place, report);
   const { queue, topics, competing } = sqs;
   if (queue === undefined && (!Array.isArray(topics) || topics.length === 0))

@@ -2,6 +2,7 @@ import {
   boolean,
   byteSize,
   integer,
+  ConfigurationError,
   parseConfig,
   positive,
   setting,
@@ -79,8 +80,14 @@ export interface QueueSettings {
   readonly sqs: SqsSettings;
 }
 
-/** @throws {ConfigurationError} */
-export function queueSettings(raw: Readonly<Record<string, string>>): QueueSettings {
+/** What a stop needs after the last answer of SQS. */
+const afterWaitMs = 5000;
+
+/**
+ * @param folder of the INI file, from which files are found
+ * @throws {ConfigurationError}
+ */
+export function queueSettings(raw: Readonly<Record<string, string>>, folder?: string): QueueSettings {
   const parsed = parseConfig(raw, { ...settings, start_timeout: commonSettings.start_timeout });
   return {
     maxConcurrency: parsed.max_concurrency,
@@ -90,7 +97,18 @@ export function queueSettings(raw: Readonly<Record<string, string>>): QueueSetti
     keepsDeadLetters: parsed.dead_letter,
     startTimeoutMs: parsed.start_timeout,
     stopTimeoutMs: parsed.stop_timeout,
-    amqp: amqpSettings(raw),
-    sqs: sqsSettings(raw),
+    amqp: amqpSettings(raw, folder),
+    sqs: withinStop(sqsSettings(raw), raw, parsed.stop_timeout),
   };
+}
+
+/** A stop waits for the open questions to SQS: where nobody has said how long they wait, they wait no longer than it can. */
+function withinStop(sqs: SqsSettings, raw: Readonly<Record<string, string>>, stopTimeoutMs: number): SqsSettings {
+  const longestMs = Math.max(1000, stopTimeoutMs - afterWaitMs);
+  if (sqs.waitTimeMs <= longestMs) return sqs;
+  const key = "aws_sns_sqs.wait_time";
+  const value = raw[key];
+  if (value === undefined || value === "") return { ...sqs, waitTimeMs: Math.floor(longestMs / 1000) * 1000 };
+  const message = `expected at most ${longestMs / 1000} seconds: stop_timeout less ${afterWaitMs / 1000}, because a stop waits for open questions`;
+  throw new ConfigurationError([{ key, message, value }]);
 }

@@ -1,4 +1,4 @@
-import { newSpanId, newTraceId } from "@tsserve/server";
+import { newSpanId, newTraceId, type TraceIds } from "@tsserve/server";
 import type { Headers, MessageTrace } from "./message.ts";
 
 const traceparent = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})/;
@@ -12,7 +12,7 @@ export function traceOf(headers: Headers): MessageTrace {
 }
 
 /** The headers that carry a trace on, for what is published while a message is handled. */
-export function traceHeaders({ traceId, spanId, sampled, state }: Omit<MessageTrace, "parentId">): Record<string, string> {
+export function traceHeaders({ traceId, spanId, sampled = true, state }: TraceIds): Record<string, string> {
   const parent = { traceparent: `00-${traceId}-${spanId}-${sampled ? "01" : "00"}` };
   return state === undefined ? parent : { ...parent, tracestate: state };
 }

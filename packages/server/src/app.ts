@@ -16,6 +16,8 @@ export interface PoolFigures {
 
 /** What an app factory is handed beside its options. */
 export interface AppContext {
+  /** The options of the app's section, as its factory gets them. */
+  readonly config: AppConfig;
   readonly log: Logger;
   /** prom-client's default registry. */
   readonly metrics: Registry;

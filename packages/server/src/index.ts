@@ -18,6 +18,7 @@ export { definitionKey, isGauge, latencyBuckets, Meter, seriesKey, sizeBuckets, 
 export { commonSettings, lifecycleSettings, listenSpec, metricsSpec, workerCount } from "./settings.ts";
 export { makeServerState, SERVER_STATE } from "./state.ts";
 export { httpUrl, tracingSpec } from "./tracing-settings.ts";
+export { traceScope } from "./trace-scope.ts";
 export { isTraceId, newSpanId, newTraceId } from "./trace-ids.ts";
 
 export type { Admitted } from "./admission.ts";
@@ -33,5 +34,6 @@ export type { Begin, Lifecycle, Step } from "./lifecycle.ts";
 export type { Aggregator, Labels, MeterCounter, MeterGauge, MeterHistogram, MetricFamily, Series } from "./meter.ts";
 export type { Route, Server, ServerConfig, ServerContext, ServerFactory, ServerModuleExtras } from "./server.ts";
 export type { LifecycleSettings, PageAccess } from "./settings.ts";
+export type { TraceIds, TraceScope } from "./trace-scope.ts";
 export type { MutableServerState, Phase, ServerState } from "./state.ts";
 export type { RequestSpan, RequestTrace, Tracing } from "./tracing.ts";

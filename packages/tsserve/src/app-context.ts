@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { ownerOf, SERVER_STATE, type AppContext, type Guard, type Health, type PoolFigures } from "@tsserve/server";
+import { ownerOf, SERVER_STATE, type AppConfig, type AppContext, type Guard, type Health, type PoolFigures } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 
@@ -35,6 +35,7 @@ export class StopHooks {
 }
 
 export interface AppContextParts {
+  readonly config: AppConfig;
   readonly log: Logger;
   readonly guard: Guard;
   readonly health: Health;
@@ -49,9 +50,10 @@ export interface AppContextParts {
 const require = createRequire(import.meta.url);
 
 /** What is handed to an app factory. What an app does not touch costs nothing. */
-export function makeAppContext({ log, guard, health, stopHooks, fastifyOptions, pools, poolMaxima }: AppContextParts): AppContext {
+export function makeAppContext({ config, log, guard, health, stopHooks, fastifyOptions, pools, poolMaxima }: AppContextParts): AppContext {
   let options: object | undefined;
   return {
+    config,
     log,
     state: SERVER_STATE,
     get metrics(): Registry {

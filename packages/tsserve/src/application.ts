@@ -61,6 +61,7 @@ export async function prepareApplication(configuration: Configuration, log: Logg
   const guard = makeGuard((owner, err) => ownLog.error({ owner, err }, `${owner} failed`));
   const stopHooks = new StopHooks(guard);
   const context = makeAppContext({
+    config: app.values,
     log: appLog,
     guard,
     health,

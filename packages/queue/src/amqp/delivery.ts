@@ -12,6 +12,7 @@ export class AmqpDelivery implements Delivery {
   readonly raw: ConsumeMessage;
   readonly bytes: Buffer;
   readonly receivedAt: number = Date.now();
+  readonly isCopiedForRetry = true;
   /** Only a classic queue, or an old broker, does not count by itself; in order, nothing may be sent on. */
   readonly recount: (() => Promise<void>) | undefined;
   // `private` rather than `#`: one of these is made for each message, and `#` fields cost more to make.

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import {
   boolean,
   integer,
@@ -131,8 +132,11 @@ export interface AmqpSettings {
   readonly prefetch: number | undefined;
 }
 
-/** @throws {ConfigurationError} */
-export function amqpSettings(raw: Readonly<Record<string, string>>): AmqpSettings {
+/**
+ * @param folder from which the files of `amqp.ssl` are found: that of the INI file
+ * @throws {ConfigurationError}
+ */
+export function amqpSettings(raw: Readonly<Record<string, string>>, folder: string = process.cwd()): AmqpSettings {
   const { amqp } = parseConfig(raw, { amqp: amqpSpec });
   return {
     hosts: amqp.host,
@@ -140,7 +144,9 @@ export function amqpSettings(raw: Readonly<Record<string, string>>): AmqpSetting
     login: amqp.login,
     password: amqp.password,
     virtualHost: amqp.virtualhost,
-    tls: amqp.ssl ? { ca: amqp.ssl_ca, cert: amqp.ssl_cert, key: amqp.ssl_key } : undefined,
+    tls: amqp.ssl
+      ? { ca: inFolder(folder, amqp.ssl_ca), cert: inFolder(folder, amqp.ssl_cert), key: inFolder(folder, amqp.ssl_key) }
+      : undefined,
     heartbeatSeconds: amqp.heartbeat,
     connectTimeoutMs: amqp.connect_timeout,
     exchange: amqp.exchange_name,
@@ -151,4 +157,8 @@ export function amqpSettings(raw: Readonly<Record<string, string>>): AmqpSetting
     declares: amqp.declare === "missing",
     prefetch: amqp.qos.queue_prefetch_count,
   };
+}
+
+function inFolder(folder: string, path: string | undefined): string | undefined {
+  return path === undefined ? undefined : resolve(folder, path);
 }

@@ -1,0 +1,14 @@
+import { loadPeer } from "../load-peer.ts";
+
+export type SqsLibrary = typeof import("@aws-sdk/client-sqs");
+export type SnsLibrary = typeof import("@aws-sdk/client-sns");
+
+/** Loads AWS's SDK for SQS: an optional peer, which only a process that speaks with SQS needs. @throws {BrokerError} `library` */
+export function loadSqs(neededBy: string): Promise<SqsLibrary> {
+  return loadPeer("@aws-sdk/client-sqs", () => import("@aws-sdk/client-sqs"), neededBy);
+}
+
+/** As `loadSqs`, for SNS. @throws {BrokerError} `library` */
+export function loadSns(neededBy: string): Promise<SnsLibrary> {
+  return loadPeer("@aws-sdk/client-sns", () => import("@aws-sdk/client-sns"), neededBy);
+}

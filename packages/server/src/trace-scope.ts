@@ -1,0 +1,43 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+
+/** The ids by which a trace is continued elsewhere, in W3C's form. */
+export interface TraceIds {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly sampled?: boolean;
+  readonly state?: string | undefined;
+}
+
+/**
+ * Which trace the running code belongs to, for whoever sends something on (a publisher of messages, for one). Costs every
+ * request a little, so that servers enter it only when somebody in the process has asked for it.
+ */
+export class TraceScope {
+  #storage: AsyncLocalStorage<() => TraceIds> | undefined;
+
+  /** Whether a server is to enter its requests. */
+  get isWanted(): boolean {
+    return this.#storage !== undefined;
+  }
+
+  /** From now on, requests are entered. To be called before they come: while the app is built. */
+  want(): void {
+    this.#storage ??= new AsyncLocalStorage();
+  }
+
+  /** @param trace is asked only when somebody wants to know */
+  run<T>(trace: () => TraceIds, callback: () => T): T {
+    return this.#storage === undefined ? callback() : this.#storage.run(trace, callback);
+  }
+
+  current(): TraceIds | undefined {
+    return this.#storage?.getStore()?.();
+  }
+}
+
+const key = Symbol.for("tsserve.traceScope");
+
+/** One in a process, even where an app brings a copy of this package of its own. */
+export function traceScope(): TraceScope {
+  return ((globalThis as { [key]?: TraceScope })[key] ??= new TraceScope());
+}
