@@ -96,7 +96,7 @@ describe("SNS and SQS", () => {
       expect((await server.exited()).code).toBe(0);
       expect(aws.inspectQueue(queue)?.messages.inflight).toEqual([]);
     }
-    await using last = consume({ ...(queue === undefined ? {} : { queue }) });
+    await using last = consume(queue === undefined ? {} : { queue });
     await until("all to be handled", () => new Set(done(last.runs())).size === 600, { timeoutMs: 30_000, describe: last.stdout });
     await until("the queue to be empty", () => isEmpty(last.queue));
     expect(twice(last.runs())).toEqual([]);

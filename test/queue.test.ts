@@ -376,10 +376,10 @@ test("settings are told with their places", async () => {
     stop_timeout: "10",
     retry_limit: "-1",
   };
-  const { code, stderr } = await run(
-    { "app.ini": `${iniOf({ app: "consumer.mjs", server: { factory: "tsserve/queue", ...settings } })}` },
-    ["check", "app.ini"],
-  );
+  const { code, stderr } = await run({ "app.ini": iniOf({ app: "consumer.mjs", server: { factory: "tsserve/queue", ...settings } }) }, [
+    "check",
+    "app.ini",
+  ]);
   expect(code).toBe(2);
   expect(stderr).toMatch(/amqp\.qos\.global_prefetch_count: .*quorum queues refuse it/);
   expect(stderr).toMatch(/amqp\.qos\.queue_prefetch_count: expected a number of 1 to 65535/);

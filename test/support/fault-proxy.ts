@@ -54,6 +54,6 @@ function answer(response: ServerResponse, fault: NonNullable<Fault>): void {
   const type = { "Content-Type": "application/x-amz-json-1.0" };
   if (typeof fault === "number") response.writeHead(fault, type).end("{}");
   else if ("error" in fault)
-    response.writeHead(400, type).end(JSON.stringify({ __type: `com.amazonaws.sqs#${String(fault.error)}`, message: "a fault" }));
+    response.writeHead(400, type).end(JSON.stringify({ __type: `com.amazonaws.sqs#${fault.error}`, message: "a fault" }));
   else response.writeHead(200, type).end(JSON.stringify(fault));
 }
