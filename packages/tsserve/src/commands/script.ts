@@ -1,5 +1,5 @@
 import { parseConfig } from "@tsserve/config";
-import { exitCodes, Health, httpUrl, makeGuard, metricsSpec, SERVER_STATE, type AppContext } from "@tsserve/server";
+import { exitCodes, Health, httpUrl, makeGuard, metricsSpec, SERVER_STATE, type AppConfig, type AppContext } from "@tsserve/server";
 import type { Logger } from "pino";
 import { makeAppContext, StopHooks } from "../app-context.ts";
 import type { AppConfiguration } from "../configuration.ts";
@@ -28,7 +28,7 @@ export async function run(host: Host, [file, target, ...args]: readonly string[]
   adoptEnvironment(host, configuration);
   const { call: script } = await loadFunction(target, "the command line", configuration.folder);
   const log = makeLogger(configuration.logging, host);
-  const { context, stopHooks } = contextOf(log);
+  const { context, stopHooks } = contextOf(log, configuration.app.values);
   const begun = performance.now();
   const end = await runJob(host, target, (signal) =>
     script(configuration.app.values, args, Object.create(context, { signal: { value: signal } })),
@@ -60,12 +60,13 @@ function gatewayOf({ app }: AppConfiguration, values: OptionValues): string | un
 }
 
 /** As an app's, but that nothing is served. */
-function contextOf(log: Logger): { readonly context: AppContext; readonly stopHooks: StopHooks } {
+function contextOf(log: Logger, config: AppConfig): { readonly context: AppContext; readonly stopHooks: StopHooks } {
   const ownLog = log.child({ logger: "tsserve" });
   const appLog = log.child({ logger: "app" });
   const guard = makeGuard((owner, err) => ownLog.error({ owner, err }, `${owner} failed`));
   const stopHooks = new StopHooks(guard);
   const context = makeAppContext({
+    config,
     log: appLog,
     guard,
     stopHooks,
