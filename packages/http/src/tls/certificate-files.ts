@@ -1,0 +1,85 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+
+/** Paths of a certificate (with its chain) and of its private key, PEM. */
+export interface CertificatePaths {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** A certificate and its key that belong together. */
+export interface CertificatePair {
+  readonly certificate: Buffer;
+  readonly key: Buffer;
+  /** When the certificate begins and ends to be valid, in milliseconds since 1970. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly serialNumber: string;
+}
+
+/** A file of TLS that can't be used; the message names it and what is wrong, never what it holds. */
+export class CertificateFileError extends Error {
+  override readonly name = "CertificateFileError";
+  /** The file that is wrong. */
+  readonly path: string;
+
+  constructor(path: string, reason: string) {
+    super(`${path}: ${reason}`);
+    this.path = path;
+  }
+}
+
+/**
+ * Reads a pair and makes sure that it can be used: a certificate, a private key without a passphrase, and each other's.
+ *
+ * @throws {CertificateFileError}
+ */
+export function readCertificatePair({ certificate: certificatePath, key: keyPath }: CertificatePaths): CertificatePair {
+  const certificate = readPem(certificatePath);
+  const key = readPem(keyPath);
+  const leaf = parsing(certificatePath, "expected a certificate in PEM form", () => new X509Certificate(certificate));
+  const privateKey = parsing(keyPath, "expected a private key in PEM form, without a passphrase", () => createPrivateKey(key));
+  if (!leaf.checkPrivateKey(privateKey)) throw new CertificateFileError(keyPath, `is not the key of the certificate ${certificatePath}`);
+  return {
+    certificate,
+    key,
+    notBefore: Date.parse(leaf.validFrom),
+    notAfter: Date.parse(leaf.validTo),
+    serialNumber: leaf.serialNumber,
+  };
+}
+
+/**
+ * Reads certificates of authorities, one or several in a file.
+ *
+ * @throws {CertificateFileError}
+ */
+export function readAuthorities(path: string): Buffer {
+  const text = readPem(path);
+  parsing(path, "expected certificates in PEM form", () => new X509Certificate(text));
+  return text;
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  EACCES: "permission denied",
+  EISDIR: "it is a folder",
+  ENOTDIR: "a part of its path is no folder",
+};
+
+function readPem(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new CertificateFileError(path, reasons[(error as NodeJS.ErrnoException).code ?? ""] ?? (error as Error).message);
+  }
+}
+
+/** OpenSSL's own messages name no file, and tell nothing to who does not know its sources. */
+function parsing<T>(path: string, expectation: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch {
+    throw new CertificateFileError(path, expectation);
+  }
+}

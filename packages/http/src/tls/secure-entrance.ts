@@ -1,0 +1,93 @@
+import type { Socket } from "node:net";
+import { createServer, type Server, type TLSSocket } from "node:tls";
+import { peek } from "../entrance/peek.ts";
+import { contextFor, type Certificates } from "./certificates.ts";
+import { handshakeFailure, type HandshakeFailure } from "./handshake-failure.ts";
+import type { TlsSettings } from "./tls-settings.ts";
+
+export interface SecureEntranceParts {
+  readonly settings: TlsSettings;
+  readonly certificates: Certificates;
+  /** 48 bytes that all workers share, so that a session begun with one is resumed by another; without them, each has its own. */
+  readonly ticketKeys: Buffer | undefined;
+  /** How long a handshake may take, in milliseconds. */
+  readonly handshakeTimeoutMs: number;
+  /** What is offered beside, in the order of preference: `h2`, `http/1.1`. */
+  readonly protocols: readonly string[];
+  onSecure(socket: TLSSocket): void;
+  onFailure(failure: HandshakeFailure, raw: Socket): void;
+}
+
+const handshakeByte = 0x16;
+const plainHttpAnswer = ((): string => {
+  const sentence = "This port speaks HTTPS, and a plain HTTP request was sent to it.\n";
+  return [
+    "HTTP/1.1 400 Bad Request",
+    "Connection: close",
+    "Content-Type: text/plain; charset=utf-8",
+    `Content-Length: ${sentence.length}`,
+    "",
+    sentence,
+  ].join("\r\n");
+})();
+
+/**
+ * Where connections become secure: raw sockets come in, those that made their handshake go out. It does not listen. Its
+ * certificates may be exchanged while it works: handshakes begun before keep the old ones.
+ */
+export class SecureEntrance {
+  readonly #server: Server;
+  readonly #parts: SecureEntranceParts;
+  readonly #ticketKeys: Buffer;
+  #certificates: Certificates;
+
+  constructor(parts: SecureEntranceParts) {
+    const { settings, certificates, ticketKeys, handshakeTimeoutMs, protocols } = parts;
+    this.#parts = parts;
+    this.#certificates = certificates;
+    this.#server = createServer(
+      {
+        ...certificates.options,
+        ...(ticketKeys === undefined ? {} : { ticketKeys }),
+        handshakeTimeout: handshakeTimeoutMs,
+        ALPNProtocols: [...protocols],
+        requestCert: settings.clientCertificates !== "none",
+        rejectUnauthorized: settings.clientCertificates === "require",
+        SNICallback: (host, done) => done(null, contextFor(host, this.#certificates.byHost)),
+      },
+      (socket) => parts.onSecure(socket),
+    );
+    this.#ticketKeys = ticketKeys ?? this.#server.getTicketKeys();
+    this.#server.on("tlsClientError", (error, socket) => {
+      parts.onFailure(handshakeFailure(error, socket.authorizationError), socket);
+      socket.destroy();
+    });
+  }
+
+  /** Makes the handshake on a connection that was just accepted. Who speaks plain HTTP is told so. */
+  accept(raw: Socket): void {
+    peek(raw, {
+      timeoutMs: this.#parts.handshakeTimeoutMs,
+      look: (bytes) => ({ found: bytes[0] === handshakeByte, consumed: 0 }),
+      onFound: (isHandshake) => {
+        if (isHandshake) {
+          this.#server.emit("connection", raw);
+          return;
+        }
+        this.#parts.onFailure("plain_http", raw);
+        raw.on("error", () => undefined);
+        raw.end(plainHttpAnswer, () => raw.destroy());
+      },
+      onFailure: (failure) => {
+        if (failure === "timeout") this.#parts.onFailure("timeout", raw);
+        raw.destroy();
+      },
+    });
+  }
+
+  /** New handshakes get these certificates; sessions that began with the old ones can still be resumed. */
+  exchange(certificates: Certificates): void {
+    this.#server.setSecureContext({ ...certificates.options, ticketKeys: this.#ticketKeys });
+    this.#certificates = certificates;
+  }
+}
