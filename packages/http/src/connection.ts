@@ -7,7 +7,10 @@ import type { HttpRequest } from "./http-request.ts";
  * runs, in the order in which the requests came. The requests in progress are a list that runs through the requests.
  */
 export class Connection {
-  readonly socket: Socket;
+  /** What requests are read from: the accepted socket, or the one that TLS has made of it. */
+  socket: Socket;
+  /** Whether its PROXY header or its handshake has not come to an end: nothing may be written to it as HTTP. */
+  isEntering = false;
   /** The last of the requests whose answers are not finished; the others follow by `earlier`. */
   latest: HttpRequest | undefined;
   /** Requests whose answer is not finished. */
@@ -113,6 +116,15 @@ export class Connection {
     if (incoming === undefined || this.latest?.incoming !== incoming || this.latest.response?.headersSent !== false) return false;
     const isRead = incoming.readableFlowing === true || incoming.listenerCount("readable") > 0;
     return isRead && incoming.readableLength === 0;
+  }
+
+  /** The handshake is over: what comes from now on is the client's, and is counted from none on. */
+  becomes(socket: Socket, now: number): void {
+    this.socket = socket;
+    this.idleSince = now;
+    this.bytesAnswered = socket.bytesWritten;
+    this.beginWatch(now);
+    this.halfSent = false;
   }
 
   /** From here on, `watch` tells whether bytes have come. */

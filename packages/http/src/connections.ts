@@ -54,22 +54,17 @@ export class Connections {
   }
 
   /** A connection has been accepted; it is served when there is room. */
-  arrive(socket: TrackedSocket, serve: () => void): void {
-    this.#admission.arrive(socket, () => {
-      this.#track(socket);
-      serve();
-    });
+  arrive(socket: TrackedSocket, serve: (connection: Connection) => void): void {
+    this.#admission.arrive(socket, () => serve(this.#track(socket)));
   }
 
-  #track(socket: TrackedSocket): void {
+  #track(socket: TrackedSocket): Connection {
     const connection = new Connection(socket, this.clock.now());
     socket[connectionKey] = connection;
     socket.destroySoon = lingerInClosing;
     this.open.add(connection);
     this.#idle.add(connection);
-    socket.once("end", () => {
-      if (connection.activeRequests > 0 && connection.upgrade === undefined) watchHalfClosed(connection, this.clock);
-    });
+    this.#watchEnd(connection);
     socket.once("close", () => {
       // Node tells only the response whose turn it is.
       for (const request of connection.inProgress()) this.onRequestLost(request);
@@ -77,6 +72,21 @@ export class Connections {
       this.#idle.delete(connection);
       this.#admission.left();
       if (this.open.size === 0) this.#ended?.();
+    });
+    return connection;
+  }
+
+  /** TLS has made another socket of the one that was accepted. They close together. */
+  secured(connection: Connection, socket: TrackedSocket): void {
+    socket[connectionKey] = connection;
+    socket.destroySoon = lingerInClosing;
+    connection.becomes(socket, this.clock.now());
+    this.#watchEnd(connection);
+  }
+
+  #watchEnd(connection: Connection): void {
+    connection.socket.once("end", () => {
+      if (connection.activeRequests > 0 && connection.upgrade === undefined) watchHalfClosed(connection, this.clock);
     });
   }
 

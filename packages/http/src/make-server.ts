@@ -8,6 +8,8 @@ import { runPreClose } from "./fastify-pre-close.ts";
 import { openApp } from "./http-app.ts";
 import { closeAfterAnswers } from "./requests.ts";
 import { httpSettings, type HttpSettings } from "./settings.ts";
+import { TlsEntrance } from "./tls/tls-entrance.ts";
+import { tlsSettings } from "./tls/tls-settings.ts";
 import { takeEvents } from "./take-events.ts";
 
 /**
@@ -29,7 +31,8 @@ export async function makeServer(
   const connections = new Connections(settings.maxConcurrency, systemClock, () => {
     context.log.warn({ max_concurrency: settings.maxConcurrency }, "max_concurrency is reached: new connections wait");
   });
-  await takeEvents(opened, settings, connections, context);
+  const tls = tlsEntrance(settings, context);
+  await takeEvents(opened, settings, connections, tls, context);
   const acceptors: NetServer[] = [server, ...listeners.slice(1).map(() => acceptorFor(server))];
   for (const acceptor of acceptors) connections.addAcceptor(acceptor);
   let ending = false;
@@ -41,6 +44,7 @@ export async function makeServer(
 
   return {
     start: async () => {
+      tls?.open();
       try {
         for (const [index, listener] of listeners.entries()) {
           if (index === 0) await opened.listen(listener);
@@ -60,6 +64,7 @@ export async function makeServer(
       // What ends the app's streams is not waited for: it may itself wait for requests to end.
       void runPreClose(server, (thrown) => context.log.error({ err: asError(thrown) }, "a preClose hook of Fastify's failed"));
       const cut = await connections.end(deadline);
+      tls?.close();
       await opened.close();
       return { cut };
     },
@@ -69,11 +74,23 @@ export async function makeServer(
       return acceptAlso(listener, acceptor, acceptors);
     },
     stats: () => ({ openConnections: connections.size, activeRequests: context.requests.size }),
-    addresses: () => acceptors.map((acceptor) => printable(acceptor)).filter((address) => address !== undefined),
+    addresses: () =>
+      acceptors.map((acceptor) => printable(acceptor, tls === undefined ? "http" : "https")).filter((address) => address !== undefined),
     routes: () => Promise.resolve(opened.routes),
     ended,
   };
 }
+
+/** @throws {ConfigurationError} when a file of it can't be used */
+function tlsEntrance({ tls, headerTimeoutMs }: HttpSettings, { folder, fleetSecret, log, meter }: ServerContext): TlsEntrance | undefined {
+  const settings = tlsSettings(tls, folder);
+  if (settings === undefined) return undefined;
+  const ticketKeys = fleetSecret?.subarray(0, ticketKeyBytes);
+  return new TlsEntrance({ settings, ticketKeys, handshakeTimeoutMs: headerTimeoutMs, protocols: ["http/1.1"], log, meter });
+}
+
+/** What OpenSSL takes: a name, a key for signing and one for encryption, 16 bytes each. */
+const ticketKeyBytes = 48;
 
 /** All of these are read by Node for each connection, or when the server begins to listen. */
 interface ServerLimits extends HttpServer {
@@ -114,8 +131,8 @@ function endOf(server: HttpServer, isExpected: () => boolean): Promise<void> {
   });
 }
 
-function printable(acceptor: NetServer): string | undefined {
+function printable(acceptor: NetServer, scheme: string): string | undefined {
   const address: AddressInfo | string | null = acceptor.address();
   if (address === null || typeof address === "string") return address ?? undefined;
-  return `http://${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}`;
+  return `${scheme}://${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}`;
 }

@@ -2,6 +2,7 @@ import {
   boolean,
   byteSize,
   integer,
+  oneOf,
   optionalSetting,
   parseConfig,
   positive,
@@ -12,6 +13,8 @@ import {
   ConfigurationError,
   type Reader,
 } from "@tsserve/config";
+import type { ProxyVersions } from "./proxy-protocol/parse-proxy-header.ts";
+import { tlsSettings, tlsSpec, type ParsedTls, type TlsSpec } from "./tls/tls-settings.ts";
 import { proxyPattern } from "./trusted-proxies.ts";
 
 type HttpSettingsSpec = {
@@ -26,6 +29,8 @@ type HttpSettingsSpec = {
   readonly health: Reader<boolean>;
   readonly access_log: Reader<boolean>;
   readonly trust_proxy: Reader<readonly string[] | undefined>;
+  readonly proxy_protocol: Reader<ProxyVersions | undefined>;
+  readonly tls: TlsSpec;
 };
 
 // Most are `positive`: 0 would mean "no limit" to Node, which nobody wants of a public server; who does can say "1 day".
@@ -72,6 +77,17 @@ export const settings: HttpSettingsSpec = {
     tupleOf(proxyPattern),
     "The proxies whose `X-Forwarded-For` is believed: addresses, networks such as 10.0.0.0/8, `loopback`, `linklocal`, `uniquelocal`, or `unix` for clients of a unix socket.",
   ),
+  proxy_protocol: setting(
+    oneOf({
+      off: undefined,
+      v1: { v1: true, v2: false },
+      v2: { v1: false, v2: true },
+      auto: { v1: true, v2: true },
+    }),
+    "off",
+    "Whether each connection begins with a header of the PROXY protocol, which names the client: `v1`, `v2` or `auto` for both. Then it is required, and only the proxies of `real_ip_from` may send it.",
+  ),
+  tls: tlsSpec,
 };
 
 export interface HttpSettings {
@@ -88,6 +104,9 @@ export interface HttpSettings {
   readonly health: boolean;
   readonly accessLog: boolean;
   readonly trustedProxies: readonly string[];
+  /** `undefined` where connections begin with the first request. */
+  readonly proxyVersions: ProxyVersions | undefined;
+  readonly tls: ParsedTls;
 }
 
 /** @throws {ConfigurationError} */
@@ -98,7 +117,16 @@ export function httpSettings(raw: Readonly<Record<string, string>>): HttpSetting
     const message = `expected at most request_timeout (${parsed.request_timeout} ms), since the head is a part of the request`;
     throw new ConfigurationError([{ key: "header_timeout", message, value: raw["header_timeout"] }]);
   }
+  const trustedProxies = parsed.trust_proxy ?? [];
+  if (parsed.proxy_protocol !== undefined && trustedProxies.length === 0) {
+    const message = "expected real_ip_from beside it: else any client could name any address";
+    throw new ConfigurationError([{ key: "proxy_protocol", message, value: raw["proxy_protocol"] }]);
+  }
+  // That parts of it are missing is found here, where no file is looked at.
+  tlsSettings(parsed.tls, "/");
   return {
+    proxyVersions: parsed.proxy_protocol,
+    tls: parsed.tls,
     keepAliveTimeoutMs: parsed.keepalive_timeout,
     headerTimeoutMs: parsed.header_timeout,
     requestTimeoutMs: parsed.request_timeout,
@@ -110,6 +138,6 @@ export function httpSettings(raw: Readonly<Record<string, string>>): HttpSetting
     handler: parsed.handler,
     health: parsed.health,
     accessLog: parsed.access_log,
-    trustedProxies: parsed.trust_proxy ?? [],
+    trustedProxies,
   };
 }

@@ -11,6 +11,7 @@ import type { Connection } from "./connection.ts";
 import { closeIfStillIdle, type Connections } from "./connections.ts";
 import { countBody } from "./count-body.ts";
 import { Descriptors } from "./descriptors.ts";
+import { Entrance } from "./entrance/entrance.ts";
 import { guardListener, requestFailed } from "./guard-listener.ts";
 import { answerHealth } from "./health-endpoint.ts";
 import type { HttpApp } from "./http-app.ts";
@@ -20,6 +21,7 @@ import { RequestMetrics } from "./request-metrics.ts";
 import { makeTakeRequest } from "./requests.ts";
 import { standBefore, type ServerListeners } from "./server-events.ts";
 import type { HttpSettings } from "./settings.ts";
+import type { TlsEntrance } from "./tls/tls-entrance.ts";
 import { trustedProxies } from "./trusted-proxies.ts";
 import { isNoUpgrade, makeTakeUpgrade } from "./upgrades.ts";
 
@@ -29,13 +31,32 @@ export type HandlerFactory = (next: RequestListener, context: ServerContext) => 
 const expectationFailed: Refusal = { status: 417, reason: "header", message: "the only expectation that is met here is 100-continue" };
 
 /** Puts the server's own part between Node and the app. Outermost first: tracking, health, the `handler` module, the app. */
-export async function takeEvents(opened: HttpApp, settings: HttpSettings, connections: Connections, context: ServerContext): Promise<void> {
+export async function takeEvents(
+  opened: HttpApp,
+  settings: HttpSettings,
+  connections: Connections,
+  tls: TlsEntrance | undefined,
+  context: ServerContext,
+): Promise<void> {
   const { server } = opened;
   const { requests } = context;
   const log = settings.accessLog
     ? makeAccessLog(context.logger("tsserve.access"), trustedProxies(settings.trustedProxies), settings.clientMaxSize)
     : undefined;
   const metrics = context.meter === undefined ? undefined : new RequestMetrics(context.meter, requests);
+  const { proxyVersions } = settings;
+  const entrance =
+    proxyVersions === undefined && tls === undefined
+      ? undefined
+      : new Entrance({
+          connections,
+          proxyVersions,
+          trusts: trustedProxies(settings.trustedProxies),
+          tls,
+          timeoutMs: settings.headerTimeoutMs,
+          log: context.log,
+          onProxyRefused: () => metrics?.rejected("proxy_protocol"),
+        });
   const checkHead = makeHeadCheck(settings.maxHeaderLines);
   const rejected = (refusal: Refusal, connection: Connection, request: HttpRequest | undefined): void => {
     metrics?.rejected(refusal.reason);
@@ -70,9 +91,13 @@ export async function takeEvents(opened: HttpApp, settings: HttpSettings, connec
   const listeners: ServerListeners = standBefore(server, {
     connection: (socket, event) => {
       descriptors.look(socket);
-      connections.arrive(socket, () => {
-        listeners.emit(event, socket);
-        passOverNoUpgrades(socket);
+      connections.arrive(socket, (connection) => {
+        const serve = (ready: Socket): void => {
+          listeners.emit(event, ready);
+          passOverNoUpgrades(ready);
+        };
+        if (entrance === undefined) serve(socket);
+        else entrance.enter(connection, serve);
       });
     },
     request: (incoming, response) => takeRequest(incoming, response, handle, false),
@@ -121,7 +146,8 @@ export async function takeEvents(opened: HttpApp, settings: HttpSettings, connec
     onEnd: log?.ended,
   });
   connections.giveUp = (connection) => {
-    if (connection.unfinishedBody === undefined) clientErrors.refuse(connection, requestTimedOut);
+    if (connection.isEntering) connection.socket.destroy();
+    else if (connection.unfinishedBody === undefined) clientErrors.refuse(connection, requestTimedOut);
     else clientErrors.giveUpBody(connection, requestTimedOut);
   };
   connections.onUnanswered = (request) => {

@@ -46,6 +46,8 @@ export interface ServerContext {
   logger(name: string): Logger;
   /** The folder of the INI file, from which paths of the section are resolved. */
   readonly folder: string;
+  /** Random bytes that all workers of a master share, over upgrades too; `undefined` without a master of ours. Secret. */
+  readonly fleetSecret?: Buffer | undefined;
   readonly state: ServerState;
   readonly health: Health;
   /** Where a server enters each request while it lasts; logs, stack dumps and metrics read it. */

@@ -4,6 +4,8 @@ import { ResponseReader } from "./response-reader.ts";
 export interface LoadOptions {
   readonly host?: string;
   readonly port: number;
+  /** How a connection is made; default plain TCP to `host` and `port`. `ready` is called when a request can be sent. */
+  readonly open?: (ready: () => void) => Socket;
   /** The path to ask for; default `/`. */
   readonly path?: string;
   /** Sent with each request, as POST; default none, with GET. */
@@ -99,14 +101,14 @@ class Client {
   }
 
   #connect(): void {
-    const { host = "127.0.0.1", port, readDelayMs } = this.#options;
-    const socket = connect({ host, port, noDelay: true });
-    this.#socket = socket;
+    const { host = "127.0.0.1", port, readDelayMs, open } = this.#options;
     let connected = false;
-    socket.once("connect", () => {
+    const ready = (): void => {
       connected = true;
       socket.write(this.#request);
-    });
+    };
+    const socket = open === undefined ? connect({ host, port, noDelay: true }).once("connect", ready) : open(ready);
+    this.#socket = socket;
     socket.on("data", (chunk) => {
       this.#read(socket, chunk);
       if (readDelayMs === undefined) return;

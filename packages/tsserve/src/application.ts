@@ -46,7 +46,7 @@ export interface Application {
  *
  * @throws {FactoryError}
  */
-export async function prepareApplication(configuration: Configuration, log: Logger): Promise<Application> {
+export async function prepareApplication(configuration: Configuration, log: Logger, fleetSecret?: Buffer): Promise<Application> {
   const { file, server, app, folder } = configuration;
   const serverFactory = await loadFunction(server.values["factory"] ?? "", placeOf(file, server, "factory"), folder, "makeServer");
   const extras = serverFactory.module as ServerModuleExtras;
@@ -74,6 +74,7 @@ export async function prepareApplication(configuration: Configuration, log: Logg
     log: ownLog,
     guard,
     folder,
+    fleetSecret,
     placeOf: (key) => placeOf(file, server, key),
     logger: (name) => log.child({ logger: name }),
     state: SERVER_STATE,

@@ -45,7 +45,7 @@ async function enter(settings: TlsSettings, ticketKeys?: Buffer): Promise<Entere
     ticketKeys,
     handshakeTimeoutMs: 60_000,
     protocols: ["http/1.1"],
-    onSecure: (socket) => socket.on("error", () => undefined).on("data", (data) => socket.write(String(data).toUpperCase())),
+    onSecure: (_raw, socket) => socket.on("error", () => undefined).on("data", (data) => socket.write(String(data).toUpperCase())),
     onFailure: (failure) => failures.push(failure),
   });
   const server = createServer((socket) => {

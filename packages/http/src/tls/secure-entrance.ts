@@ -14,8 +14,10 @@ export interface SecureEntranceParts {
   readonly handshakeTimeoutMs: number;
   /** What is offered beside, in the order of preference: `h2`, `http/1.1`. */
   readonly protocols: readonly string[];
-  onSecure(socket: TLSSocket): void;
-  onFailure(failure: HandshakeFailure, raw: Socket): void;
+  /** The handshake on the raw socket is over. */
+  onSecure(raw: Socket, socket: TLSSocket): void;
+  /** @param peer the address of who failed */
+  onFailure(failure: HandshakeFailure, peer: string | undefined): void;
 }
 
 const handshakeByte = 0x16;
@@ -55,11 +57,11 @@ export class SecureEntrance {
         rejectUnauthorized: settings.clientCertificates === "require",
         SNICallback: (host, done) => done(null, contextFor(host, this.#certificates.byHost)),
       },
-      (socket) => parts.onSecure(socket),
+      (socket) => parts.onSecure(rawOf(socket), socket),
     );
     this.#ticketKeys = ticketKeys ?? this.#server.getTicketKeys();
     this.#server.on("tlsClientError", (error, socket) => {
-      parts.onFailure(handshakeFailure(error, socket.authorizationError), socket);
+      parts.onFailure(handshakeFailure(error, socket.authorizationError), rawOf(socket).remoteAddress);
       socket.destroy();
     });
   }
@@ -74,12 +76,12 @@ export class SecureEntrance {
           this.#server.emit("connection", raw);
           return;
         }
-        this.#parts.onFailure("plain_http", raw);
+        this.#parts.onFailure("plain_http", raw.remoteAddress);
         raw.on("error", () => undefined);
         raw.end(plainHttpAnswer, () => raw.destroy());
       },
       onFailure: (failure) => {
-        if (failure === "timeout") this.#parts.onFailure("timeout", raw);
+        if (failure === "timeout") this.#parts.onFailure("timeout", raw.remoteAddress);
         raw.destroy();
       },
     });
@@ -90,4 +92,12 @@ export class SecureEntrance {
     this.#server.setSecureContext({ ...certificates.options, ticketKeys: this.#ticketKeys });
     this.#certificates = certificates;
   }
+}
+
+/**
+ * The socket that a secured one stands on: `_parent` of `TLSSocket`
+ * (github.com/nodejs/node/blob/main/lib/_tls_wrap.js), which Node sets in its constructor.
+ */
+function rawOf(socket: TLSSocket): Socket {
+  return (socket as TLSSocket & { readonly _parent?: Socket })._parent ?? socket;
 }

@@ -48,7 +48,8 @@ export interface TlsSettings {
   readonly ciphers: string | undefined;
 }
 
-interface ParsedTls {
+/** The keys below `tls`, each by itself. */
+export interface ParsedTls {
   readonly certificate: string | undefined;
   readonly key: string | undefined;
   readonly client_ca: string | undefined;
@@ -72,7 +73,7 @@ export function tlsSettings(parsed: ParsedTls, folder: string): TlsSettings | un
   if (certificate === undefined || key === undefined) {
     if (certificate !== undefined) throw problem("key", "a value is required beside tls.certificate");
     if (key !== undefined) throw problem("certificate", "a value is required beside tls.key");
-    const other = parsed.client_ca !== undefined ? "client_ca" : parsed.sni !== undefined ? "sni" : undefined;
+    const other = parsed.client_ca !== undefined ? "client_ca" : Object.keys(parsed.sni ?? {}).length > 0 ? "sni" : undefined;
     if (other !== undefined || parsed.client_certificates !== "none")
       throw problem("certificate", `a value is required, since tls.${other ?? "client_certificates"} is set`);
     return undefined;

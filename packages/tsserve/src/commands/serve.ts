@@ -25,6 +25,7 @@ import { dumpStacksOnSignal } from "../stacks/dump-stacks.ts";
 import { watchdogStep } from "../serve/watchdog-step.ts";
 import { settingsOf, startWatchdog } from "../stacks/watchdog.ts";
 import { keepStderrWhole } from "../stderr-whole.ts";
+import { takeFleetSecret } from "../workers/fleet-secret.ts";
 import { tellFailure } from "../tell-failure.ts";
 import { obeyMaster } from "../workers/obey-master.ts";
 import { lostMaster } from "../workers/orphan.ts";
@@ -72,7 +73,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
   const rootLog = makeLogger(configuration.logging, host);
   const log = rootLog.child({ logger: "tsserve", ...(worker?.childIndex === undefined ? {} : { worker: worker.childIndex }) });
   // What the app's module will be called with; it is loaded by a step.
-  const application = await interruptible(host, prepareApplication(configuration, rootLog));
+  const application = await interruptible(host, prepareApplication(configuration, rootLog, takeFleetSecret(host)));
   dumpStacksOnSignal(host, log, application.requests, watchdog);
   // Where to listen.
   const told = { worker, listen: configuration.listen, metrics: configuration.metrics };

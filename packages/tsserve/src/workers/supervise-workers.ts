@@ -6,6 +6,7 @@ import type { Configuration } from "../configuration.ts";
 import type { Host } from "../host.ts";
 import { checkMetrics } from "../metrics/metrics-settings.ts";
 import { bindPatiently } from "./bind-patiently.ts";
+import { fleetSecretVariable, makeFleetSecret } from "./fleet-secret.ts";
 import { fleetCommands } from "./fleet-commands.ts";
 import { followSignals } from "./follow-signals.ts";
 import { forwardStderr } from "./forward-stderr.ts";
@@ -34,7 +35,8 @@ export async function superviseWorkers(
   await checkMetrics({ ...configuration.metrics, statsd: undefined });
   const parts = MasterParts.make(host, configuration);
   const sockets = await socketsOf(host, configuration, count, parts);
-  const start = { host, environment: { ...host.env }, folder: workingFolder(host), controlPath: () => parts.controlPath };
+  const environment = { ...host.env, [fleetSecretVariable]: makeFleetSecret() };
+  const start = { host, environment, folder: workingFolder(host), controlPath: () => parts.controlPath };
   const master = new Master({
     workers: count,
     fleet: fleetOptions(configuration),
