@@ -32,65 +32,119 @@ describe.runIf(hasProgram(executablePath))("the page of the metrics, in Chromium
     return { page, complaints };
   }
 
-  test("shows all workers, live, restarts and blocks; works with the keyboard, light and dark", async () => {
+  const blocksAndDies = `
+      export const makeApp = (config, { registerPool }) => {
+        registerPool("database", () => ({ size: 8, idle: 5, inUse: 3, waiting: 1 }));
+        return (request, response) => {
+          if (request.url === "/block") for (const end = Date.now() + 300; Date.now() < end; );
+          if (request.url === "/fail") response.statusCode = 500;
+          if (request.url.startsWith("/hang")) return;
+          response.end(JSON.stringify({ greeting: "one", pid: process.pid }));
+        };
+      };`;
+
+  test("shows the last hour at once, and goes on: workers, endpoints, what happened; by keyboard, light and dark, wide and narrow", async () => {
     await using fleet = await measuredFleet({
       workers: 3,
       args: ["--debug"],
       server: "monitoring.blocked_hub = 100 milliseconds\nmonitoring.connection_pool = true",
-      app: `
-      export const makeApp = (config, { registerPool }) => {
-        registerPool("database", () => ({ size: 8, idle: 5, inUse: 3, waiting: 0 }));
-        return (request, response) => {
-          if (request.url === "/block") for (const end = Date.now() + 300; Date.now() < end; );
-          if (request.url === "/die") process.kill(process.pid, "SIGKILL");
-          response.end(JSON.stringify({ greeting: "one", pid: process.pid }));
-        };
-      };`,
+      app: blocksAndDies,
     });
     const listens = ({ msg }: { msg: string }): boolean => msg.startsWith("the watchdog thread listens");
     await until("the watchdogs", () => fleet.logs().filter(listens).length === 3);
     await get(fleet, "/block");
-    await fetch(`http://127.0.0.1:${fleet.port}/die`).catch(() => undefined);
+    void fetch(`http://127.0.0.1:${fleet.port}/hang/an/order`).catch(() => undefined);
+    for (let n = 0; n < 40; n++) await get(fleet, "/fail");
+    const history = async (): Promise<{ points: object[] }> =>
+      (await (await fetch(`http://127.0.0.1:${fleet.metrics}/history.json`)).json()) as Awaited<ReturnType<typeof history>>;
+    await until("what the servers kept", async () => (await history()).points.length > 0, { timeoutMs: 30_000 });
+    const busy = await until("the one that serves what hangs", async () =>
+      ((await fleet.status()).workers as { pid: number; active_requests?: number }[]).find((worker) => (worker.active_requests ?? 0) > 0),
+    );
+    process.kill(busy.pid, "SIGKILL");
+    await until("it to have gone", async () => !(await fleet.status()).workers.some(({ pid }) => pid === busy.pid));
     await fleet.settled(3);
     const { page, complaints } = await open(fleet.metrics, "light");
-    await page.getByRole("status").getByText("3 workers").waitFor();
+    await page.getByRole("status").getByText("Something is wrong").waitFor();
+    await page
+      .locator("#findings")
+      .getByText(/died, the last at \d\d:\d\d:\d\d/)
+      .waitFor();
+    // What was before the page was opened is there before it has seen anything.
+    const rates = page.getByRole("img", { name: /^Requests per second, now: all / });
+    expect(await rates.locator("path.main").getAttribute("d")).toMatch(/^M\d/);
     const workers = page.locator("#workers tbody tr");
     await expect.poll(() => workers.count()).toBe(3);
     await expect
       .poll(() => workers.allInnerTexts(), { timeout: 10_000 })
-      .toEqual(Array(3).fill(expect.stringMatching(/^\d\s+1\s+\d+\s+up/)));
+      .toEqual(Array(3).fill(expect.stringMatching(/^\d\s+up\s+1\s+\d+/)));
     // What happens is seen without a reload.
     for (let n = 0; n < 40; n++) await get(fleet);
-    await expect.poll(() => page.locator("#endpoints tbody tr").first().innerText(), { timeout: 15_000 }).toMatch(/^get \*\s+4\d/);
-    const rates = page.getByRole("img", { name: /^Requests per second: all / });
-    await expect.poll(() => rates.locator("path").first().getAttribute("d"), { timeout: 15_000 }).toMatch(/^M[\d. ]+L/);
-    expect(await page.locator("#pools tbody tr").first().innerText()).toMatch(/database\s+\d+\s+8\s+3\s+5\s+0/);
-    await page
-      .locator("#restarts summary")
-      .getByText(/was ended by SIGKILL/)
-      .waitFor();
-    await page.locator("#blocks summary").click();
-    await page
-      .locator("#blocks pre")
+    await expect.poll(() => page.locator("#endpoints tbody tr").first().innerText(), { timeout: 15_000 }).toMatch(/^GET \*\s+[89]\d/);
+    await expect.poll(() => rates.locator("path.main").getAttribute("d"), { timeout: 15_000 }).toMatch(/^M[\d. ]+L/);
+    expect(await page.locator("#pools tbody tr").first().innerText()).toMatch(/database\s+3\s+24\s+9\s+15\s+3/);
+    const event = (text: RegExp): ReturnType<Page["locator"]> => page.locator("#events details").filter({ hasText: text });
+    const dead = event(/was ended by SIGKILL/).filter({ hasText: /GET \/hang\/an\/order for/ });
+    await dead.locator("summary").click();
+    await dead.getByText("Its last seconds").waitFor();
+    await dead.getByText(/heap [\d.]+ MB of/).waitFor();
+    const blocked = event(/stood still/).filter({ hasText: /app\.js/ });
+    await blocked.first().locator("summary").click();
+    await blocked
+      .first()
+      .locator("pre")
+      .first()
       .getByText(/app\.js/)
       .waitFor();
-    // By keyboard alone: the first stops are the span of the plots and the pause.
+    await event(/\d+ of \d+ requests of pid \d+ failed/)
+      .first()
+      .waitFor();
+    // By keyboard alone: the span of the plots, the pause, a plot's figures in time, the order of the endpoints.
     await page.locator("h1").click();
     await page.keyboard.press("Tab");
+    await page.keyboard.press("ArrowLeft");
+    expect(await page.locator("#span input:checked").inputValue()).toBe("900");
     await page.keyboard.press("Tab");
     expect(await page.evaluate("document.activeElement.id")).toBe("pause");
     await page.keyboard.press("Enter");
     await page.getByRole("button", { name: "Go on" }).waitFor();
+    await page.locator("svg").first().focus();
+    await page.keyboard.press("ArrowLeft");
+    await page.getByRole("img", { name: /^Latency, at \d\d:\d\d:\d\d: / }).waitFor();
+    await page.getByRole("button", { name: "Endpoint" }).press("Enter");
+    expect(await page.locator("#endpoints th").first().getAttribute("aria-sort")).toBe("ascending");
     expect(complaints).toEqual([]);
 
     const { page: dark, complaints: inDark } = await open(fleet.metrics, "dark");
+    await dark.setViewportSize({ width: 400, height: 800 });
+    await dark.locator("#events details").first().waitFor();
     const background = (of: Page): Promise<string> => of.evaluate("getComputedStyle(document.body).backgroundColor");
-    expect([await background(page), await background(dark)]).toEqual(["rgb(255, 255, 255)", "rgb(13, 17, 23)"]);
+    expect([await background(page), await background(dark)]).toEqual(["rgb(245, 247, 250)", "rgb(14, 18, 23)"]);
+    // Nothing is cut: neither the page nor any cell is wider than there is room.
+    const cut = `[...document.querySelectorAll("td, #events li, figure, .legend")].filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.textContent)`;
+    expect(await dark.evaluate("document.documentElement.scrollWidth")).toBe(400);
+    expect(await dark.evaluate(cut)).toEqual([]);
+    expect(await dark.locator("#endpoints tbody tr").first().innerText()).toMatch(/GET \*/);
+    await dark.getByLabel("Sort by").selectOption("In progress");
     expect(inDark).toEqual([]);
     // A master that has gone is said to have.
     fleet.kill("SIGTERM");
     await fleet.exited();
-    await dark.getByRole("status").getByText("no answer").waitFor();
+    await dark.getByRole("status").getByText("No answer").waitFor();
+  });
+
+  test("does not jump while it goes on, and says that all is well", async () => {
+    await using fleet = await measuredFleet({ workers: 1 });
+    for (let n = 0; n < 5; n++) await get(fleet);
+    const { page, complaints } = await open(fleet.metrics, "light");
+    await page.getByRole("status").getByText("All is well").waitFor();
+    const places = `JSON.stringify([...document.querySelectorAll("section, figure, th")].map((each) => Math.round(each.getBoundingClientRect().top)))`;
+    const before = await page.evaluate(places);
+    const value = page.locator("#endpoints tbody td").nth(1);
+    for (let n = 0; n < 20; n++) await get(fleet);
+    await expect.poll(() => value.innerText(), { timeout: 15_000 }).toBe("25");
+    expect(await page.evaluate(places)).toBe(before);
+    expect(complaints).toEqual([]);
   });
 });
 

@@ -14,6 +14,8 @@ export interface ControlCommands {
   signal(name: NodeJS.Signals): Promise<Result>;
   /** Log files are opened anew. */
   reopen(): Promise<Result>;
+  /** The last hour: what was done, what happened. `undefined` where it is not kept, because metrics are off. */
+  history?(): Promise<object | undefined>;
   /** A process says that it accepts connections, as Einhorn's workers do. */
   acknowledge(pid: number): void;
 }
@@ -22,7 +24,7 @@ export interface ControlCommands {
 export type ControlMessage = Readonly<Record<string, unknown>>;
 
 const mostWorkers = 1024;
-const names = "status, upgrade, inc, dec, workers, signal, reopen and stop";
+const names = "status, upgrade, inc, dec, workers, signal, reopen, history and stop";
 const passable: ReadonlySet<unknown> = new Set(["SIGUSR1", "SIGUSR2", "SIGTERM", "SIGINT", "SIGKILL", "SIGHUP"]);
 
 /**
@@ -64,6 +66,8 @@ async function run(command: string, message: ControlMessage, commands: ControlCo
       return signal(message["signal"], commands);
     case "reopen":
       return commands.reopen();
+    case "history":
+      return history(commands);
     case "ehlo":
       return { ok: true, message: `${commands.greeting()}; there are ${names}` };
     case "help":
@@ -85,6 +89,11 @@ function countOf({ count = 1 }: ControlMessage): number {
 async function resize(count: unknown, commands: ControlCommands): Promise<ControlMessage> {
   if (typeof count === "number" && Number.isInteger(count) && count >= 1 && count <= mostWorkers) return commands.resize(count);
   return { ok: false, error: `expected a number of workers from 1 to ${mostWorkers}, found ${JSON.stringify(count)}` };
+}
+
+async function history(commands: ControlCommands): Promise<ControlMessage> {
+  const found = await commands.history?.();
+  return found === undefined ? { ok: false, error: "the last hour is not kept, because metrics are off" } : { ok: true, ...found };
 }
 
 async function signal(name: unknown, commands: ControlCommands): Promise<ControlMessage> {

@@ -20,7 +20,9 @@ export { schedule } from "./reporters/schedule.ts";
 export { WorkerMetrics } from "./worker-metrics.ts";
 
 export type { Answer, ExporterOptions, Page, Place } from "./exporter.ts";
-export type { Block } from "./journal.ts";
+export type { HistoryEvent } from "./history/events.ts";
+export type { History, HistoryPoint } from "./history/read-history.ts";
+export type { ProcessRecord } from "./history/process-record.ts";
 export type { Merged, MergedFamily, MergedSeries } from "./merge.ts";
 export type { TextFormat } from "./print.ts";
 export type { ProcessGauges } from "./reporters/process-gauges.ts";

@@ -66,6 +66,10 @@ export class Keeper {
     return new Set([this.#base, processBase(this.#options.owner)]);
   }
 
+  get owner(): ProcessIdentity {
+    return this.#options.owner;
+  }
+
   /** What the names of the worker's files begin with. */
   get base(): string {
     return this.#base;

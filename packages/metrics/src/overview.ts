@@ -1,3 +1,5 @@
+import { latencyBuckets } from "@tsserve/server";
+import { endpointOf, isError, isFailedMessage } from "./history/meter-figures.ts";
 import type { MergedFamily, MergedSeries } from "./merge.ts";
 
 /** What the page shows of one process. */
@@ -9,9 +11,11 @@ interface ProcessFigures {
 interface EndpointFigures {
   readonly name: string;
   requests: number;
+  /** Answers with 500 and above, and failed calls. */
   failed: number;
-  seconds: number;
   active: number;
+  /** Of its requests, by the buckets of all. */
+  readonly latency: number[];
 }
 
 /** What the page is fed with: counters as they are, it makes rates of them itself. */
@@ -21,6 +25,8 @@ export interface Overview {
   readonly requests: number;
   readonly failed: number;
   readonly active: number;
+  readonly messages: number;
+  readonly messages_failed: number;
   readonly collections: number;
   /** Of all requests, by bucket; the last one is what is above all bounds, in seconds. */
   readonly latency: { readonly bounds: readonly number[]; readonly counts: readonly number[] };
@@ -43,15 +49,19 @@ const mostEndpoints = 50;
 export function overviewOf(families: readonly MergedFamily[], now: number): Overview {
   const byName = new Map(families.map((family) => [family.family.name, family]));
   const seriesOf = (name: string): readonly MergedSeries[] => byName.get(name)?.series ?? [];
+  const total = (series: readonly MergedSeries[]): number => series.reduce((sum, { values }) => sum + (values[0] ?? 0), 0);
   const endpoints = endpointsOf(seriesOf);
-  const sum = (of: (endpoint: EndpointFigures) => number): number => endpoints.reduce((total, endpoint) => total + of(endpoint), 0);
+  const sum = (of: (endpoint: EndpointFigures) => number): number => endpoints.reduce((all, endpoint) => all + of(endpoint), 0);
+  const messages = seriesOf("queue_consumer_messages_total");
   return {
     time: now,
     requests: sum(({ requests }) => requests),
     failed: sum(({ failed }) => failed),
     active: sum(({ active }) => active),
-    collections: seriesOf("runtime_gc_collections_total").reduce((total, { values }) => total + (values[0] ?? 0), 0),
-    latency: latencyOf([...seriesOf("http_server_latency_seconds"), ...seriesOf("thrift_server_latency_seconds")]),
+    messages: total(messages),
+    messages_failed: total(messages.filter(({ labels }) => isFailedMessage(labels))),
+    collections: total(seriesOf("runtime_gc_collections_total")),
+    latency: { bounds: latencyBuckets, counts: noLatency().map((_, bucket) => sum(({ latency }) => latency[bucket] ?? 0)) },
     processes: processesOf(seriesOf),
     endpoints: endpoints.sort((a, b) => b.requests - a.requests).slice(0, mostEndpoints),
     pools: poolsOf(seriesOf),
@@ -62,11 +72,11 @@ type SeriesOf = (name: string) => readonly MergedSeries[];
 
 function endpointsOf(seriesOf: SeriesOf): EndpointFigures[] {
   const endpoints = new Map<string, EndpointFigures>();
-  const of = ({ labels }: MergedSeries): EndpointFigures => {
-    const name = labels["thrift_method"] ?? `${labels["http_method"]} ${labels["http_endpoint"]}`;
+  const of = (series: MergedSeries): EndpointFigures => {
+    const name = endpointOf(series);
     let endpoint = endpoints.get(name);
     if (endpoint === undefined) {
-      endpoint = { name, requests: 0, failed: 0, seconds: 0, active: 0 };
+      endpoint = { name, requests: 0, failed: 0, active: 0, latency: noLatency() };
       endpoints.set(name, endpoint);
     }
     return endpoint;
@@ -75,20 +85,19 @@ function endpointsOf(seriesOf: SeriesOf): EndpointFigures[] {
     for (const series of seriesOf(`${kind}_server_requests_total`)) {
       const count = series.values[0] ?? 0;
       of(series).requests += count;
-      if (series.labels[`${kind}_success`] === "false") of(series).failed += count;
+      if (isError(series)) of(series).failed += count;
     }
-    for (const series of seriesOf(`${kind}_server_latency_seconds`)) of(series).seconds += series.values.at(-1) ?? 0;
+    for (const series of seriesOf(`${kind}_server_latency_seconds`)) {
+      const { latency } = of(series);
+      for (let bucket = 0; bucket < latency.length; bucket++) latency[bucket] = (latency[bucket] ?? 0) + (series.values[bucket] ?? 0);
+    }
     for (const series of seriesOf(`${kind}_server_active_requests`)) of(series).active += series.values[0] ?? 0;
   }
   return [...endpoints.values()];
 }
 
-function latencyOf(histograms: readonly MergedSeries[]): Overview["latency"] {
-  const bounds = histograms[0]?.family.buckets ?? [];
-  const counts = Array.from({ length: bounds.length + 1 }, (_, bucket) =>
-    histograms.reduce((total, { values }) => total + (values[bucket] ?? 0), 0),
-  );
-  return { bounds, counts };
+function noLatency(): number[] {
+  return latencyBuckets.map(() => 0).concat(0);
 }
 
 function processesOf(seriesOf: SeriesOf): ProcessFigures[] {

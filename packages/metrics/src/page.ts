@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import type { Page } from "./exporter.ts";
 
 const folder = new URL("../page/", import.meta.url);
+/** In the order in which they need each other. */
+const scripts = ["format.js", "plot.js", "table.js", "findings.js", "script.js"];
 
 /** The page that shows the metrics of all workers: one document, of which nothing is loaded from elsewhere. Read when it is first asked for. */
 export function metricsPage(): Page {
@@ -10,7 +12,7 @@ export function metricsPage(): Page {
   const make = (): { readonly html: string; readonly policy: string } => {
     const read = (name: string): string => readFileSync(new URL(name, folder), "utf8");
     const style = read("style.css");
-    const script = read("script.js");
+    const script = scripts.map((name) => joinable(read(name))).join("\n");
     // Functions, since a replacement may hold a `$`.
     const html = read("index.html")
       .replace(/<style>[^]*?<\/style>/, () => `<style>${style}</style>`)
@@ -42,6 +44,11 @@ export function metricsPage(): Page {
       body: made.html,
     };
   };
+}
+
+/** A module as a part of one script, which has all the names of the others. */
+function joinable(module: string): string {
+  return module.replace(/^import\s[^;]*;\n/gm, "").replace(/^export /gm, "");
 }
 
 function hashOf(text: string): string {

@@ -16,8 +16,8 @@ export interface PagesOptions {
   readonly health: Pick<Health, "answer"> | undefined;
   /** What is no number: the workers, and what happened to them. */
   fleet(): object;
-  /** The last hour. */
-  history(): object;
+  /** The last hour; of its points, those after an instant. */
+  history(since: number): Promise<object>;
 }
 
 /** What the exporter serves, by path. */
@@ -34,7 +34,7 @@ export function pagesOf({ view, access, health, fleet, history }: PagesOptions):
   );
   pages.set(
     "/history.json",
-    guarded(() => json(history())),
+    guarded(async ({ url = "" }) => json(await history(Number(new URLSearchParams(url.split("?")[1]).get("since")) || 0))),
   );
   return pages;
 }

@@ -1,9 +1,13 @@
-import type { Health, Meter, PageAccess } from "@tsserve/server";
+import type { ActiveRequests, Health, Meter, PageAccess } from "@tsserve/server";
 import type { Registry } from "prom-client";
 import { Definitions } from "./definitions.ts";
 import { Exporter } from "./exporter.ts";
 import { identity, openFolder, removeFolder } from "./folder.ts";
-import { readBlocks, readFleetReport, writeBlock, type Block } from "./journal.ts";
+import type { HistoryEvent } from "./history/events.ts";
+import { readFleetReport } from "./history/fleet-report.ts";
+import { Historian } from "./history/historian.ts";
+import { pointMs } from "./history/points.ts";
+import { noHistory, readHistory, type History } from "./history/read-history.ts";
 import { Keeper, type MetricsLog } from "./keeper.ts";
 import { pagesOf } from "./pages.ts";
 import { beatMs, Pulse } from "./pulse.ts";
@@ -26,6 +30,10 @@ export interface WorkerMetricsOptions {
   /** What `/health` is answered by; without it, nothing is there. */
   readonly health?: Pick<Health, "answer"> | undefined;
   readonly hostname: string;
+  /** What is in progress: kept for whoever asks after this process has died. */
+  readonly requests: ActiveRequests;
+  /** Takes secrets out of what is kept and shown. */
+  mask(text: string): string;
   readonly log: MetricsLog;
 }
 
@@ -37,6 +45,7 @@ export class WorkerMetrics {
   readonly #options: WorkerMetricsOptions;
   readonly #folder: string | undefined;
   readonly #keeper: Keeper;
+  #historian: Historian | undefined;
 
   constructor(options: WorkerMetricsOptions) {
     const { log, meter, workerIndex } = options;
@@ -58,7 +67,13 @@ export class WorkerMetrics {
     const view = new View({ keeper: this.#keeper, folder, definitions, pid: owner.pid, log });
     this.pulse = new Pulse((task, err) => log.warn({ err, reporter: task }, `the reporter ${task} failed`));
     this.exporter = new Exporter({
-      pages: pagesOf({ view, access: options.page, health: options.health, fleet: () => this.#fleet(), history: () => ({}) }),
+      pages: pagesOf({
+        view,
+        access: options.page,
+        health: options.health,
+        fleet: () => this.#fleet(),
+        history: (since) => this.#history(since),
+      }),
       onError: (err) => log.warn({ err }, "a scrape failed"),
     });
   }
@@ -71,23 +86,46 @@ export class WorkerMetrics {
     this.pulse.start();
   }
 
+  /** Begins to keep the last hour. After the reporters: what they have set is kept at the same beat. */
+  startHistory(): void {
+    const { meter, requests, workerIndex, log, mask } = this.#options;
+    const folder = this.#folder;
+    if (folder === undefined) return;
+    try {
+      const { base, owner } = this.#keeper;
+      const options = { meter, requests, owner, workerIndex, folder, base, mask };
+      this.#historian = new Historian(options, Date.now());
+    } catch (err) {
+      log.warn({ err }, `the last hour is not kept: ${(err as Error).message}`);
+      return;
+    }
+    const historian = this.#historian;
+    this.pulse.every("the last second", 1000, (now) => historian.second(now));
+    this.pulse.every("the record of this process", beatMs, (now) => historian.beat(now));
+    this.pulse.every("the last hour", pointMs, (now) => historian.point(now));
+  }
+
+  /** Notes what happened, for the last hour. */
+  note(event: Omit<HistoryEvent, "pid">): void {
+    try {
+      this.#historian?.add({ ...event, pid: process.pid });
+    } catch {
+      // That the folder can't be written is told elsewhere.
+    }
+  }
+
   /** The last values are written; those who wait for an answer get it. */
   async stop(): Promise<void> {
     this.pulse.stop();
     await this.exporter.close();
     await this.#keeper.stop();
-    // Workers leave their folder to their master.
-    if (this.#folder !== undefined && this.#options.masterPid === process.pid) removeFolder(this.#folder);
-  }
-
-  /** A block of the event loop, for the page. */
-  addBlock(block: Omit<Block, "pid">): void {
-    if (this.#folder === undefined) return;
     try {
-      writeBlock(this.#folder, this.#keeper.base, { ...block, pid: process.pid });
+      this.#historian?.stop(Date.now());
     } catch {
       // That the folder can't be written is told elsewhere.
     }
+    // Workers leave their folder to their master.
+    if (this.#folder !== undefined && this.#options.masterPid === process.pid) removeFolder(this.#folder);
   }
 
   /** What is no number. Without a master of ours, the workers are those that have written. */
@@ -95,8 +133,12 @@ export class WorkerMetrics {
     const { hostname } = this.#options;
     const report = this.#folder === undefined ? undefined : readFleetReport(this.#folder);
     const alone = { index: this.#options.workerIndex, pid: process.pid, state: "up", age_seconds: Math.round(process.uptime()) };
-    const blocks = this.#folder === undefined ? [] : readBlocks(this.#folder, Date.now());
-    return { hostname, workers: report?.workers ?? [alone], restarts: report?.restarts ?? [], blocks };
+    return { hostname, workers: report?.workers ?? [alone] };
+  }
+
+  async #history(since: number): Promise<History> {
+    const now = Date.now();
+    return this.#folder === undefined ? noHistory(now) : await readHistory(this.#folder, now, since);
   }
 }
 

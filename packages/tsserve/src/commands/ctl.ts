@@ -1,8 +1,10 @@
+import type { History } from "@tsserve/metrics/history";
 import { connect } from "node:net";
 import { checkUnixPath } from "@tsserve/listener";
 import { exitCodes } from "@tsserve/server";
 import { isTsserveError } from "@tsserve/config";
 import { fleetTable, type FleetStatus } from "../fleet-table.ts";
+import { historyTable } from "../history-table.ts";
 import type { Host } from "../host.ts";
 import { UsageError, type OptionValues } from "../options.ts";
 import { controlSockets } from "../workers/control-place.ts";
@@ -14,6 +16,8 @@ interface Answer extends Partial<FleetStatus> {
   readonly ok: boolean;
   readonly error?: string;
   readonly message?: string;
+  /** Of a history. */
+  readonly points?: readonly object[];
 }
 
 type Message = Readonly<Record<string, unknown>>;
@@ -34,7 +38,7 @@ export async function run(host: Host, positionals: readonly string[], values: Op
   }
 }
 
-const usage = "expected tsserve ctl status|upgrade|inc|dec|workers N|signal NAME|reopen|top|stop";
+const usage = "expected tsserve ctl status|upgrade|inc|dec|workers N|signal NAME|reopen|top|history|stop";
 
 function messageOf([command, argument, ...rest]: readonly string[], values: OptionValues): Message {
   const takesArgument = command === "workers" || command === "signal";
@@ -44,6 +48,7 @@ function messageOf([command, argument, ...rest]: readonly string[], values: Opti
     case "inc":
     case "dec":
     case "reopen":
+    case "history":
       return { command };
     case "top":
       return { command: "status" };
@@ -116,6 +121,7 @@ const reasons: Readonly<Record<string, string>> = {
 function describe(answer: Answer, values: OptionValues): string {
   const { pid, generation, workers } = answer;
   if (values.json !== undefined) return JSON.stringify({ ...answer, ok: undefined });
+  if (answer.points !== undefined) return historyTable(answer as unknown as History);
   if (pid === undefined || generation === undefined || workers === undefined) return answer.message ?? "OK!";
   return fleetTable({ pid, generation, workers });
 }

@@ -15,7 +15,7 @@ import { appModuleStep, appStep, stopHooksStep } from "../serve/app-steps.ts";
 import { endStuck } from "../serve/end-stuck.ts";
 import { figuresStep } from "../serve/figures-step.ts";
 import { acknowledgeStep, mastersSocketsStep } from "../serve/master-steps.ts";
-import { metricsStep } from "../serve/metrics-step.ts";
+import { metricsStep, type Metrics } from "../serve/metrics-step.ts";
 import { listenStep, serverStep } from "../serve/server-steps.ts";
 import { tracingStep } from "../serve/tracing-step.ts";
 import { turnStep } from "../serve/turn-step.ts";
@@ -78,10 +78,11 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
   // Where to listen.
   const told = { worker, listen: configuration.listen, metrics: configuration.metrics };
   const { listeners, exporter } = await whereToListen(host, told, log);
+  let metrics: Metrics | undefined;
   // The steps, in the order in which they start; they stop in reverse.
   const start = async (begin: Begin): Promise<readonly string[]> => {
     await begin(figuresStep(master, application.requests));
-    const metrics = await begin(metricsStep({ host, configuration, application, watchdog, worker, exporter, log: rootLog }));
+    metrics = await begin(metricsStep({ host, configuration, application, watchdog, worker, exporter, log: rootLog }));
     await begin(stopHooksStep(application));
     await begin(watchdogStep(watchdog));
     const app = await begin(appStep(application, await begin(appModuleStep(application))));
@@ -107,6 +108,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     signalsHurry: master === undefined,
     emit: (event: LifecycleEvent) => {
       logEvent(event);
+      metrics?.tell(event);
       if (event.type === "step-failed") tellFailure(host, isTsserveError(event.error) ? event.error : startFailed(event.step, event.error));
     },
     requests: () => application.requests.describe(),

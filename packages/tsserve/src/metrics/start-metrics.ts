@@ -14,13 +14,13 @@ import {
   schedule,
   statsdReporter,
   WorkerMetrics,
-  type Block,
   type Place,
   type Reporter,
 } from "@tsserve/metrics";
-import type { Health, Meter, PoolFigures, Server } from "@tsserve/server";
+import type { ActiveRequests, Health, LifecycleEvent, Meter, PoolFigures, Server } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { Host } from "../host.ts";
+import type { BlockMessage } from "../stacks/shared.ts";
 import type { MetricsSocketInbox } from "../workers/metrics-socket.ts";
 import type { MetricsSettings } from "./metrics-settings.ts";
 import type { MonitoringSettings } from "./monitoring-settings.ts";
@@ -47,10 +47,15 @@ export interface MetricsParts {
   /** Tells the watchdog that the event loop turns. */
   readonly beat: () => void;
   /** Where the watchdog tells what it has found. */
-  readonly onBlock: (listener: (block: Omit<Block, "pid">) => void) => void;
+  readonly onBlock: (listener: (block: BlockMessage) => void) => void;
+  readonly requests: ActiveRequests;
+  /** Takes secrets out of what is kept and shown. */
+  readonly mask: (text: string) => string;
 }
 
 export interface RunningMetrics {
+  /** What happens in the life of the process, for its last hour. */
+  tell(event: LifecycleEvent): void;
   stop(): Promise<void>;
 }
 
@@ -67,20 +72,42 @@ export async function startMetrics(parts: MetricsParts): Promise<RunningMetrics>
     page: settings.page,
     health: parts.health,
     hostname: host.hostname,
+    requests: parts.requests,
+    mask: parts.mask,
     log,
   });
   metrics.start();
-  parts.onBlock((block) => metrics.addBlock(block));
   const onError = (reporter: string, err: unknown): void => log.warn({ err, reporter }, `the reporter ${reporter} failed`);
   const endReports = schedule(await reporters(parts), metrics.pulse, onError);
+  metrics.startHistory();
+  parts.onBlock(({ at, stack, requests }) =>
+    metrics.note({ at, type: "blocked", text: blockText(host.pid, stack), details: stack, requests }),
+  );
   if (parts.inbox !== undefined) parts.inbox.each((handle) => metrics.exporter.listenAt(handlePlace(handle)));
   else metrics.exporter.listenAt(parts.inherited === undefined ? boundPlace(parts) : inheritedPlace(parts.inherited, log));
   return {
+    tell: (event) => {
+      if (event.type !== "deadline") return;
+      const { requests } = event;
+      metrics.note({
+        at: Date.now(),
+        type: "deadline",
+        text: `pid ${host.pid} cut ${requests.length} requests at the stop deadline`,
+        requests,
+      });
+    },
     stop: async () => {
       endReports();
       await metrics.stop();
     },
   };
+}
+
+/** The topmost frame that is not Node's own says it in one line. */
+function blockText(pid: number, stack: string): string {
+  const frames = [...stack.matchAll(/^\s*at (.*)$/gm)].map(([, frame = ""]) => frame);
+  const frame = frames.find((each) => !each.includes("node:")) ?? frames[0];
+  return `the event loop of pid ${pid} stood still${frame === undefined ? "" : ` in ${frame}`}`;
 }
 
 async function reporters({ host, settings, monitoring, meter, pools, server, log, folder, beat }: MetricsParts): Promise<Reporter[]> {

@@ -1,4 +1,4 @@
-import type { Server, Step } from "@tsserve/server";
+import type { LifecycleEvent, Server, Step } from "@tsserve/server";
 import type { Application } from "../application.ts";
 import type { Host } from "../host.ts";
 import type { RunningMetrics } from "../metrics/start-metrics.ts";
@@ -24,6 +24,8 @@ export interface MetricsMaterial {
 export interface Metrics {
   /** The server serves: what keeps, exports and reports its numbers is loaded now, beside the first requests. */
   of(server: Server, inbox: MetricsSocketInbox | undefined): void;
+  /** What happens in the life of the process: some of it is kept for the last hour. */
+  tell(event: LifecycleEvent): void;
 }
 
 /**
@@ -38,6 +40,7 @@ export function metricsStep(material: MetricsMaterial): Step<Metrics> {
       of: (server, inbox) => {
         running = startMetrics(material, server, inbox);
       },
+      tell: (event) => void running?.then((metrics) => metrics?.tell(event)),
     }),
     stop: async () => (await running)?.stop(),
   };
@@ -48,7 +51,7 @@ async function startMetrics(
   server: Server,
   inbox: MetricsSocketInbox | undefined,
 ): Promise<RunningMetrics | undefined> {
-  const { meter, pools, health } = application;
+  const { meter, pools, health, requests } = application;
   if (meter === undefined) return undefined;
   const metricsLog = log.child({ logger: "tsserve.metrics" });
   try {
@@ -62,6 +65,8 @@ async function startMetrics(
       pools,
       server,
       health,
+      requests,
+      mask: (text) => configuration.masker.mask(text),
       log: metricsLog,
       worker: worker && { masterPid: worker.masterPid, index: worker.childIndex ?? 0 },
       inherited: exporter,

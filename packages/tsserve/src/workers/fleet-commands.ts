@@ -1,8 +1,14 @@
 import type { ControlCommands, Master, Result } from "@tsserve/master";
 
 /** What `tsserve ctl` can do with a fleet. */
-export function fleetCommands(master: Master, pid: number, upgrade: () => Promise<Result>): ControlCommands {
+export function fleetCommands(
+  master: Master,
+  pid: number,
+  upgrade: () => Promise<Result>,
+  history: () => Promise<object | undefined>,
+): ControlCommands {
   return {
+    history,
     status: () => ({ pid, generation: master.generation, workers: master.status() }),
     greeting: () => `tsserve, master ${pid} of ${master.target} workers`,
     target: () => master.target,

@@ -82,6 +82,11 @@ export class MasterParts {
     this.#publisher?.note(event, words);
   }
 
+  /** The last hour of all workers; `undefined` where metrics are off. */
+  async history(): Promise<object | undefined> {
+    return await this.#publisher?.history();
+  }
+
   /** A worker accepts connections. */
   welcome(process: WorkerProcess): void {
     this.#metrics?.give(process);

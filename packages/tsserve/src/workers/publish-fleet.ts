@@ -1,46 +1,47 @@
-import { writeFileSync } from "node:fs";
 import type { Master, MasterEvent } from "@tsserve/master";
-import { wasExpected } from "./log-master-events.ts";
 import { folderOf, identity, openFolder, removeFolder } from "@tsserve/metrics/folder";
+import { noHistory, readHistory, writeFleetReport, type History, type HistoryEvent } from "@tsserve/metrics/history";
+import { wasExpected } from "./log-master-events.ts";
 
 const publishIntervalMs = 1000;
+/** A report is written anew so often where nothing has changed: the folder may have been removed. */
+const longestSilenceMs = 15_000;
 const keptMs = 3_600_000;
-const mostRestarts = 100;
+const mostEvents = 100;
+const mostDetails = 4000;
 
 /** Tells the workers how the fleet is, in their metrics folder: any of them shows it on the page of the metrics. */
 export class FleetPublisher {
-  readonly #restarts: { readonly at: number; readonly what: string; readonly words: string }[] = [];
+  #events: HistoryEvent[] = [];
   readonly #parent: string | undefined;
   #folder: string | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #published = "";
+  #publishedAt = 0;
 
   constructor(parent: string | undefined) {
     this.#parent = parent;
   }
 
   /** Without a folder nothing is told, which the workers log. One that is removed is made anew. */
-  start(master: Master): void {
+  start(master: Pick<Master, "status">): void {
     this.#publish(master);
     this.#timer = setInterval(() => this.#publish(master), publishIntervalMs).unref();
   }
 
   /** Notes what an operator would ask about; `words` are the last ones of the worker, masked. */
   note(event: MasterEvent, words: string): void {
-    const what = describe(event);
-    if (what === undefined) return;
-    this.#restarts.push({ at: Date.now(), what, words });
-    if (this.#restarts.length > mostRestarts) this.#restarts.shift();
+    const at = Date.now();
+    const noted = describe(event);
+    if (noted === undefined) return;
+    this.#events.push({ at, ...noted, ...(words !== "" && hasWords.has(event.type) && { details: words.slice(-mostDetails) }) });
+    this.#events = this.#events.filter((each) => at - each.at < keptMs).slice(-mostEvents);
   }
 
-  #publish(master: Master): void {
-    const restarts = this.#restarts.filter(({ at }) => Date.now() - at < keptMs).reverse();
-    try {
-      this.#folder ??= openFolder(identity(process.pid), this.#parent);
-      writeFileSync(`${this.#folder}/master.json`, JSON.stringify({ workers: master.status(), restarts }), { mode: 0o600 });
-    } catch {
-      // A full disk, or a folder that has been removed: the next time, perhaps.
-      this.#folder = undefined;
-    }
+  /** The last hour of all workers, for `tsserve ctl history`. */
+  async history(): Promise<History> {
+    const now = Date.now();
+    return this.#folder === undefined ? noHistory(now) : await readHistory(this.#folder, now);
   }
 
   /** The folder goes with its master. */
@@ -48,29 +49,56 @@ export class FleetPublisher {
     clearInterval(this.#timer);
     removeFolder(folderOf(identity(process.pid), this.#parent));
   }
+
+  #publish(master: Pick<Master, "status">): void {
+    const report = { workers: master.status(), events: this.#events };
+    const text = JSON.stringify(report);
+    if (text === this.#published && performance.now() - this.#publishedAt < longestSilenceMs) return;
+    try {
+      this.#folder ??= openFolder(identity(process.pid), this.#parent);
+      writeFleetReport(this.#folder, report);
+      this.#published = text;
+      this.#publishedAt = performance.now();
+    } catch {
+      // A full disk, or a folder that has been removed: the next time, perhaps.
+      this.#folder = undefined;
+    }
+  }
 }
 
-function describe(event: MasterEvent): string | undefined {
+const hasWords: ReadonlySet<MasterEvent["type"]> = new Set(["exited", "abandoned"]);
+
+function describe(event: MasterEvent): Omit<HistoryEvent, "at" | "details"> | undefined {
   switch (event.type) {
     case "exited": {
       if (wasExpected(event)) return undefined;
       const { worker, code, signal } = event;
-      return `worker ${worker.index} (generation ${worker.generation}, pid ${worker.pid}) ${signal === null ? `exited with ${code}` : `was ended by ${signal}`}`;
+      return {
+        type: "died",
+        pid: worker.pid,
+        text: `${nameOf(worker)} ${signal === null ? `exited with ${code}` : `was ended by ${signal}`}`,
+      };
     }
     case "leaving":
-      return `worker ${event.worker.index} (pid ${event.worker.pid}) leaves by itself: ${event.reason}`;
-    case "max-memory-too-low":
-      return `max_memory is below what a fresh worker needs`;
+      return { type: "replaced", pid: event.worker.pid, text: `${nameOf(event.worker)} leaves by itself: ${event.reason}` };
     case "retiring":
-      return `worker ${event.worker.index} (pid ${event.worker.pid}) is replaced: ${event.reason}`;
-    case "upgraded":
-      return `upgraded to generation ${event.generation} in ${Math.round(event.ms)} ms`;
-    case "abandoned":
-      return `generation ${event.generation} was abandoned`;
-    case "acknowledged":
-    case "blocked":
-    case "dying-young":
+      return { type: "replaced", pid: event.worker.pid, text: `${nameOf(event.worker)} is replaced: ${event.reason}` };
+    case "max-memory-too-low":
+      return { type: "replaced", pid: event.worker.pid, text: "max_memory is below what a fresh worker needs" };
     case "killed":
+      return { type: "killed", pid: event.worker.pid, text: `${nameOf(event.worker)} is killed: ${event.reason}` };
+    case "blocked":
+      return {
+        type: "blocked",
+        pid: event.worker.pid,
+        text: `${nameOf(event.worker)} stood still for ${Math.round(event.ms)} ms, and is replaced`,
+      };
+    case "upgraded":
+      return { type: "upgraded", text: `upgraded to generation ${event.generation} in ${Math.round(event.ms)} ms` };
+    case "abandoned":
+      return { type: "abandoned", text: `the upgrade to generation ${event.generation} was abandoned: ${event.reason}` };
+    case "acknowledged":
+    case "dying-young":
     case "never-served":
     case "resized":
     case "spawned":
@@ -80,4 +108,16 @@ function describe(event: MasterEvent): string | undefined {
     default:
       return event satisfies never;
   }
+}
+
+function nameOf({
+  index,
+  generation,
+  pid,
+}: {
+  readonly index: number;
+  readonly generation: number;
+  readonly pid: number | undefined;
+}): string {
+  return `worker ${index} (generation ${generation}, pid ${pid ?? "none"})`;
 }

@@ -66,7 +66,10 @@ export async function superviseWorkers(
     return master.upgrade();
   };
   try {
-    await parts.open(master, fleetCommands(master, host.pid, upgrade));
+    await parts.open(
+      master,
+      fleetCommands(master, host.pid, upgrade, () => parts.history()),
+    );
     const addresses = sockets.endpoints.map(formatEndpoint);
     parts.log.info(
       { control_socket: parts.controlPath, workers: count, addresses },

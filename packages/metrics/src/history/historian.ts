@@ -1,0 +1,181 @@
+import { performance, type EventLoopUtilization } from "node:perf_hooks";
+import { getHeapStatistics } from "node:v8";
+import type { ActiveRequests, Meter, RequestDescription } from "@tsserve/server";
+import { eventsName, pointsName, processBase, recordName } from "../file-names.ts";
+import type { ProcessIdentity } from "../process-identity.ts";
+import { EventFile, maskRequests, type HistoryEvent } from "./events.ts";
+import { MeterReader, noFigures, type MeterFigures } from "./meter-figures.ts";
+import { PointRing, pointMs, type Point } from "./points.ts";
+import { RecordFile, removeOldRecords, type ProcessRecord, type Second } from "./process-record.ts";
+
+/** So many failures in ten seconds, and so large a part of all, are told as a burst. */
+const burst = { least: 5, part: 0.05 } as const;
+const keptSeconds = 10;
+const describedRequests = 20;
+/** An idle process has nothing to say that it has not said. */
+const idleRecordMs = 10_000;
+
+export interface HistorianOptions {
+  readonly meter: Meter;
+  readonly requests: Pick<ActiveRequests, "size" | "total" | typeof Symbol.iterator>;
+  readonly owner: ProcessIdentity;
+  readonly workerIndex: number;
+  readonly folder: string;
+  /** What the names of the worker's files begin with. */
+  readonly base: string;
+  /** Takes secrets out of what is kept. */
+  mask(text: string): string;
+}
+
+/** Keeps the last hour of this process, where others find it when it has gone. */
+export class Historian {
+  readonly #options: HistorianOptions;
+  readonly #reader: MeterReader;
+  readonly #ring: PointRing;
+  readonly #events: EventFile;
+  readonly #record: RecordFile;
+  readonly #seconds: Second[] = [];
+  /** At the end of the last point, and of the last second. */
+  #atPoint: { readonly figures: MeterFigures; readonly loop: EventLoopUtilization; readonly time: number };
+  #atSecond: { readonly figures: MeterFigures; readonly loop: EventLoopUtilization; readonly time: number };
+  #worstDelay = 0;
+  #recordedAt = 0;
+  #recorded = "";
+  #errors: ReadonlyMap<string, number> = new Map();
+
+  /** @throws {Error} when its files can't be opened */
+  constructor(options: HistorianOptions, now: number) {
+    const { meter, owner, folder, base } = options;
+    this.#options = options;
+    this.#reader = new MeterReader(meter);
+    this.#ring = PointRing.open(`${folder}/${pointsName(base)}`);
+    this.#events = new EventFile(`${folder}/${eventsName(base)}`, (text) => options.mask(text), now);
+    this.#record = new RecordFile(`${folder}/${recordName(processBase(owner))}`);
+    this.#atPoint = { figures: noFigures(), loop: performance.eventLoopUtilization(), time: now };
+    this.#atSecond = this.#atPoint;
+    removeOldRecords(folder, now);
+    this.add({ at: now, type: "started", pid: owner.pid, text: `worker ${options.workerIndex} (pid ${owner.pid}) serves` });
+  }
+
+  /** @throws {Error} when it can't be written */
+  add(event: HistoryEvent): void {
+    this.#events.add(event);
+  }
+
+  /** What is in progress, when that has changed; to be called at each beat. @throws {Error} when it can't be written */
+  beat(now: number): void {
+    const { requests } = this.#options;
+    const state = `${requests.size} ${requests.total} ${this.#seconds.at(-1)?.requests ?? 0}`;
+    if (requests.size === 0 && state === this.#recorded && now - this.#recordedAt < idleRecordMs) return;
+    this.#recorded = state;
+    this.#recordedAt = now;
+    this.#record.write(this.#recordOf(now));
+  }
+
+  /** To be called once a second, after the gauges have been set. */
+  second(now: number): void {
+    const figures = this.#reader.read();
+    const loop = performance.eventLoopUtilization();
+    const before = this.#atSecond;
+    this.#atSecond = { figures, loop, time: now };
+    this.#worstDelay = Math.max(this.#worstDelay, figures.delay);
+    this.#seconds.push({
+      at: now,
+      requests: figures.requests - before.figures.requests,
+      errors: figures.errors - before.figures.errors,
+      active: this.#options.requests.size,
+      event_loop_utilization: round(performance.eventLoopUtilization(loop, before.loop).utilization),
+      memory_bytes: figures.resident,
+    });
+    if (this.#seconds.length > keptSeconds) this.#seconds.shift();
+  }
+
+  /** To be called at each full ten seconds, after `second`. @throws {Error} when it can't be written */
+  point(now: number): void {
+    const { figures, loop } = this.#atSecond;
+    const before = this.#atPoint;
+    this.#atPoint = { figures, loop, time: now };
+    const delay = this.#worstDelay;
+    this.#worstDelay = 0;
+    const than = before.figures;
+    const point = {
+      time: Math.round(now / pointMs) * pointMs,
+      pid: this.#options.owner.pid,
+      seconds: (now - before.time) / 1000,
+      requests: figures.requests - than.requests,
+      errors: figures.errors - than.errors,
+      active: this.#options.requests.size,
+      connections: figures.connections,
+      utilization: performance.eventLoopUtilization(loop, before.loop).utilization,
+      delay,
+      heapUsed: figures.heapUsed,
+      heapLimit: figures.heapLimit,
+      resident: figures.resident,
+      collections: figures.collections - than.collections,
+      messages: figures.messages - than.messages,
+      messagesFailed: figures.messagesFailed - than.messagesFailed,
+      latency: figures.latency.map((count, bucket) => count - (than.latency[bucket] ?? 0)),
+    };
+    this.#ring.add(point);
+    if (point.errors >= burst.least && point.errors >= burst.part * point.requests) this.#tellBurst(before.time, now, point);
+    else if (point.errors > 0) this.#errors = this.#reader.errorsByEndpoint();
+  }
+
+  /** The last words of a process that ends as it should. */
+  stop(now: number): void {
+    try {
+      this.second(now);
+      this.point(now);
+    } finally {
+      this.#ring.close();
+      this.#record.remove();
+    }
+  }
+
+  #tellBurst(since: number, now: number, { errors, requests }: Pick<Point, "errors" | "requests">): void {
+    const before = this.#errors;
+    this.#errors = this.#reader.errorsByEndpoint();
+    const worst = [...this.#errors]
+      .map(([name, count]) => ({ name, count: count - (before.get(name) ?? 0) }))
+      .filter(({ count }) => count > 0)
+      .sort((a, b) => b.count - a.count)
+      .slice(0, 5);
+    const { pid } = this.#options.owner;
+    const textOf = (failed: number, all: number): string => `${failed} of ${all} requests of pid ${pid} failed`;
+    const details = worst.map(({ name, count }) => `${count} × ${name}`).join("\n");
+    const isLonger = this.#events.extend("errors", now - 3 * pointMs, (event) => {
+      const [, failed = "0", all = "0"] = /^(\d+) of (\d+)/.exec(event.text) ?? [];
+      return { ...event, until: now, text: textOf(Number(failed) + errors, Number(all) + requests), details };
+    });
+    if (!isLonger) this.add({ at: since, until: now, type: "errors", pid, text: textOf(errors, requests), details });
+  }
+
+  #recordOf(now: number): ProcessRecord {
+    const { owner, workerIndex, requests } = this.#options;
+    const heap = getHeapStatistics();
+    return {
+      pid: owner.pid,
+      index: workerIndex,
+      at: now,
+      age_seconds: Math.round(process.uptime()),
+      active_requests: requests.size,
+      requests: maskRequests(oldest(requests), (text) => this.#options.mask(text)),
+      heap_used_bytes: heap.used_heap_size,
+      heap_limit_bytes: heap.heap_size_limit,
+      memory_bytes: process.memoryUsage.rss(),
+      seconds: this.#seconds,
+    };
+  }
+}
+
+/** The youngest come first: only the last ones are described. */
+function oldest(requests: HistorianOptions["requests"]): RequestDescription[] {
+  const last: { describe(): RequestDescription }[] = [];
+  let n = 0;
+  for (const request of requests) last[n++ % describedRequests] = request;
+  return last.map((request) => request.describe()).sort((a, b) => b.ageMs - a.ageMs);
+}
+
+function round(part: number): number {
+  return Math.round(part * 1000) / 1000;
+}
