@@ -44,6 +44,8 @@ const host: Host = {
   onExit: (listener) => process.on("exit", listener),
   exit: (code) => process.exit(code),
   onSignal: (signal, listener) => signals.on(signal, listener),
+  signals,
+  process: process as unknown as Host["process"],
 };
 
 process.exit(await main(host));

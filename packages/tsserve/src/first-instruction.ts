@@ -44,6 +44,11 @@ export class Signals {
     this.#early.splice(0, this.#early.length, ...this.#early.filter((early) => early !== signal));
   }
 
+  /** The signals that it hears of. */
+  get names(): ReadonlySet<NodeJS.Signals> {
+    return new Set(this.#listeners.keys());
+  }
+
   /** Whether a listener of the process is this one, rather than the app's. */
   isOurs(listener: unknown): boolean {
     return listener === this.#heardBy;

@@ -1,8 +1,10 @@
 import type { Masker } from "@tsserve/config";
 import type { Causes } from "@tsserve/server";
+import type { Signals } from "./first-instruction.ts";
 import type { LogDescriptor } from "./logging/log-output.ts";
 import type { ErrorStream } from "./workers/forward-stderr.ts";
 import type { ParentChannel } from "./workers/master-channel.ts";
+import type { GuardedProcess } from "./process/guard-process.ts";
 
 /** What lies outside the process, handed in: only `bin.ts` touches the real ones. */
 export interface Host {
@@ -31,4 +33,7 @@ export interface Host {
   /** Ends the process at once. */
   exit(code: number): void;
   onSignal(signal: NodeJS.Signals, listener: () => void): void;
+  /** The listeners of signals, and the process that they are of: for the guard that stands between it and the app. */
+  readonly signals: Pick<Signals, "isOurs" | "restore" | "names">;
+  readonly process: GuardedProcess;
 }

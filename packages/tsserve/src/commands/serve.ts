@@ -1,4 +1,4 @@
-import { formatEndpoint, isTsserveError, startFailed } from "@tsserve/config";
+import { formatEndpoint, isTsserveError, startFailed, TsserveError } from "@tsserve/config";
 import { readEinhornWorker } from "@tsserve/listener";
 import { exitCodeAfter, runLifecycle, SERVER_STATE, systemClock, type Begin, type LifecycleEvent } from "@tsserve/server";
 import { prepareApplication } from "../application.ts";
@@ -10,6 +10,7 @@ import { makeLogger } from "../make-logger.ts";
 import { checkMetrics } from "../metrics/metrics-settings.ts";
 import type { OptionValues } from "../options.ts";
 import { adoptEnvironment, readConfiguration } from "../read-configuration.ts";
+import { guardProcess } from "../process/guard-process.ts";
 import { isReloadChild } from "../reload/child.ts";
 import { appModuleStep, appStep, stopHooksStep } from "../serve/app-steps.ts";
 import { endStuck } from "../serve/end-stuck.ts";
@@ -51,6 +52,12 @@ export async function run(host: Host, positionals: readonly string[], values: Op
   return serveApplication(host, configuration);
 }
 
+/** How far the process is; a cause counts from when it comes, though the lifecycle hears of it a moment later. */
+function phaseOf({ earliest }: Host["causes"]): "start" | "service" | "stop" {
+  if (earliest !== undefined || SERVER_STATE.shutting_down) return "stop";
+  return SERVER_STATE.state === "STARTING" ? "start" : "service";
+}
+
 /** A master's child, ours or Einhorn's, serves by itself, whatever the file says of workers. */
 function isWorker({ env, ppid }: Host): boolean {
   return env["EINHORN_MASTER_PID"] === String(ppid);
@@ -59,7 +66,10 @@ function isWorker({ env, ppid }: Host): boolean {
 /** Serves the app in this process until there is a cause to stop; gives the exit code. */
 async function serveApplication(host: Host, configuration: Configuration): Promise<number> {
   // Before anything that is the user's is loaded: what gets stuck is seen.
-  const watchdog = startWatchdog(host, settingsOf(configuration), (signal, heard) => endStuck(host, signal, heard));
+  const watchdog = startWatchdog(host, settingsOf(configuration), (signal, heard) => {
+    guard.end();
+    endStuck(host, signal, heard);
+  });
   await settleNextTick();
   adoptEnvironment(host, configuration);
   const worker = readEinhornWorker(host.env, host);
@@ -74,6 +84,14 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
   const log = rootLog.child({ logger: "tsserve", ...(worker?.childIndex === undefined ? {} : { worker: worker.childIndex }) });
   // What the app's module will be called with; it is loaded by a step.
   const application = await interruptible(host, prepareApplication(configuration, rootLog, takeFleetSecret(host)));
+  const guard = guardProcess({
+    process: host.process,
+    signals: host.signals,
+    log,
+    requests: application.requests,
+    phase: () => phaseOf(host.causes),
+    tellFailure: (message) => void tellFailure(host, new TsserveError("ERR_TSSERVE_START", message)),
+  });
   dumpStacksOnSignal(host, log, application.requests, watchdog);
   // Where to listen.
   const told = { worker, listen: configuration.listen, metrics: configuration.metrics };
@@ -86,6 +104,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     await begin(stopHooksStep(application));
     await begin(watchdogStep(watchdog));
     const app = await begin(appStep(application, await begin(appModuleStep(application))));
+    guard.tellHandlers();
     await begin(turnStep(host));
     const tracing = await begin(tracingStep(host, configuration, rootLog));
     const server = await begin(serverStep(application, app, listeners, tracing));
@@ -112,8 +131,12 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
       if (event.type === "step-failed") tellFailure(host, isTsserveError(event.error) ? event.error : startFailed(event.step, event.error));
     },
     requests: () => application.requests.describe(),
-    exit: (code) => host.exit(code),
+    exit: (code) => {
+      guard.end();
+      host.exit(code);
+    },
   });
+  guard.end();
   // Exit code.
   return exitCodeAfter(end);
 }

@@ -11,10 +11,10 @@ export function isReloadChild(host: Host): boolean {
 export type ReloadMessage = { readonly type: "built" } | { readonly type: "serve" };
 
 /** Tells the supervisor that the app is built, and waits until the one before has left. */
-export function waitForTurn(): Promise<void> {
+export function waitForTurn(host: Host): Promise<void> {
   return new Promise((resolve) => {
     process.once("message", () => resolve());
-    process.once("disconnect", () => process.exit(0));
+    process.once("disconnect", () => host.causes.add({ kind: "orphaned", masterPid: host.ppid }));
     const message: ReloadMessage = { type: "built" };
     process.send?.(message);
   });
