@@ -38,6 +38,10 @@ type CommonSettings = {
   readonly max_age: Reader<number | undefined>;
   readonly max_memory: Reader<number | undefined>;
   readonly worker_timeout: Reader<number | undefined>;
+  readonly watcher: {
+    readonly ignored_dirs: Reader<readonly string[] | undefined>;
+    readonly watched_file_endings: Reader<readonly string[] | undefined>;
+  };
   readonly metrics: MetricsSpec;
   readonly tracing: TracingSpec;
   readonly monitoring: {
@@ -175,6 +179,16 @@ export const commonSettings: CommonSettings = {
     atLeast(2000, timespanOrSeconds, "2 seconds"),
     "A worker whose event loop stands still for so long is reported with its stack, replaced, and killed. At least 2 seconds.",
   ),
+  watcher: {
+    ignored_dirs: optionalSetting(
+      tupleOf(string),
+      "Under `--reload`, folders whose changes do not restart the app, beside node_modules, coverage and those that begin with a dot: names, or paths from this file's folder.",
+    ),
+    watched_file_endings: optionalSetting(
+      tupleOf(string),
+      "Under `--reload`, the endings of files whose changes restart the app, beside those of sources: `html, .graphql`, with or without the dot.",
+    ),
+  },
   metrics: metricsSpec,
   tracing: tracingSpec,
   monitoring: {

@@ -11,7 +11,7 @@ import { checkMetrics } from "../metrics/metrics-settings.ts";
 import type { OptionValues } from "../options.ts";
 import { adoptEnvironment, readConfiguration } from "../read-configuration.ts";
 import { guardProcess } from "../process/guard-process.ts";
-import { isReloadChild } from "../reload/child.ts";
+import { isReloadChild, tellWrites } from "../reload/child.ts";
 import { appModuleStep, appStep, stopHooksStep } from "../serve/app-steps.ts";
 import { endStuck } from "../serve/end-stuck.ts";
 import { figuresStep } from "../serve/figures-step.ts";
@@ -96,6 +96,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
   // Where to listen.
   const told = { worker, listen: configuration.listen, metrics: configuration.metrics };
   const { listeners, exporter } = await whereToListen(host, told, log);
+  if (isReloadChild(host)) tellWrites();
   let metrics: Metrics | undefined;
   // The steps, in the order in which they start; they stop in reverse.
   const start = async (begin: Begin): Promise<readonly string[]> => {

@@ -1,37 +1,69 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
 import { exitCodes, signalExitCode } from "@tsserve/server";
 import type { Host } from "../host.ts";
 import { nodeArguments } from "../node-arguments.ts";
 import { UsageError, type OptionValues } from "../options.ts";
-import { childVariable, type ReloadMessage } from "./child.ts";
-import { watchFiles } from "./watch-files.ts";
+import { readConfiguration } from "../read-configuration.ts";
+import { Changes } from "./changes.ts";
+import { childVariable, type ChildMessage, type SupervisorMessage } from "./child.ts";
+import { linkedPackages, outermost, watchFiles } from "./watch-files.ts";
+import { watchedFiles } from "./watched-files.ts";
+import { watcherSettings, type WatcherSettings } from "./watcher-settings.ts";
 
 const killAfterMs = 3000;
+/** So many files are named when several changed at once. */
+const mostNamed = 3;
 
 /**
  * Runs the app in a child process and replaces it when a file changes. The new one builds its app
  * first; the old one serves on until then, and for good when the new one can't.
  */
-export async function superviseReload(host: Host, [file]: readonly string[], values: OptionValues): Promise<number> {
+export async function superviseReload(host: Host, positionals: readonly string[], values: OptionValues): Promise<number> {
+  const [file] = positionals;
   if (file === undefined) throw new UsageError("expected a configuration file: tsserve CONFIG.ini");
   const say = (text: string): void => host.printError(`reload: ${text}`);
   say("watching for changes; this is for development, never for production: requests are cut at each restart");
-  const children = new Children(host, say);
-  const folder = projectFolder(dirname(resolve(host.cwd, file)));
-  const envFolder = values["env-file"] === undefined ? folder : dirname(resolve(host.cwd, values["env-file"]));
-  const folders = envFolder === folder || envFolder.startsWith(`${folder}/`) ? [folder] : [folder, envFolder];
-  const unwatch = folders.map((each) => watchFiles(each, (path) => children.replace(`${path} changed`)));
+  const iniFolder = dirname(resolve(host.cwd, file));
+  const root = projectFolder(iniFolder);
+  const envFolder = values["env-file"] === undefined ? root : dirname(resolve(host.cwd, values["env-file"]));
+  const files = watchedFiles(root, iniFolder, await settingsOf(host, positionals, values));
+  const changes = new Changes({ read: contentOf, isSource: files.isSource, now: () => performance.now() });
+  const children = new Children(host, say, (path) => changes.wrote(path));
+  const unwatch = watchFiles(outermost([root, envFolder, ...linkedPackages(root)]), files, (paths) => {
+    const verdicts = paths.map((path) => ({ path: relative(root, path), verdict: changes.judge(path) }));
+    for (const { path } of verdicts.filter(({ verdict }) => verdict === "ignored from now on"))
+      say(`the app writes ${path} anew at each start: that no longer restarts it; watcher.ignored_dirs leaves a folder out`);
+    const changed = verdicts.filter(({ verdict }) => verdict === "restart").map(({ path }) => path);
+    if (changed.length > 0) children.replace(`${changed.slice(0, mostNamed).join(", ")}${changed.length > mostNamed ? ", …" : ""} changed`);
+  });
   children.replace("starting");
   const cause = await host.causes.first;
-  for (const each of unwatch) each();
+  unwatch();
   host.causes.onLater((later) => {
     if (later.kind === "signal") host.exit(signalExitCode(later.signal));
   });
   await children.stop();
   return cause.kind === "signal" ? exitCodes.stopped : exitCodes.lost;
+}
+
+/** A file that is wrong is for the child to tell of; until it is right, the defaults do. */
+async function settingsOf(host: Host, positionals: readonly string[], values: OptionValues): Promise<WatcherSettings> {
+  try {
+    return watcherSettings((await readConfiguration(host, positionals, values)).server.values);
+  } catch {
+    return watcherSettings({});
+  }
+}
+
+function contentOf(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The nearest folder above the INI file that has a package.json: sources may lie beside it. Else the file's own. */
@@ -46,12 +78,14 @@ function projectFolder(folder: string): string {
 class Children {
   readonly #host: Host;
   readonly #say: (text: string) => void;
+  readonly #wrote: (path: string) => void;
   #serving: ChildProcess | undefined;
   #building: ChildProcess | undefined;
 
-  constructor(host: Host, say: (text: string) => void) {
+  constructor(host: Host, say: (text: string) => void, wrote: (path: string) => void) {
     this.#host = host;
     this.#say = say;
+    this.#wrote = wrote;
   }
 
   /** A change during a build makes that build worthless: a new one takes its place. */
@@ -63,7 +97,8 @@ class Children {
       execArgv: nodeArguments(process.execArgv, this.#host.env["NODE_OPTIONS"]),
     });
     this.#building = child;
-    child.on("message", (message: ReloadMessage) => {
+    child.on("message", (message: ChildMessage) => {
+      if (message.type === "wrote") this.#wrote(message.path);
       if (message.type === "built" && this.#building === child) void this.#promote(child);
     });
     child.once("exit", (code) => this.#exited(child, code));
@@ -74,7 +109,7 @@ class Children {
     const old = this.#serving;
     this.#serving = child;
     if (old !== undefined) await end(old);
-    const message: ReloadMessage = { type: "serve" };
+    const message: SupervisorMessage = { type: "serve" };
     if (child.connected) child.send(message);
   }
 

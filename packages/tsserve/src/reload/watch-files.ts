@@ -1,64 +1,107 @@
-import { readdirSync, watch, type FSWatcher } from "node:fs";
-import { join, relative } from "node:path";
+import { readdirSync, realpathSync, statSync, type Dirent } from "node:fs";
+import { dirname, join, sep } from "node:path";
+import { watch, type FSWatcher } from "chokidar";
+import type { WatchedFiles } from "./watched-files.ts";
 
-const watchedFile = /\.(?:[cm]?[jt]sx?|json|ini|thrift)$|^\.env/;
-const ignoredFolder = /^(?:node_modules|\..+|coverage)$/;
 /** An editor writes a file in several steps, and a tool several files. */
 const settleMs = 50;
 
 /**
- * Calls back with the path of a file that changed below a folder, also of one that is new. Folders
- * named node_modules, and those whose names begin with a dot, are not watched.
+ * Calls back with the paths that changed below some folders: files that are new, written, renamed into place or gone,
+ * also behind links. Until it has read all folders once it tells of nothing.
+ *
+ * @returns ends it
  */
-export function watchFiles(root: string, onChange: (path: string) => void): () => void {
-  const watchers = new Map<string, FSWatcher>();
+export function watchFiles(folders: readonly string[], files: WatchedFiles, onChange: (paths: readonly string[]) => void): () => void {
+  const changed = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
-
-  const changed = (path: string): void => {
+  const note = (paths: readonly string[]): void => {
+    for (const path of paths) changed.add(path);
     clearTimeout(timer);
-    timer = setTimeout(() => onChange(relative(root, path)), settleMs);
+    timer = setTimeout(() => {
+      onChange([...changed]);
+      changed.clear();
+    }, settleMs);
   };
-
-  const add = (folder: string): void => {
-    if (watchers.has(folder)) return;
-    try {
-      const watcher = watch(folder, (_event, name) => {
-        if (name === null) return;
-        if (watchedFile.test(name)) changed(join(folder, name));
-        else if (!ignoredFolder.test(name)) addBelow(join(folder, name));
-      });
-      watcher.on("error", () => forget(folder));
-      watchers.set(folder, watcher);
-    } catch {
-      forget(folder);
-    }
-  };
-
-  const addBelow = (folder: string): void => {
-    let entries;
-    try {
-      entries = readdirSync(folder, { withFileTypes: true });
-    } catch {
-      return; // Gone again, or no folder at all.
-    }
-    const isNew = !watchers.has(folder);
-    add(folder);
-    for (const entry of entries) {
-      if (entry.isDirectory() && !ignoredFolder.test(entry.name)) addBelow(join(folder, entry.name));
-      else if (isNew && folder !== root && entry.isFile() && watchedFile.test(entry.name) && started) changed(join(folder, entry.name));
-    }
-  };
-
-  const forget = (folder: string): void => {
-    watchers.get(folder)?.close();
-    watchers.delete(folder);
-  };
-
-  let started = false;
-  addBelow(root);
-  started = true;
+  let watcher = open();
   return () => {
     clearTimeout(timer);
-    for (const watcher of watchers.values()) watcher.close();
+    void watcher.close();
   };
+
+  function open(): FSWatcher {
+    const inodes = new Map<string, number>();
+    const { isIgnoredFolder, isWatched } = files;
+    const opened = watch([...folders], {
+      ignoreInitial: true,
+      followSymlinks: true,
+      ignored: (path, stats) => {
+        if (stats?.isDirectory() === true) inodes.set(path, stats.ino);
+        return isIgnoredFolder(path) || (stats?.isFile() === true && !isWatched(path));
+      },
+    });
+    opened.on("all", (event, path) => {
+      if (event !== "addDir" && event !== "unlinkDir" && isWatched(path)) note([path]);
+    });
+    // Another folder, or link, under a name that is known: that one's files are watched no longer by their names.
+    opened.on("raw", (_event, name, details) => {
+      const path = join((details as { watchedPath?: string } | undefined)?.watchedPath ?? "", name ?? "");
+      const before = inodes.get(path);
+      if (before === undefined || opened !== watcher) return;
+      const now = inodeOf(path);
+      if (now === undefined || now === before) return;
+      void opened.close();
+      watcher = open();
+      note(filesBelow(path, files));
+    });
+    // A folder that goes while it is read, or more of them than the system watches: what can be watched is.
+    opened.on("error", () => undefined);
+    return opened;
+  }
+}
+
+function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino;
+}
+
+function filesBelow(folder: string, files: WatchedFiles): string[] {
+  if (files.isIgnoredFolder(folder)) return [];
+  return entriesOf(folder).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return filesBelow(path, files);
+    return files.isWatched(path) ? [path] : [];
+  });
+}
+
+/** The folders of packages that are linked into `node_modules`, as those of a workspace are: they are being worked on, too. */
+export function linkedPackages(root: string): string[] {
+  const modules = join(root, "node_modules");
+  const scoped = entriesOf(modules).flatMap(({ name }) => (name.startsWith("@") ? entriesOf(join(modules, name)) : []));
+  return [...entriesOf(modules), ...scoped]
+    .filter((entry) => entry.isSymbolicLink() && !entry.name.startsWith("."))
+    .flatMap((entry) => realPath(join(entry.parentPath, entry.name)))
+    .filter((path) => !path.includes(`${sep}node_modules${sep}`) && path !== root && !root.startsWith(path + sep));
+}
+
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return [];
+  }
+}
+
+function realPath(path: string): string[] {
+  try {
+    return [realpathSync(path)];
+  } catch {
+    return [];
+  }
+}
+
+/** Those that do not lie below another one. */
+export function outermost(folders: readonly string[]): string[] {
+  const distinct = [...new Set(folders)];
+  const isBelow = (path: string): boolean => path !== dirname(path) && (distinct.includes(dirname(path)) || isBelow(dirname(path)));
+  return distinct.filter((path) => !isBelow(path));
 }
