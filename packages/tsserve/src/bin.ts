@@ -19,6 +19,7 @@ process.on("beforeExit", () => causes.add({ kind: "server-ended" }));
 
 const masker = new Masker();
 
+let isEnding = false;
 const host: Host = {
   args: process.argv.slice(2),
   env: process.env,
@@ -42,13 +43,19 @@ const host: Host = {
   print: (text) => write(1, text),
   printError: (text) => write(2, masker.mask(text)),
   onExit: (listener) => process.on("exit", listener),
-  exit: (code) => process.exit(code),
+  exit: (code) => {
+    isEnding = true;
+    process.exit(code);
+  },
+  get isEnding() {
+    return isEnding;
+  },
   onSignal: (signal, listener) => signals.on(signal, listener),
   signals,
   process: process as unknown as Host["process"],
 };
 
-process.exit(await main(host));
+host.exit(await main(host));
 
 /** Synchronous, so that nothing is lost at the exit; a reader that has gone is no reason to fail. */
 function write(fd: number, text: string): void {

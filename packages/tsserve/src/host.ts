@@ -32,6 +32,8 @@ export interface Host {
   onExit(listener: () => void): void;
   /** Ends the process at once. */
   exit(code: number): void;
+  /** Whether `exit` has been called: else it is the app that ends the process. */
+  readonly isEnding: boolean;
   onSignal(signal: NodeJS.Signals, listener: () => void): void;
   /** The listeners of signals, and the process that they are of: for the guard that stands between it and the app. */
   readonly signals: Pick<Signals, "isOurs" | "restore" | "names">;

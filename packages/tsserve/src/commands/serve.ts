@@ -66,10 +66,7 @@ function isWorker({ env, ppid }: Host): boolean {
 /** Serves the app in this process until there is a cause to stop; gives the exit code. */
 async function serveApplication(host: Host, configuration: Configuration): Promise<number> {
   // Before anything that is the user's is loaded: what gets stuck is seen.
-  const watchdog = startWatchdog(host, settingsOf(configuration), (signal, heard) => {
-    guard.end();
-    endStuck(host, signal, heard);
-  });
+  const watchdog = startWatchdog(host, settingsOf(configuration), (signal, heard) => endStuck(host, signal, heard));
   await settleNextTick();
   adoptEnvironment(host, configuration);
   const worker = readEinhornWorker(host.env, host);
@@ -87,6 +84,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
   const guard = guardProcess({
     process: host.process,
     signals: host.signals,
+    endsByUs: () => host.isEnding,
     log,
     requests: application.requests,
     phase: () => phaseOf(host.causes),
@@ -132,12 +130,8 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
       if (event.type === "step-failed") tellFailure(host, isTsserveError(event.error) ? event.error : startFailed(event.step, event.error));
     },
     requests: () => application.requests.describe(),
-    exit: (code) => {
-      guard.end();
-      host.exit(code);
-    },
+    exit: (code) => host.exit(code),
   });
-  guard.end();
   // Exit code.
   return exitCodeAfter(end);
 }

@@ -11,6 +11,8 @@ export interface ProcessGuardParts {
   readonly signals: Pick<Signals, "isOurs" | "restore" | "names">;
   readonly log: Logger;
   readonly requests: ActiveRequests;
+  /** Whether it is tsserve that ends the process. */
+  readonly endsByUs: () => boolean;
   /** How far the process is. */
   readonly phase: () => Phase;
   /** Tells of an end of the start, where people look for it. */
@@ -40,8 +42,6 @@ export type GuardedProcess = Pick<
 export interface ProcessGuard {
   /** The app is built: tells, in one line, of the handlers that it has by now; later ones are told of one by one. */
   tellHandlers(): void;
-  /** From here on, an end of the process is ours. */
-  end(): void;
 }
 
 /** Handlers of the app that meddle with what is ours to do. */
@@ -57,9 +57,8 @@ const mostRequestsTold = 20;
  * @see https://github.com/nodejs/node/blob/v24.x/lib/internal/process/per_thread.js `exit`
  */
 export function guardProcess(parts: ProcessGuardParts): ProcessGuard {
-  const { process, signals } = parts;
-  const originals = { reallyExit: process.reallyExit, kill: process.kill, abort: process.abort, removeAll: process.removeAllListeners };
-  let endsByUs = false;
+  const { process, signals, endsByUs } = parts;
+  const originals = { reallyExit: process.reallyExit, kill: process.kill, abort: process.abort };
   let told = false;
   const handlers = followHandlers(parts);
 
@@ -72,11 +71,11 @@ export function guardProcess(parts: ProcessGuardParts): ProcessGuard {
     return exitCode;
   };
   const onExit = (code: number): void => {
-    if (!endsByUs) process.exitCode = tellEnd(`process.exit(${code})`, code);
+    if (!endsByUs()) process.exitCode = tellEnd(`process.exit(${code})`, code);
   };
   process.prependListener("exit", onExit);
   process.reallyExit = (code): never =>
-    originals.reallyExit.call(process, endsByUs ? code : tellEnd(`process.reallyExit(${code ?? ""})`, Number(code ?? 0)));
+    originals.reallyExit.call(process, endsByUs() ? code : tellEnd(`process.reallyExit(${code ?? ""})`, Number(code ?? 0)));
   process.kill = (pid, signal) => {
     if (endsProcess(process, pid, signal)) tellEnd(`process.kill(process.pid, "${signal ?? "SIGTERM"}")`, 1);
     return originals.kill.call(process, pid, signal);
@@ -94,20 +93,10 @@ export function guardProcess(parts: ProcessGuardParts): ProcessGuard {
 
   return {
     tellHandlers: handlers.tell,
-    end: () => {
-      if (endsByUs) return;
-      endsByUs = true;
-      process.reallyExit = originals.reallyExit;
-      process.kill = originals.kill;
-      process.abort = originals.abort;
-      process.removeAllListeners = originals.removeAll;
-      process.off("exit", onExit);
-      handlers.end();
-    },
   };
 }
 
-function followHandlers({ process, signals, log }: ProcessGuardParts): { readonly onNew: Listener; tell(): void; end(): void } {
+function followHandlers({ process, signals, log }: ProcessGuardParts): { readonly onNew: Listener; tell(): void } {
   let found: string[] | undefined = [];
   const say = (all: readonly string[]): void =>
     log.warn(
@@ -131,10 +120,6 @@ function followHandlers({ process, signals, log }: ProcessGuardParts): { readonl
     tell: () => {
       if (found !== undefined && found.length > 0) say(found);
       found = undefined;
-    },
-    end: () => {
-      process.off("newListener", onNew);
-      process.off("removeListener", onRemoved);
     },
   };
 }
