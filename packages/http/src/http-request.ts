@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { ActiveRequest, type RequestDescription } from "@tsserve/server";
+import { ActiveRequest, type RequestDescription, type RequestTrace } from "@tsserve/server";
 import type { Refusal } from "./check-head.ts";
 import type { Connection } from "./connection.ts";
-import { traceOf, type Trace } from "./trace.ts";
+import { traceOf } from "./trace.ts";
 
 /** What the server keeps of a request while it lasts. Everything but the start is found out when asked for. */
 export class HttpRequest extends ActiveRequest {
@@ -29,7 +29,7 @@ export class HttpRequest extends ActiveRequest {
   /** Of the body, as far as it has come; only counted where somebody asks for it. */
   bodyBytes = 0;
   // `private` rather than `#`: one of these is made for each request, and `#` fields cost more to make.
-  private knownTrace: Trace | undefined = undefined;
+  private knownTrace: RequestTrace | undefined = undefined;
   private knownId: string | undefined = undefined;
 
   constructor(incoming: IncomingMessage, response: ServerResponse | undefined, connection: Connection, startedAt: number) {
@@ -40,7 +40,7 @@ export class HttpRequest extends ActiveRequest {
     this.startedAt = startedAt;
   }
 
-  get trace(): Trace {
+  get trace(): RequestTrace {
     return (this.knownTrace ??= traceOf(this.incoming.headers));
   }
 

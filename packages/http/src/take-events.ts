@@ -22,6 +22,7 @@ import { makeTakeRequest } from "./requests.ts";
 import { standBefore, type ServerListeners } from "./server-events.ts";
 import type { HttpSettings } from "./settings.ts";
 import type { TlsEntrance } from "./tls/tls-entrance.ts";
+import { traceEnd, traceHandling } from "./trace-requests.ts";
 import { trustedProxies } from "./trusted-proxies.ts";
 import { isNoUpgrade, makeTakeUpgrade } from "./upgrades.ts";
 
@@ -66,7 +67,8 @@ export async function takeEvents(
     if (request.refusal !== undefined) rejected(request.refusal, request.connection, request);
   };
   const counted = metrics && ((request: HttpRequest, endedAt: number) => metrics.ended(request, endedAt));
-  const onEnd = both<HttpRequest, number>(counted, log?.ended);
+  const { tracing } = context;
+  const onEnd = both<HttpRequest, number>(both(counted, log?.ended), tracing && traceEnd(tracing));
   const takeRequest = makeTakeRequest({
     requests,
     connections,
@@ -77,7 +79,8 @@ export async function takeEvents(
     onEnd,
   });
   const app: RequestListener = (incoming, response) => void listeners.emit("request", incoming, response);
-  const handle = await wrapApp(app, opened, settings, context);
+  const wrapped = await wrapApp(app, opened, settings, context);
+  const handle = tracing === undefined ? wrapped : traceHandling(wrapped, tracing);
   const descriptors = new Descriptors(context.log);
   /** What a listener of the app's throws, at once or by its promise, is the end of no more than what it was called for. */
   const failed = (thrown: unknown, event: string, [incoming, other]: readonly unknown[]): void => {

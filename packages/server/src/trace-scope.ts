@@ -4,7 +4,8 @@ import { AsyncLocalStorage } from "node:async_hooks";
 export interface TraceIds {
   readonly traceId: string;
   readonly spanId: string;
-  readonly sampled?: boolean;
+  /** Whether the trace is recorded; `undefined` where nobody has decided. */
+  readonly sampled?: boolean | undefined;
   readonly state?: string | undefined;
 }
 

@@ -1,12 +1,9 @@
-/** The trace that a request belongs to, as its headers say, or a new one. */
-export interface RequestTrace {
-  readonly traceId: string;
-  /** The span of this request. */
-  readonly spanId: string;
+import type { TraceIds } from "./trace-scope.ts";
+
+/** The trace that a request belongs to, as its headers say, or a new one; its span is the request's own. */
+export interface RequestTrace extends TraceIds {
   /** The caller's span, where there is one. */
   readonly parentId?: string | undefined;
-  /** Whether the caller records the trace; `undefined` where it does not say. */
-  readonly sampled?: boolean | undefined;
 }
 
 /** What is told of a request when it is over. Instants are those of `performance.now()`, in milliseconds. */

@@ -66,11 +66,14 @@ export function loadOpenTelemetry(folder: string): OpenTelemetry {
   };
 }
 
-/** OpenTelemetry's API alone, where the app has it. */
+/** OpenTelemetry's API alone: any copy of it finds what another one registered. */
 export function loadApi(folder: string): typeof Api | undefined {
-  try {
-    return createRequire(join(folder, "tsserve-resolves-from-here.js"))(apiName) as typeof Api;
-  } catch {
-    return undefined;
+  for (const place of [createRequire(join(folder, "tsserve-resolves-from-here.js")), createRequire(import.meta.url)]) {
+    try {
+      return place(apiName) as typeof Api;
+    } catch {
+      // The next place may have it.
+    }
   }
+  return undefined;
 }

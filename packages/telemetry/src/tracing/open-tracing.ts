@@ -36,8 +36,8 @@ const exportTimeoutMs = 5000;
  * @throws {ConfigurationError} when a package is not installed
  */
 export function openTracing({ settings, folder, log, resource }: TracingParts): OpenTracing {
-  const foreign = loadApi(folder);
-  if (foreign !== undefined && hasProvider(foreign)) {
+  const foreign = isProviderRegistered() ? loadApi(folder) : undefined;
+  if (foreign !== undefined) {
     log.debug("the app has registered a tracer provider of its own: spans go there");
     return foreignTracing(foreign);
   }
@@ -84,9 +84,11 @@ function traceparentOf(context: Api.SpanContext | undefined): string | undefined
   return `00-${context.traceId}-${context.spanId}-${(context.traceFlags & 1) === 1 ? "01" : "00"}`;
 }
 
-/** Whether somebody has registered one: the API's stand-in gives tracers whose spans record nothing, and have no id. */
-function hasProvider(api: typeof Api): boolean {
-  const provider = api.trace.getTracerProvider() as { getDelegate?: () => object };
-  const delegate = provider.getDelegate?.() ?? provider;
-  return delegate.constructor.name !== "NoopTracerProvider";
+/**
+ * Whether somebody has registered a tracer provider, with whichever copy of the API: all of one major version share this
+ * object (github.com/open-telemetry/opentelemetry-js/blob/main/api/src/internal/global-utils.ts).
+ */
+function isProviderRegistered(): boolean {
+  const shared = (globalThis as Record<symbol, { readonly trace?: unknown } | undefined>)[Symbol.for("opentelemetry.js.api.1")];
+  return shared?.trace !== undefined;
 }

@@ -1,0 +1,184 @@
+import { freePort, makeTemporaryFolder, spawnTsserve, until, type TsserveProcess } from "@tsserve/testing";
+import { describe, expect, test } from "vitest";
+import { collect, type CollectedSpan, type Collector } from "./support/collector.ts";
+import { run } from "./support/run.ts";
+
+const here = JSON.stringify(import.meta.filename);
+const load = `import { createRequire } from "node:module";\nconst require = createRequire(${here});\n`;
+const handler = `
+const { trace } = require("@opentelemetry/api");
+const own = (name, work) => trace.getTracer("app").startActiveSpan(name, async (span) => { try { return await work(); } finally { span.end(); } });
+const work = async (path, config) => {
+  if (path.startsWith("/fails")) throw new Error("it fails");
+  return own("lookup", async () => (config.next === undefined ? "end" : await (await fetch(config.next)).text()));
+};
+`;
+/** Apps of all kinds, in the two forms of modules and in TypeScript. */
+const apps: Readonly<Record<string, string>> = {
+  "fastify.mjs": `${load}${handler}
+export const makeApp = (config, context) => { const app = require("fastify")(context.fastifyOptions); app.get("/users/:id", (request) => work(request.url, config)); app.get("/fails", (request) => work(request.url, config)); return app; };`,
+  "express.cjs": `${handler}
+exports.makeApp = (config) => { const app = require(require.resolve("express", { paths: [${here}] }))(); app.get("/users/:id", async (request, response) => response.send(await work(request.path, config))); app.get("/fails", () => { throw new Error("it fails"); }); return app; };`.replace(
+    'require("@opentelemetry/api")',
+    `require(require.resolve("@opentelemetry/api", { paths: [${here}] }))`,
+  ),
+  "fetch.ts": `${load}${handler.replace("(path, config)", "(path: string, config: any)").replace("(name, work)", "(name: string, work: () => Promise<string>)").replace("async (span)", "async (span: any)")}
+export const makeApp = (config: any) => ({ fetch: async (request: Request) => new Response(await work(new URL(request.url).pathname, config)) });`,
+};
+
+interface Traced extends TsserveProcess {
+  readonly url: string;
+}
+
+async function serve(
+  collector: Collector | string,
+  app: string,
+  server = "",
+  config = "",
+  env: Record<string, string> = {},
+): Promise<Traced> {
+  const port = await freePort();
+  const folder = makeTemporaryFolder({
+    "app.ini": `[server:main]\nfactory = tsserve/http\naccess_log = false\nmetrics.enabled = false\ntracing.endpoint = ${typeof collector === "string" ? collector : collector.url}\n${server}\n[app:main]\nfactory = ./${app}\n${config}\n`,
+    [app]: apps[app] ?? "",
+  });
+  const spawned = spawnTsserve({ args: ["app.ini", "--bind", `127.0.0.1:${port}`], cwd: folder.path, env });
+  await spawned.listening();
+  return { ...spawned, url: `http://127.0.0.1:${port}` };
+}
+
+const traceId = "0af7651916cd43dd8448eb211c80319c";
+const from = (flags: string): RequestInit => ({ headers: { traceparent: `00-${traceId}-b7ad6b7169203331-${flags}` } });
+const byName = (spans: readonly CollectedSpan[], name: string): CollectedSpan | undefined => spans.find((span) => span.name === name);
+
+describe("a trace", () => {
+  test.each(Object.keys(apps))(
+    "goes from the caller through the server, the app's own span and its fetch to the next server: %s",
+    async (app) => {
+      await using collector = await collect();
+      await using next = await serve(collector, "fastify.mjs", "tracing.service_name = next");
+      await using first = await serve(collector, app, "tracing.service_name = first", `next = ${next.url}/users/8`);
+      expect(await (await fetch(`${first.url}/users/7`, from("01"))).text()).toBe("end");
+      expect((await fetch(`${first.url}/fails`, from("01"))).status).toBe(500);
+      // What has not been sent is sent in the stop.
+      first.kill();
+      next.kill();
+      expect([(await first.exited()).code, (await next.exited()).code]).toEqual([0, 0]);
+      const { spans } = collector;
+      const of = (service: string): CollectedSpan[] => spans.filter((span) => span.service === service);
+      const route = app.startsWith("fetch") ? "GET" : "GET /users/:id";
+      const server = of("first").find((span) => span.attributes["url.path"] === "/users/7");
+      expect(server).toMatchObject({ traceId, parentId: "b7ad6b7169203331", kind: 2, status: 0, name: route });
+      expect(server?.attributes).toMatchObject({
+        "http.request.method": "GET",
+        "http.response.status_code": 200,
+        "url.scheme": "http",
+        "client.address": "127.0.0.1",
+      });
+      const lookup = byName(of("first"), "lookup");
+      expect(lookup).toMatchObject({ traceId, parentId: server?.spanId, kind: 1 });
+      const second = byName(of("next"), "GET /users/:id");
+      expect(second).toMatchObject({ traceId, parentId: lookup?.spanId, kind: 2 });
+      expect(byName(of("next"), "lookup")).toMatchObject({ traceId, parentId: second?.spanId });
+      const failed = of("first").find((span) => span.attributes["url.path"] === "/fails");
+      expect(failed).toMatchObject({ status: 2, attributes: { "http.response.status_code": 500, "error.type": "500" } });
+    },
+  );
+
+  test("is recorded as the caller decided, else in part; probes are not", async () => {
+    await using collector = await collect();
+    await using server = await serve(collector, "fastify.mjs", "tracing.sample = 0%");
+    await fetch(`${server.url}/users/1`);
+    await fetch(`${server.url}/users/2`, from("00"));
+    await fetch(`${server.url}/health`, from("01"));
+    await fetch(`${server.url}/users/3`, from("01"));
+    server.kill();
+    await server.exited();
+    expect(collector.spans.map((span) => [span.attributes["url.path"] ?? span.name])).toEqual(
+      expect.arrayContaining([["/users/3"], ["lookup"]]),
+    );
+    expect(collector.spans).toHaveLength(2);
+  });
+
+  test("of many requests is whole: as many spans as requests, each with its parent", async () => {
+    await using collector = await collect();
+    await using server = await serve(collector, "fastify.mjs", "tracing.sample = 100%");
+    const count = 1000;
+    for (let done = 0; done < count; done += 50)
+      await Promise.all(Array.from({ length: 50 }, (_, n) => fetch(`${server.url}/users/${done + n}`).then((answer) => answer.text())));
+    server.kill();
+    await server.exited();
+    const servers = collector.spans.filter(({ kind }) => kind === 2);
+    const ids = new Map(servers.map((span) => [span.spanId, span.traceId]));
+    expect(ids.size).toBe(count);
+    const lookups = collector.spans.filter(({ name }) => name === "lookup");
+    expect(lookups).toHaveLength(count);
+    expect(lookups.filter((span) => ids.get(span.parentId) !== span.traceId)).toEqual([]);
+  });
+});
+
+describe("a collector", () => {
+  test.each(["refuses", "silent", "away"] as const)("that %s costs no request, one line of the log, and no lasting stop", async (how) => {
+    await using collector = await collect(how === "away" ? "takes" : how);
+    const url = how === "away" ? `http://127.0.0.1:${await freePort()}` : collector.url;
+    await using server = await serve(url, "fastify.mjs", "tracing.sample = 100%\ntracing.headers = authorization=Bearer hunter2hunter2");
+    for (let n = 0; n < 20; n++) expect((await fetch(`${server.url}/users/${n}`)).status).toBe(200);
+    server.kill();
+    expect(await server.exited()).toEqual({ code: 0, signal: null });
+    expect(server.logs().filter(({ msg }) => msg.startsWith("the collector of traces")).length).toBeLessThanOrEqual(1);
+    expect(server.stdout() + server.stderr()).not.toContain("hunter2");
+    if (how === "refuses") expect(collector.requests[0]?.headers.authorization).toBe("Bearer hunter2hunter2");
+  });
+
+  test("may be named by the variable that OpenTelemetry knows", async () => {
+    await using collector = await collect();
+    const { code, stdout } = await run(
+      {
+        "app.ini":
+          "[server:main]\nfactory = tsserve/http\ntracing.headers = authorization=Bearer hunter2hunter2\n[app:main]\nfactory = ./fastify.mjs\n",
+        "fastify.mjs": apps["fastify.mjs"] ?? "",
+      },
+      ["check", "app.ini"],
+      { env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url } },
+    );
+    expect([code, stdout.includes("hunter2")]).toEqual([0, false]);
+  });
+
+  test.each([
+    ["localhost:4318", "tracing.endpoint", /expected a URL/],
+    ["http://localhost:4318\ntracing.sample = 200%", "tracing.sample", /expected a percentage/],
+    ["http://localhost:4318\ntracing.headers = nonsense", "tracing.headers", /expected name=value/],
+  ])("%s is a wrong setting", async (value, key, message) => {
+    const { code, stderr } = await run(
+      { "app.ini": `[server:main]\nfactory = tsserve/http\ntracing.endpoint = ${value}\n[app:main]\nfactory = ./a.js\n`, "a.js": "" },
+      ["check", "app.ini"],
+    );
+    expect(code).toBe(2);
+    expect(stderr).toMatch(new RegExp(`\\[server:main\\] ${key.replace(".", "\\.")}: `));
+    expect(stderr).toMatch(message);
+  });
+});
+
+test("a tracer provider of the app's own is used, and nothing is added to it", async () => {
+  await using collector = await collect();
+  const own = `${load}
+const { BasicTracerProvider, SimpleSpanProcessor } = require("@opentelemetry/sdk-trace-base");
+const { trace } = require("@opentelemetry/api");
+const exporter = { export: (spans, done) => { for (const span of spans) console.error("OWN " + span.name + " " + span.kind); done({ code: 0 }); }, shutdown: async () => {} };
+trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }));
+export const makeApp = (config, context) => { const app = require("fastify")(context.fastifyOptions); app.get("/users/:id", () => "ok"); return app; };`;
+  const folder = makeTemporaryFolder({
+    "app.ini": `[server:main]\nfactory = tsserve/http\nmetrics.enabled = false\ntracing.endpoint = ${collector.url}\n[app:main]\nfactory = ./app.mjs\n`,
+    "app.mjs": own,
+  });
+  await using server = spawnTsserve({ args: ["app.ini", "--bind", "127.0.0.1:0"], cwd: folder.path });
+  const url = await server.listening();
+  await (await fetch(`${url}/users/7`)).text();
+  await until("the app's own exporter", () => (server.stderr().includes("OWN GET /users/:id 1") ? true : undefined), {
+    describe: server.stderr,
+  });
+  server.kill();
+  await server.exited();
+  expect(collector.spans).toEqual([]);
+  folder.remove();
+});
