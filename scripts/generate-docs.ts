@@ -28,6 +28,8 @@ const examples: Readonly<Record<string, string>> = {
   bind: "localhost:9090",
   host: "localhost",
   port: "9090",
+  socket_user: "root",
+  socket_group: "root",
   workers: "auto",
   max_requests: "100000",
   max_age: "1 day",

@@ -200,3 +200,40 @@ test("spawnTsserve ends with its test", async () => {
   }
   expect(() => process.kill(pid, 0)).toThrow("ESRCH");
 });
+
+describe("as the file says", () => {
+  for (const workers of [undefined, "2"]) {
+    const kind = workers === undefined ? "one process" : "workers";
+    const keys = workers === undefined ? {} : { workers };
+
+    test(`${kind}: bind, with the rights of a unix socket`, async () => {
+      const port = await freePort();
+      const server = { ...keys, bind: `127.0.0.1:${port}, ./app.sock`, socket_mode: "0600", backlog: "16" };
+      await using served = serve({ bind: [], server });
+      await until("both answer", async () => (await answers(`http://127.0.0.1:${port}`)) && (await answers(`${served.folder}/app.sock`)));
+      expect(lstatSync(`${served.folder}/app.sock`).mode & 0o777).toBe(0o600);
+    });
+
+    test(`${kind}: host and port, and --bind wins, which is told`, async () => {
+      const [inFile, other] = [await freePort(), await freePort()];
+      const server = { ...keys, host: "127.0.0.1", port: String(inFile) };
+      await using served = serve({ bind: [], server });
+      await until("it answers", () => answers(`http://127.0.0.1:${inFile}`));
+      await using told = serve({ bind: [`127.0.0.1:${other}`], server: { ...server, "metrics.enabled": "false" } });
+      await until("it answers", () => answers(`http://127.0.0.1:${other}`));
+      expect(told.logs().filter(({ msg }) => msg === "--bind wins over where the file says to listen")).toHaveLength(1);
+    });
+
+    test(`${kind}: a descriptor`, async () => {
+      using bound = bindDescriptor();
+      await using _ = serve({ bind: [], server: { ...keys, bind: "fd://3" }, descriptors: [bound.fd] });
+      await until("it answers", () => answers(`http://127.0.0.1:${bound.port}`));
+    });
+  }
+
+  test("a descriptor that is none: exit code 3", async () => {
+    await using served = serve({ bind: ["fd://77"] });
+    expect((await served.exited()).code).toBe(3);
+    expect(served.stderr()).toMatch(/^fd:\/\/77 names descriptor 77, which is not open/);
+  });
+});

@@ -37,7 +37,7 @@ export { choicesOf } from "./spec.ts";
 export { isSecret, secret } from "./secret.ts";
 export { learnerOf, withLearner } from "./learner.ts";
 export { defaultFromEnv, dictOf, fallback, optional, tristate, tupleOf } from "./parsers/combined.ts";
-export { endpoint, formatEndpoint } from "./parsers/endpoint.ts";
+export { descriptorOf, endpoint, formatEndpoint, listenEndpoint } from "./parsers/endpoint.ts";
 export { byteSize, float, integer, integerBase, percent, positive } from "./parsers/number.ts";
 export { file, unixGroup, unixUser } from "./parsers/system.ts";
 export { base64, boolean, oneOf, string } from "./parsers/text.ts";

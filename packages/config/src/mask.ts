@@ -37,20 +37,27 @@ const bearer = /(\b(?:bearer|basic) )([A-Za-z0-9+/=._~-]{8,4000})/gi;
 const jsonWebToken = /()\b(eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{4,4000}\.[A-Za-z0-9_-]{0,4000})/g;
 const privateKey = /(-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----)([A-Za-z0-9+/=\s\\]{1,20000})/g;
 
-const patterns: readonly RegExp[] = [urlPassword, assigned, bearer, jsonWebToken, privateKey];
+/** Each with what a text has to contain for it to be worth a look: every line of the log passes here. */
+const patterns: readonly (readonly [pattern: RegExp, mayOccur: (text: string) => boolean])[] = [
+  [urlPassword, (text) => text.includes("://") && text.includes("@")],
+  [assigned, (text) => text.includes("=")],
+  [bearer, (text) => /earer |asic |EARER |ASIC /.test(text)],
+  [jsonWebToken, (text) => text.includes("eyJ")],
+  [privateKey, (text) => text.includes("PRIVATE KEY")],
+];
 
 /** The text without what shows by itself that it is secret, wherever it stands. */
 export function maskPatterns(text: string): string {
   let shown = text;
-  for (const pattern of patterns) {
-    shown = shown.replace(pattern, pattern === urlPassword ? `$1${masked}@` : `$1${masked}`);
+  for (const [pattern, mayOccur] of patterns) {
+    if (mayOccur(shown)) shown = shown.replace(pattern, pattern === urlPassword ? `$1${masked}@` : `$1${masked}`);
   }
   return shown;
 }
 
 /** What `maskPatterns` would hide in a text. */
 export function secretParts(text: string): string[] {
-  return patterns.flatMap((pattern) => [...text.matchAll(pattern)].flatMap(([, , secret = ""]) => [secret, decoded(secret)]));
+  return patterns.flatMap(([pattern]) => [...text.matchAll(pattern)].flatMap(([, , secret = ""]) => [secret, decoded(secret)]));
 }
 
 function decoded(text: string): string {

@@ -5,9 +5,9 @@ import { formatEndpoint, isTsserveError, type Endpoint } from "@tsserve/config";
 import { withAbstractLock } from "./abstract-lock.ts";
 import { addressesOf } from "./bound.ts";
 import { listenError } from "./listen-error.ts";
-import { backlog } from "./listener.ts";
+import { backlog as defaultBacklog } from "./listener.ts";
 import { checkUnixPath } from "./unix-path.ts";
-import { nameBeside, placeSocket, type PlacedSocket, type UnixSocketAccess } from "./unix-socket.ts";
+import { nameBeside, placeSocket, type ListenChoices, type PlacedSocket, type UnixSocketAccess } from "./unix-socket.ts";
 
 /** A listening socket on which nobody here accepts: to be inherited by workers. */
 export interface BoundSocket {
@@ -36,33 +36,29 @@ const reusePort = 2;
  * accept them. A host name that stands for several addresses gives one socket each.
  *
  * @param sharesPort whether `bindBeside` may find more sockets for the same ports; nobody else can take them, either way
- * @param access who may connect to the unix sockets among them
+ * @param choices who may connect to the unix sockets among them, how many may wait, who else may have the port
  * @throws {ListenError} when a place is taken, forbidden or not of this machine, or a path too long
  */
-export async function bindSockets(
-  endpoints: readonly Endpoint[],
-  sharesPort = false,
-  access: UnixSocketAccess = {},
-): Promise<BoundSocket[]> {
+export async function bindSockets(endpoints: readonly Endpoint[], sharesPort = false, choices: ListenChoices = {}): Promise<BoundSocket[]> {
   const ports = new Set(endpoints.flatMap((endpoint) => ("path" in endpoint || endpoint.port === 0 ? [] : [endpoint.port])));
   const locked = [...ports]
     .sort((a, b) => b - a)
     .reduce(
       (work, port) => () => withAbstractLock(`port:${port}`, work),
-      () => bindAll(endpoints, sharesPort, access),
+      () => bindAll(endpoints, sharesPort, choices),
     );
   return locked();
 }
 
 /** Two masters at once would both find that nobody listens: they look and bind one after the other. */
-async function bindAll(endpoints: readonly Endpoint[], sharesPort: boolean, access: UnixSocketAccess): Promise<BoundSocket[]> {
+async function bindAll(endpoints: readonly Endpoint[], sharesPort: boolean, choices: ListenChoices): Promise<BoundSocket[]> {
   const bound: (BoundSocket & { place?(): Promise<void> })[] = [];
   try {
     for (const endpoint of endpoints) {
-      if ("path" in endpoint) bound.push(bindPath(endpoint.path, access));
-      else bound.push(...(await bindAddresses(endpoint, sharesPort)));
+      if ("path" in endpoint) bound.push(bindPath(endpoint.path, choices));
+      else bound.push(...(await bindAddresses(endpoint, sharesPort, choices.reusePort === true)));
     }
-    makeListen(bound);
+    makeListen(bound, choices.backlog);
     for (const socket of bound) await socket.place?.();
     return bound;
   } catch (error) {
@@ -77,7 +73,7 @@ async function bindAll(endpoints: readonly Endpoint[], sharesPort: boolean, acce
  *
  * @throws {ListenError} where the kernel or this version of Node can't do it
  */
-export function bindBeside(sockets: readonly BoundSocket[], times: number): BoundSocket[][] {
+export function bindBeside(sockets: readonly BoundSocket[], times: number, choices: ListenChoices = {}): BoundSocket[][] {
   const bound: BoundSocket[] = [];
   const bindOne = (socket: BoundSocket): BoundSocket => {
     const { endpoint } = socket;
@@ -88,7 +84,7 @@ export function bindBeside(sockets: readonly BoundSocket[], times: number): Boun
   };
   try {
     const beside = Array.from({ length: times }, () => sockets.map(bindOne));
-    if (bound.length > 0) makeListen(bound);
+    if (bound.length > 0) makeListen(bound, choices.backlog);
     return beside;
   } catch (error) {
     for (const socket of bound) socket.close();
@@ -116,10 +112,16 @@ function bindPath(path: string, access: UnixSocketAccess): BoundSocket & { place
   };
 }
 
-async function bindAddresses(endpoint: Extract<Endpoint, { host: string }>, sharesPort: boolean): Promise<BoundSocket[]> {
+async function bindAddresses(
+  endpoint: Extract<Endpoint, { host: string }>,
+  sharesPort: boolean,
+  isShared: boolean,
+): Promise<BoundSocket[]> {
   const place = formatEndpoint(endpoint);
   const addresses = await addressesOf(endpoint);
   return addresses.map((address) => {
+    // Others are allowed to have it as well: there is nobody to look for.
+    if (isShared) return bindAddress(address, endpoint.port, place, reusePort);
     // A socket that shares its port would not notice that another server has it.
     const alone = bindAddress(address, endpoint.port, place);
     return sharesPort ? bindAgain(alone, place) : alone;
@@ -174,7 +176,7 @@ function errorOf(number: number, place: string): Error {
 const listenTimeoutMs = 10_000;
 
 /** A process that listens and ends, but never polls, accepts nothing: the sockets stay as it leaves them. */
-function makeListen(sockets: readonly BoundSocket[]): void {
+function makeListen(sockets: readonly BoundSocket[], backlog: number = defaultBacklog): void {
   const descriptors = sockets.map(({ fd }) => fd);
   const script = `for (let fd = 3; fd < ${3 + descriptors.length}; fd++) require("net").createServer().listen({ fd }, ${backlog}); process.exit(0)`;
   const { status, stderr } = spawnSync(process.execPath, ["-e", script], {

@@ -2,20 +2,21 @@ import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import { formatEndpoint, type Endpoint } from "@tsserve/config";
 import { listenError } from "./listen-error.ts";
-import { backlog, makeListener, type Listener } from "./listener.ts";
+import { backlog as defaultBacklog, makeListener, type Listener } from "./listener.ts";
 import { listenAtPath } from "./listen-at-path.ts";
 import { checkUnixPath } from "./unix-path.ts";
-import { clearStaleSocket, type UnixSocketAccess } from "./unix-socket.ts";
+import { clearStaleSocket, type ListenChoices } from "./unix-socket.ts";
 
 /**
  * The listeners of one endpoint; nothing is bound until they are used. A host name that stands for
  * several addresses, as `localhost` does, gives one listener each, so that neither an IPv4 nor an
  * IPv6 client is refused.
  *
- * @param access who may connect to a unix socket
+ * @param choices who may connect to a unix socket, and how many may wait
  * @throws {ListenError} when the host name is not known, or the path is too long
  */
-export async function boundListeners(endpoint: Endpoint, access: UnixSocketAccess = {}): Promise<Listener[]> {
+export async function boundListeners(endpoint: Endpoint, choices: ListenChoices = {}): Promise<Listener[]> {
+  const { backlog = defaultBacklog, reusePort = false, ...access } = choices;
   if ("path" in endpoint) {
     const { path } = endpoint;
     checkUnixPath(path);
@@ -24,7 +25,7 @@ export async function boundListeners(endpoint: Endpoint, access: UnixSocketAcces
   }
   const addresses = await addressesOf(endpoint);
   return addresses.map((host) => {
-    const options = { port: endpoint.port, backlog, ...(host === "" ? {} : { host }) };
+    const options = { port: endpoint.port, backlog, ...(reusePort ? { reusePort } : {}), ...(host === "" ? {} : { host }) };
     return makeListener({ host, port: endpoint.port }, false, () => Promise.resolve(options));
   });
 }

@@ -20,4 +20,4 @@ export { acceptAlso, stopAccepting } from "./stop-accepting.ts";
 export type { BoundSocket } from "./bind-sockets.ts";
 export type { EinhornWorker, ProcessIdentity } from "./einhorn.ts";
 export type { Listener } from "./listener.ts";
-export type { PlacedSocket, UnixSocketAccess } from "./unix-socket.ts";
+export type { ListenChoices, PlacedSocket, UnixSocketAccess } from "./unix-socket.ts";

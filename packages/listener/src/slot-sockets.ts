@@ -1,5 +1,5 @@
 import type { Endpoint } from "@tsserve/config";
-import type { UnixSocketAccess } from "./unix-socket.ts";
+import type { ListenChoices } from "./unix-socket.ts";
 import { bindBeside, bindSockets, type BoundSocket } from "./bind-sockets.ts";
 
 /**
@@ -9,28 +9,30 @@ import { bindBeside, bindSockets, type BoundSocket } from "./bind-sockets.ts";
  */
 export class SlotSockets {
   readonly #sets: (readonly BoundSocket[])[];
+  readonly #choices: ListenChoices;
   #canGrow: boolean;
 
-  private constructor(first: readonly BoundSocket[], canGrow: boolean) {
+  private constructor(first: readonly BoundSocket[], canGrow: boolean, choices: ListenChoices) {
+    this.#choices = choices;
     this.#sets = [first];
     this.#canGrow = canGrow;
   }
 
   /**
    * @param slots for how many there are to be sets from the beginning
-   * @param access who may connect to the unix sockets among them
+   * @param choices who may connect to the unix sockets among them, how many may wait
    * @throws {ListenError} when a place is taken, forbidden or not of this machine
    */
-  static async bind(endpoints: readonly Endpoint[], slots: number, access: UnixSocketAccess = {}): Promise<SlotSockets> {
+  static async bind(endpoints: readonly Endpoint[], slots: number, choices: ListenChoices = {}): Promise<SlotSockets> {
     const hasPort = endpoints.some((endpoint) => !("path" in endpoint));
-    const sockets = new SlotSockets(await bindSockets(endpoints, hasPort, access), hasPort);
+    const sockets = new SlotSockets(await bindSockets(endpoints, hasPort, choices), hasPort, choices);
     sockets.#grow(slots);
     return sockets;
   }
 
   /** Sockets that were inherited: all slots have the same. */
   static shared(sockets: readonly BoundSocket[]): SlotSockets {
-    return new SlotSockets(sockets, false);
+    return new SlotSockets(sockets, false, {});
   }
 
   get endpoints(): readonly Endpoint[] {
@@ -61,7 +63,7 @@ export class SlotSockets {
     const lacking = slots - this.#sets.length;
     if (!this.#canGrow || lacking < 1) return;
     try {
-      this.#sets.push(...bindBeside(this.of(0), lacking));
+      this.#sets.push(...bindBeside(this.of(0), lacking, this.#choices));
     } catch {
       // An older kernel or Node, or no descriptors left: slots beyond share the sets that there are.
       this.#canGrow = false;

@@ -18,6 +18,14 @@ export interface UnixSocketAccess {
   readonly gid?: number | undefined;
 }
 
+/** How to listen; what is absent is as the package has it by default. */
+export interface ListenChoices extends UnixSocketAccess {
+  /** How many connections the kernel keeps waiting; it cuts this to its own limit. Default 1024. */
+  readonly backlog?: number | undefined;
+  /** Whether other processes may listen at the same port, too (`SO_REUSEPORT`). Node heeds it from 22.12 on. */
+  readonly reusePort?: boolean | undefined;
+}
+
 /** A socket that listens at a name of its own, in the folder of the path that it is for. */
 export interface PlacedSocket {
   /** Removes the file, if it is still this socket's. */

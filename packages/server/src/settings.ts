@@ -11,6 +11,9 @@ import {
   positive,
   requiredSetting,
   setting,
+  unixGroup,
+  unixUser,
+  listenEndpoint,
   string,
   timespanOrSeconds,
   tupleOf,
@@ -26,6 +29,11 @@ type CommonSettings = {
   readonly bind: ListenSpec["bind"];
   readonly host: ListenSpec["host"];
   readonly port: ListenSpec["port"];
+  readonly backlog: ListenSpec["backlog"];
+  readonly reuse_port: ListenSpec["reuse_port"];
+  readonly socket_mode: ListenSpec["socket_mode"];
+  readonly socket_user: ListenSpec["socket_user"];
+  readonly socket_group: ListenSpec["socket_group"];
   readonly drain_time: Reader<number>;
   readonly stop_timeout: Reader<number>;
   readonly termination_grace_period_seconds: Reader<number | undefined>;
@@ -66,6 +74,11 @@ type ListenSpec = {
   readonly bind: Reader<readonly Endpoint[] | undefined>;
   readonly host: Reader<string | undefined>;
   readonly port: Reader<number | undefined>;
+  readonly backlog: Reader<number>;
+  readonly reuse_port: Reader<boolean>;
+  readonly socket_mode: Reader<number>;
+  readonly socket_user: Reader<number | undefined>;
+  readonly socket_group: Reader<number | undefined>;
 };
 
 const mostWorkers = 1024;
@@ -93,14 +106,36 @@ const port: Parser<number> = (text) => {
   return value;
 };
 
+/** As `chmod` takes them. */
+const permissions: Parser<number> = (text) => {
+  if (!/^0?o?[0-7]{3}$/.test(text.trim())) throw new Error("expected octal permission bits such as 0660");
+  return Number.parseInt(text.trim().slice(-3), 8);
+};
+
 /** The keys of `[server:…]` that say where to listen. */
 export const listenSpec: ListenSpec = {
   bind: optionalSetting(
-    tupleOf(endpoint),
-    "Where to listen: `host:port`, `:9090` (all interfaces), `[::1]:9090`, `/run/app.sock`, or several, separated by commas. `--bind` wins over it. Without it, and without `host` and `port`, `localhost:9090`.",
+    tupleOf(listenEndpoint),
+    "Where to listen: `host:port`, `:9090` (all interfaces), `[::1]:9090`, `/run/app.sock`, `fd://3` (a listening socket that the process was started with), or several, separated by commas. `--bind` wins over it. Without it, and without `host` and `port`, `localhost:9090`.",
   ),
   host: optionalSetting(string, "The host to listen on, in place of `bind`. Default where `port` is set: `localhost`."),
   port: optionalSetting(port, "The port to listen on, in place of `bind`. Default where `host` is set: 9090."),
+  backlog: setting(
+    positive(integer),
+    "1024",
+    "How many connections the kernel keeps waiting for one socket; it cuts this to its own limit (Linux: `net.core.somaxconn`).",
+  ),
+  reuse_port: setting(
+    boolean,
+    "false",
+    "Whether other processes may listen at the same port, too; the kernel gives each its share. Needs Node 22.12 or later. Workers need it not.",
+  ),
+  socket_mode: setting(permissions, "0660", "Who may connect to the unix sockets of `bind`: permission bits, octal."),
+  socket_user: optionalSetting(
+    unixUser,
+    "Whose the unix sockets of `bind` are: a user's name or number. Needs the right to give files away.",
+  ),
+  socket_group: optionalSetting(unixGroup, "The group of the unix sockets of `bind`: its name or number."),
 };
 
 /** Who is shown the page of the metrics; `auto` is who asks from this machine for a name or an address of the loopback. */

@@ -6,6 +6,8 @@ export interface Command {
   readonly usage: string;
   readonly summary: string;
   readonly options: readonly OptionName[];
+  /** Those that it takes, but that the help does not tell: the variable or the file says it better. */
+  readonly unlisted?: readonly OptionName[];
   /** After so many positional arguments, the rest is not for the command to read. */
   readonly ownPositionals?: number;
   load(): Promise<CommandModule>;
@@ -25,6 +27,8 @@ export const commands: Readonly<Record<CommandName, Command>> = {
     usage: "tsserve [serve] CONFIG.ini [options]",
     summary: "serve the app (the default command)",
     options: ["app-name", "server-name", "bind", "workers", "socket", "reload", "debug", "log-level", "log-format", "env-file"],
+    // `control_socket` of the file, or TSSERVE_SOCKET, which `tsserve ctl` reads as well.
+    unlisted: ["socket"],
     load: () => import("./commands/serve.ts"),
   },
   check: {

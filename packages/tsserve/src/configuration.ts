@@ -112,7 +112,7 @@ export interface SliceSource {
 
 const slices: { readonly [Name in keyof Slices]: (source: SliceSource) => Slices[Name] } = {
   lifecycle: ({ server, factorySpec }) => lifecycleSettings(server.values, factorySpec),
-  listen: ({ server, values }) => listenSettings(server, values),
+  listen: ({ server, values }) => listenSettings(server, values, process.versions.node),
   master: masterSettings,
   metrics: ({ server, app, environment }) => metricsSettings(server, app, environment),
   monitoring: ({ server }) => monitoringSettings(server),

@@ -1,4 +1,5 @@
-import { ConfigurationError, endpoint, parseConfig, type Endpoint, type ResolvedSection } from "@tsserve/config";
+import { ConfigurationError, descriptorOf, endpoint, parseConfig, type Endpoint, type ResolvedSection } from "@tsserve/config";
+import type { ListenChoices } from "@tsserve/listener";
 import { listenSpec } from "@tsserve/server";
 import { readBinds, type OptionValues } from "./options.ts";
 
@@ -7,27 +8,67 @@ export interface ListenSettings {
   readonly endpoints: readonly Endpoint[];
   /** Who says so, for the log. */
   readonly from: "command line" | "file" | "default";
+  /** Whether the command line wins over what the file says, too. */
+  readonly beatsFile: boolean;
+  readonly choices: ListenChoices;
 }
 
 /**
  * `--bind` (or `TSSERVE_BIND`) wins over the file's `bind`, or `host` and `port`.
  *
+ * @param nodeVersion as `process.versions.node`
  * @throws {ConfigurationError} @throws {UsageError} for a wrong `--bind`
  */
-export function listenSettings({ values: section }: ResolvedSection, values: OptionValues): ListenSettings {
-  const { bind, host, port } = parseConfig(section, listenSpec);
-  if (bind !== undefined && (host !== undefined || port !== undefined)) {
-    const message = "expected either bind, or host and port, not both";
-    throw new ConfigurationError([{ key: "bind", message, value: section["bind"] }]);
-  }
-  if (bind?.length === 0)
-    throw new ConfigurationError([{ key: "bind", message: "expected at least one endpoint", value: section["bind"] }]);
+export function listenSettings({ values: section }: ResolvedSection, values: OptionValues, nodeVersion: string): ListenSettings {
+  const parsed = parseConfig(section, listenSpec);
+  const choices = {
+    backlog: parsed.backlog,
+    reusePort: parsed.reuse_port,
+    mode: parsed.socket_mode,
+    uid: parsed.socket_user,
+    gid: parsed.socket_group,
+  };
+  if (parsed.reuse_port && !canReusePort(nodeVersion))
+    throw problem("reuse_port", `needs Node 22.12 or later: this is ${nodeVersion}, which would ignore it`, section);
+  const where = endpointsOf(parsed, section, values);
+  const isInFile = parsed.bind !== undefined || parsed.host !== undefined || parsed.port !== undefined;
+  const settings = { ...where, beatsFile: isInFile && where.from === "command line", choices };
+  const descriptors = settings.endpoints.filter((each) => descriptorOf(each) !== undefined);
+  if (descriptors.length > 0 && descriptors.length < settings.endpoints.length)
+    throw problem("bind", "expected either descriptors or addresses, not both", section);
+  return settings;
+}
+
+interface WhereSettings {
+  readonly bind: readonly Endpoint[] | undefined;
+  readonly host: string | undefined;
+  readonly port: number | undefined;
+}
+
+function endpointsOf(
+  { bind, host, port }: WhereSettings,
+  section: Readonly<Record<string, string>>,
+  values: OptionValues,
+): Pick<ListenSettings, "endpoints" | "from"> {
+  if (bind !== undefined && (host !== undefined || port !== undefined))
+    throw problem("bind", "expected either bind, or host and port, not both", section);
+  if (bind?.length === 0) throw problem("bind", "expected at least one endpoint", section);
   if (values.binds.length > 0) return { endpoints: readBinds(values.binds), from: "command line" };
   if (bind !== undefined) return { endpoints: bind, from: "file" };
-  if (host !== undefined || port !== undefined) return { endpoints: [endpointOf(host ?? "localhost", port ?? 9090)], from: "file" };
+  if (host !== undefined || port !== undefined) return { endpoints: [endpointAt(host ?? "localhost", port ?? 9090)], from: "file" };
   return { endpoints: readBinds([]), from: "default" };
 }
 
-function endpointOf(host: string, port: number): Endpoint {
+function endpointAt(host: string, port: number): Endpoint {
   return endpoint(host.includes(":") && !host.startsWith("[") ? `[${host}]:${port}` : `${host}:${port}`);
+}
+
+/** Node hands the option to the kernel from 22.12 and 23.1 on; before, it ignores it without a word. */
+function canReusePort(version: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
+}
+
+function problem(key: string, message: string, section: Readonly<Record<string, string>>): ConfigurationError {
+  return new ConfigurationError([{ key, message, value: section[key] }]);
 }

@@ -6,7 +6,7 @@ import { prettyLine } from "./logging/pretty-line.ts";
 import { errorFields, requestFields, responseFields, withoutMessages } from "./logging/serializers.ts";
 import type { LoggingSettings, LogLevel } from "./logging-settings.ts";
 
-/** The logger of the process. Each line is written before the call returns, where stdout takes it, so that none is lost at an exit. */
+/** The logger of the process. No line holds a secret that the configuration knows of. Each line is written before the call returns, where stdout takes it, so that none is lost at an exit. */
 export function makeLogger(settings: LoggingSettings, host: Host): Logger {
   const options: LoggerOptions = {
     level: settings.level,
@@ -20,7 +20,7 @@ export function makeLogger(settings: LoggingSettings, host: Host): Logger {
   const isPretty = settings.format === "pretty";
   const isColored = host.stdoutIsTerminal && host.env["NO_COLOR"] === undefined;
   const compose = (line: string): string => {
-    const bounded = boundLine(line);
+    const bounded = boundLine(host.masker.mask(line));
     return isPretty ? prettyLine(bounded, isColored) : bounded;
   };
   const output = new LogOutput(host.logDescriptor, (lost, reason) => compose(lostLine(host, lost, reason)));

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { didYouMean, endpoint, TsserveError, type Endpoint, type Environment } from "@tsserve/config";
+import { didYouMean, listenEndpoint, TsserveError, type Endpoint, type Environment } from "@tsserve/config";
 
 /** An option of the command line; the environment variable `TSSERVE_NAME` says the same. */
 export interface Option {
@@ -147,8 +147,8 @@ export function readArguments(
     given.set(token.name, [...(given.get(token.name) ?? []), token.value ?? "true"]);
   }
   const values = Object.fromEntries(known.map((name) => [name, given.get(name)?.at(-1) ?? fromEnvironment(name, env)]));
-  const binds = given.get("bind") ?? env["TSSERVE_BIND"]?.split(",").map((each) => each.trim()) ?? [];
-  const includes = given.get("include") ?? env["TSSERVE_INCLUDE"]?.split(":").filter((each) => each !== "") ?? [];
+  const binds = given.get("bind") ?? listIn(env, "bind", ",");
+  const includes = given.get("include") ?? listIn(env, "include", ":");
   return { positionals, values: { ...values, binds, includes }, help: given.has("help"), version: given.has("version") };
 }
 
@@ -162,12 +162,21 @@ function unknownOption(rawName: string, known: readonly OptionName[]): UsageErro
 
 function fromEnvironment(name: OptionName, env: Environment): string | undefined {
   const variable = environmentName(name);
-  const value = env[variable];
+  const value = Object.hasOwn(env, variable) ? env[variable] : undefined;
   if (value === undefined || value === "") return undefined;
   if (options[name].type === "string") return value;
   if (/^(true|1)$/i.test(value)) return "true";
   if (/^(false|0)$/i.test(value)) return undefined;
   throw new UsageError(`${variable}: expected true or false, found "${value}"`);
+}
+
+/** What repeats on the command line is a list in its variable. */
+function listIn(env: Environment, name: OptionName, separator: string): string[] {
+  const text = Object.hasOwn(env, environmentName(name)) ? env[environmentName(name)] : undefined;
+  return (text ?? "")
+    .split(separator)
+    .map((each) => each.trim())
+    .filter((each) => each !== "");
 }
 
 /** `TSSERVE_LOG_LEVEL` for `log-level`. */
@@ -179,7 +188,7 @@ export function environmentName(name: OptionName): string {
 export function readBinds(binds: readonly string[]): Endpoint[] {
   return (binds.length === 0 ? ["localhost:9090"] : binds).map((text) => {
     try {
-      return endpoint(text);
+      return listenEndpoint(text);
     } catch (error) {
       throw new UsageError(`--bind: ${(error as Error).message}, found "${text}"`);
     }

@@ -14,6 +14,20 @@ export const endpoint: Parser<Endpoint> = (text) => {
   return Object.freeze({ host: bracketed ?? plain ?? "", port });
 };
 
+/** Where to listen: an endpoint, or `fd://N`, a listening socket that this process was started with. */
+export const listenEndpoint: Parser<Endpoint> = (text) => {
+  const trimmed = text.trim();
+  if (!trimmed.startsWith("fd:")) return endpoint(trimmed);
+  if (!/^fd:\/\/\d{1,6}$/.test(trimmed)) throw new Error("expected the number of a descriptor, such as fd://3");
+  return Object.freeze({ path: trimmed });
+};
+
+/** The descriptor of an endpoint that `listenEndpoint` read; `undefined` where it is none. */
+export function descriptorOf(value: Endpoint): number | undefined {
+  const number = "path" in value ? /^fd:\/\/(\d+)$/.exec(value.path)?.[1] : undefined;
+  return number === undefined ? undefined : Number(number);
+}
+
 /** The text that `endpoint` reads back as the same endpoint. */
 export function formatEndpoint(value: Endpoint): string {
   if ("path" in value) return value.path;

@@ -1,4 +1,4 @@
-import { ConfigurationError, formatEndpoint, type Endpoint } from "@tsserve/config";
+import { ConfigurationError, descriptorOf, formatEndpoint } from "@tsserve/config";
 import { boundListeners, inheritedListener, systemdDescriptors, type EinhornWorker, type Listener } from "@tsserve/listener";
 import type { Logger } from "pino";
 import type { Host } from "../host.ts";
@@ -30,7 +30,10 @@ export async function whereToListen(host: Host, { worker, listen, metrics }: Tol
   const passed = worker === undefined ? activated(host) : inheritedBy(worker);
   const exporter = isOwnWorker(host) ? undefined : exporterListener(passed, metrics);
   const listeners = passed.filter((listener) => listener !== exporter);
-  if (listeners.length === 0) return { listeners: await listenersFor(listen.endpoints), exporter };
+  if (listeners.length === 0) {
+    if (listen.beatsFile) log.info({ bind: listen.endpoints.map(formatEndpoint) }, "--bind wins over where the file says to listen");
+    return { listeners: await listenersFor(listen), exporter };
+  }
   if (listen.from === "command line" && !isOwnWorker(host))
     log.warn(
       { bind: listen.endpoints.map(formatEndpoint) },
@@ -39,8 +42,13 @@ export async function whereToListen(host: Host, { worker, listen, metrics }: Tol
   return { listeners, exporter };
 }
 
-async function listenersFor(endpoints: readonly Endpoint[]): Promise<Listener[]> {
-  return (await Promise.all(endpoints.map((endpoint) => boundListeners(endpoint)))).flat();
+async function listenersFor({ endpoints, choices }: ListenSettings): Promise<Listener[]> {
+  const each = endpoints.map((endpoint): Promise<Listener[]> => {
+    const descriptor = descriptorOf(endpoint);
+    if (descriptor === undefined) return boundListeners(endpoint, choices);
+    return Promise.resolve([inheritedListener(descriptor, formatEndpoint(endpoint))]);
+  });
+  return (await Promise.all(each)).flat();
 }
 
 /** By systemd's socket activation. */

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { isTsserveError, type Endpoint } from "@tsserve/config";
+import { isTsserveError } from "@tsserve/config";
 import { SlotSockets } from "@tsserve/listener";
+import type { ListenSettings } from "../listen-settings.ts";
 
 /** Workers that have lost their master by `kill -9` leave at once, but not in the same instant. */
 const patienceMs = 2000;
@@ -12,10 +13,10 @@ const retryMs = 100;
  *
  * @throws {ListenError}
  */
-export async function bindPatiently(endpoints: readonly Endpoint[], slots: number): Promise<SlotSockets> {
+export async function bindPatiently({ endpoints, choices }: ListenSettings, slots: number): Promise<SlotSockets> {
   for (const until = performance.now() + patienceMs; ;) {
     try {
-      return await SlotSockets.bind(endpoints, slots);
+      return await SlotSockets.bind(endpoints, slots, choices);
     } catch (error) {
       const isInUse = isTsserveError(error, "ERR_TSSERVE_LISTEN") && error.systemCode === "EADDRINUSE";
       if (!isInUse || performance.now() > until) throw error;

@@ -1,4 +1,4 @@
-import { formatEndpoint, isTsserveError } from "@tsserve/config";
+import { descriptorOf, formatEndpoint, isTsserveError } from "@tsserve/config";
 import { inheritedListener, SlotSockets, systemdDescriptors, type BoundSocket } from "@tsserve/listener";
 import { Master, type FleetOptions, type MasterEnd, type Result } from "@tsserve/master";
 import { exitCodes } from "@tsserve/server";
@@ -99,7 +99,12 @@ function fleetOptions({ master, lifecycle }: Configuration): FleetOptions {
 
 async function socketsOf(host: Host, { listen }: Configuration, count: number, { log }: MasterParts): Promise<SlotSockets> {
   const activated = activatedSockets(host);
-  if (activated.length === 0) return bindPatiently(listen.endpoints, count);
+  if (activated.length === 0) {
+    if (listen.beatsFile) log.info({ bind: listen.endpoints.map(formatEndpoint) }, "--bind wins over where the file says to listen");
+    const named = listen.endpoints.map(descriptorOf).filter((fd) => fd !== undefined);
+    if (named.length === 0) return bindPatiently(listen, count);
+    return SlotSockets.shared(named.map((fd) => inheritedSocket(fd, `fd://${fd}`)));
+  }
   if (listen.from === "command line")
     log.warn({ bind: listen.endpoints.map(formatEndpoint) }, "--bind is ignored: systemd passed its sockets");
   return SlotSockets.shared(activated);
@@ -107,10 +112,13 @@ async function socketsOf(host: Host, { listen }: Configuration, count: number, {
 
 /** Sockets of systemd's socket activation listen already, and are not ours to remove. */
 function activatedSockets({ env, pid }: Host): BoundSocket[] {
-  return systemdDescriptors(env, pid).map((fd, index) => {
-    const { endpoint } = inheritedListener(fd, `LISTEN_FDS, socket ${index},`);
-    return { fd, handle: undefined, endpoint, close: () => undefined };
-  });
+  return systemdDescriptors(env, pid).map((fd, index) => inheritedSocket(fd, `LISTEN_FDS, socket ${index},`));
+}
+
+/** @param source where its number was found, for messages */
+function inheritedSocket(fd: number, source: string): BoundSocket {
+  const { endpoint } = inheritedListener(fd, source);
+  return { fd, handle: undefined, endpoint, close: () => undefined };
 }
 
 /** Asked to stop: 0, unless a worker lost something. Where none came up: their own code, if the configuration is wrong. */
