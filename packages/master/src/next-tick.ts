@@ -18,12 +18,13 @@ function deadlineOf({ options, sets, stopping }: Fleet, worker: Worker, now: num
   if (state === "stopping") return since + worker.killAfterMs;
   if (stopping !== "no") return Number.POSITIVE_INFINITY;
   const { workerTimeoutMs, limits } = options;
-  const isWatched = workerTimeoutMs !== undefined && askedAt === undefined;
-  const deadlines = [
-    ...(sets > 1 && !isSilent ? [heardAt + silenceMs] : []),
-    ...(isWatched ? [heardAt + workerTimeoutMs] : []),
-    ...(limits.maxAgeMs === undefined ? [] : [startedAt + limits.maxAgeMs]),
-  ];
+  let next = Number.POSITIVE_INFINITY;
   // What is past already waits for something else: the age, for others to be replaced before.
-  return Math.min(...deadlines.filter((at) => at > now));
+  const add = (at: number): void => {
+    if (at > now && at < next) next = at;
+  };
+  if (sets > 1 && !isSilent) add(heardAt + silenceMs);
+  if (workerTimeoutMs !== undefined && askedAt === undefined) add(heardAt + workerTimeoutMs);
+  if (limits.maxAgeMs !== undefined) add(startedAt + limits.maxAgeMs);
+  return next;
 }

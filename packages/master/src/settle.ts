@@ -52,8 +52,14 @@ function reasonFor(fleet: Fleet, { generation, retires }: Worker): StopReason {
 /** Whether a better worker is up in its slot; in a fleet's upgrade, in every slot. */
 function isReplaced(fleet: Fleet, worker: Worker): boolean {
   const { upgrade, options, workers } = fleet;
-  if (upgrade !== undefined && options.upgradeMode === "fleet" && !isUpgraded(fleet)) return false;
-  const fillers = workers.filter((each) => each.slot === worker.slot && isUp(each) && fills(fleet, each));
+  const inSlot = workers.filter((each) => each.slot === worker.slot && isUp(each));
+  if (upgrade !== undefined && options.upgradeMode === "fleet" && !isUpgraded(fleet)) {
+    // One of the old ones serves on in each slot: an upgrade that was begun anew may have left others beside it.
+    const old = inSlot.filter((each) => !isFresh(fleet, each));
+    const kept = old.find(({ generation, retires }) => generation === fleet.generation && !retires) ?? old[0];
+    return !isFresh(fleet, worker) && kept !== worker;
+  }
+  const fillers = inSlot.filter((each) => fills(fleet, each));
   const best = fillers.find((each) => isFresh(fleet, each)) ?? fillers[0];
   return best !== undefined && best !== worker;
 }
@@ -75,7 +81,12 @@ export function told(fleet: Fleet, worker: Worker, reason: StopReason, now: numb
   if (worker.state === "stopping") return fleet;
   actions.push({ type: "tell", event: { type: "stopping", worker } });
   const change = { state: "stopping", since: now } as const;
-  if (worker.askedAt !== undefined) return withWorker(fleet, worker.id, { ...change, killAt: Math.max(now, worker.askedAt + stackTimeMs) });
+  if (worker.askedAt !== undefined) {
+    const killAt = worker.askedAt + stackTimeMs;
+    const isKilled = killAt <= now;
+    if (isKilled) actions.push({ type: "kill", worker });
+    return withWorker(fleet, worker.id, { ...change, killAt, isKilled });
+  }
   actions.push({ type: "stop", worker, reason });
   return withWorker(fleet, worker.id, change);
 }

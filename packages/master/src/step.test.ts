@@ -434,6 +434,43 @@ describe("silence", () => {
   });
 });
 
+/** Each was found by the simulation. */
+describe("what the simulation found", () => {
+  test("a worker that stands still, and has had the time for its stack when it is to stop, is killed at once", () => {
+    const simulation = served(1, { workerTimeoutMs: 5000 });
+    simulation.pass(5000);
+    simulation.pass(4000);
+    simulation.taken();
+    simulation.acknowledge(2);
+    expect(simulation.taken()).toEqual(["kill 1"]);
+    // No tick is asked for at the instant that it is.
+    expect(simulation.fleet.tickAt).toBeGreaterThan(simulation.now);
+  });
+
+  test("an age that is reached by the sum of two fractions is reached by their difference", () => {
+    const maxAgeMs = 7654.321;
+    const simulation = new Simulation(1, { limits: { ...options.limits, maxAgeMs } });
+    for (let times = 0; times < 200; times++) {
+      simulation.now += 0.1 + times / 7;
+      simulation.run();
+      simulation.pass((simulation.fleet.tickAt ?? 0) - simulation.now);
+      expect(simulation.fleet.tickAt).toBeGreaterThan(simulation.now);
+    }
+  });
+
+  test("upgrades as a fleet, one begun before the other is over, pile nothing up", () => {
+    const simulation = served(3, { upgradeMode: "fleet" });
+    for (let times = 0; times < 5; times++) {
+      simulation.send({ type: "upgrade" });
+      const starting = simulation.fleet.workers.filter(({ state }) => state === "starting");
+      for (const { id } of starting.slice(0, 2)) simulation.acknowledge(id);
+    }
+    expect(simulation.fleet.workers.filter(({ state }) => state !== "stopping").length).toBeLessThanOrEqual(6);
+    simulation.run();
+    expect(simulation.fleet.workers.map(({ generation }) => generation)).toEqual([6, 6, 6]);
+  });
+});
+
 describe("whatever happens", () => {
   const event = fc.oneof(
     { weight: 6, arbitrary: fc.record({ type: fc.constant("acknowledge" as const), which: fc.nat(9) }) },

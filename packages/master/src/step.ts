@@ -13,13 +13,21 @@ import { watch } from "./watch.ts";
  */
 export function step(fleet: Fleet, event: FleetEvent, now: number): Step {
   const actions: Action[] = [];
-  let changed = apply(fleet, event, now, actions);
-  changed = watch(changed, now, actions);
+  const applied = apply(fleet, event, now, actions);
+  let changed = watch(applied, now, actions);
+  if (changed === applied && isRoutine(fleet, event)) return { fleet: { ...changed, tickAt: nextTick(changed, now) }, actions };
   changed = forgetDeaths(changed, now);
   changed = settle(changed, now, actions);
   changed = lendSockets(changed, actions);
   if (changed.stopping !== "no" && changed.workers.length === 0) actions.push({ type: "ended" });
   return { fleet: { ...changed, tickAt: nextTick(changed, now) }, actions };
+}
+
+/** A worker that is well says so, once a second: nothing follows from it but when it is looked for again. */
+function isRoutine(fleet: Fleet, event: FleetEvent): boolean {
+  if (event.type !== "heard" || fleet.youngDeaths > 0) return false;
+  const worker = findWorker(fleet, event.id);
+  return worker === undefined || (!worker.isSilent && worker.askedAt === undefined);
 }
 
 function apply(fleet: Fleet, event: FleetEvent, now: number, actions: Action[]): Fleet {

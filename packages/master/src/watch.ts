@@ -30,12 +30,13 @@ function watchWorker(fleet: Fleet, worker: Worker, now: number, actions: Action[
     actions.push({ type: "kill", worker });
     return withWorker(fleet, worker.id, { isKilled: true });
   }
-  const ms = now - worker.since;
+  // The same sums as those of `nextTick`: a difference would round otherwise, and ask for the instant that it is.
   if (worker.state === "starting") {
-    if (ms < worker.startTimeoutMs) return fleet;
+    if (now < worker.since + worker.startTimeoutMs) return fleet;
     return failedStart(killed(fleet, worker, "start_timeout", now, actions), worker, "start_timeout", now, actions);
   }
-  if (worker.state === "stopping") return ms < worker.killAfterMs ? fleet : killed(fleet, worker, "stop_timeout", now, actions);
+  if (worker.state === "stopping")
+    return now < worker.since + worker.killAfterMs ? fleet : killed(fleet, worker, "stop_timeout", now, actions);
   return watchSilence(fleet, worker, now, actions);
 }
 
@@ -45,34 +46,43 @@ export function killed(fleet: Fleet, worker: Worker, reason: KillReason, now: nu
   actions.push({ type: "tell", event: { type: "killed", worker, reason } });
   if (worker.askedAt === undefined) actions.push({ type: "ask-stack", worker });
   const askedAt = worker.askedAt ?? now;
-  return withWorker(fleet, worker.id, { state: "stopping", since: now, askedAt, killAt: Math.max(now, askedAt + stackTimeMs) });
+  const killAt = askedAt + stackTimeMs;
+  const isKilled = killAt <= now;
+  if (isKilled) actions.push({ type: "kill", worker });
+  return withWorker(fleet, worker.id, { state: "stopping", since: now, askedAt, killAt, isKilled });
 }
 
 function watchSilence(fleet: Fleet, worker: Worker, now: number, actions: Action[]): Fleet {
   const ms = now - worker.heardAt;
-  const isSilent = ms >= silenceMs;
+  const isSilent = now >= worker.heardAt + silenceMs;
   const changed = isSilent === worker.isSilent ? fleet : withWorker(fleet, worker.id, { isSilent });
   const { workerTimeoutMs } = fleet.options;
-  if (workerTimeoutMs === undefined || ms < workerTimeoutMs || worker.askedAt !== undefined || fleet.stopping !== "no") return changed;
+  if (workerTimeoutMs === undefined || now < worker.heardAt + workerTimeoutMs || worker.askedAt !== undefined || fleet.stopping !== "no")
+    return changed;
   actions.push({ type: "tell", event: { type: "blocked", worker, ms } }, { type: "ask-stack", worker });
   return withWorker(changed, worker.id, { askedAt: now, retires: true });
 }
 
 /** Replaces workers that have reached a limit, one at a time. */
 function retireOne(fleet: Fleet, now: number, actions: Action[]): Fleet {
-  const { workers, upgrade, stopping, options } = fleet;
+  const { workers, upgrade, stopping } = fleet;
+  const { limits } = fleet.options;
   if (stopping !== "no" || upgrade !== undefined || hasNoLimit(fleet)) return fleet;
   if (workers.some(({ retires, state }) => state === "starting" || (retires && state === "up"))) return fleet;
   for (const worker of workers) {
     const { figures, startedAt, upAt, id, jitter } = worker;
     if (worker.state !== "up" || upAt === undefined) continue;
-    const use = { requestsTotal: figures?.requestsTotal ?? 0, memoryBytes: figures?.memoryBytes ?? 0, ageMs: now - startedAt };
+    const use = {
+      requestsTotal: figures?.requestsTotal ?? 0,
+      memoryBytes: figures?.memoryBytes ?? 0,
+      ageMs: ageOf(startedAt, limits.maxAgeMs, now),
+    };
     const found = reasonToRetire(use, withoutVainLimit(fleet), jitter);
     if (found === undefined) continue;
     const isVain = found.limit === "max_memory" && now - upAt < youngMs;
     const tooLarge = isVain ? fleet.tooLarge + 1 : found.limit === "max_memory" ? 0 : fleet.tooLarge;
     if (tooLarge >= mostTooLarge) {
-      const maxMemoryBytes = options.limits.maxMemoryBytes ?? 0;
+      const maxMemoryBytes = limits.maxMemoryBytes ?? 0;
       actions.push({ type: "tell", event: { type: "max-memory-too-low", worker, memoryBytes: use.memoryBytes, maxMemoryBytes } });
       return { ...fleet, tooLarge };
     }
@@ -80,6 +90,11 @@ function retireOne(fleet: Fleet, now: number, actions: Action[]): Fleet {
     return withWorker({ ...fleet, tooLarge }, id, { retires: true });
   }
   return fleet;
+}
+
+function ageOf(startedAt: number, maxAgeMs: number | undefined, now: number): number {
+  const ageMs = now - startedAt;
+  return maxAgeMs !== undefined && now >= startedAt + maxAgeMs ? Math.max(ageMs, maxAgeMs) : ageMs;
 }
 
 function hasNoLimit({ options: { limits } }: Fleet): boolean {
