@@ -28,7 +28,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
     "@tsserve/thrift",
     "@tsserve/queue",
   ],
-  "@tsserve/testing": ["@tsserve/config", "@tsserve/listener", "@tsserve/server", "tsserve"],
+  "@tsserve/testing": ["@tsserve/config", "@tsserve/listener", "@tsserve/server", "@tsserve/queue", "tsserve"],
 };
 
 const problems: string[] = [];

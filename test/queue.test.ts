@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { freePort, makeTemporaryFolder, until, type TemporaryFolder } from "@tsserve/testing";
+import { fileURLToPath } from "node:url";
+import { freePort, makeTemporaryFolder, spawnTsserve, until, type TemporaryFolder } from "@tsserve/testing";
 import type { ChannelModel, GetMessage } from "amqplib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { done, readJournal, twice, type Run } from "./support/journal.ts";
@@ -204,6 +206,38 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ", () => {
     expect(code).toBe(0);
     expect(stdout).not.toContain("hunter2");
     expect(stdout).toContain("; stop_timeout = 30 seconds");
+  });
+
+  test("the samples of docs/queues.md run, and so does the example", async () => {
+    const page = readFileSync(new URL("../docs/queues.md", import.meta.url), "utf8");
+    const samples = Object.fromEntries(
+      [...page.matchAll(/```(?:js|ini)\n(?:\/\/|;) (\S+)\n([^]*?)```/g)].map(([, name = "", text = ""]) => [name, text]),
+    );
+    const web = samples["web.js"]?.replace('"tsserve/queue"', JSON.stringify(import.meta.resolve("tsserve/queue"))) ?? "";
+    const webIni =
+      "[server:main]\nfactory = tsserve/http\nmetrics.enabled = false\n[app:main]\nfactory = ./web.js\namqp.port = $RABBITMQ_PORT\n";
+    const files = makeTemporaryFolder({ ...samples, "package.json": '{"type":"module"}', "web.js": web, "web.ini": webIni });
+    const env = { RABBITMQ_PORT: String(broker.port) };
+    const args = ["--bind", "127.0.0.1:0"];
+    try {
+      await using consumer = spawnTsserve({ args: ["queue.ini", ...args], cwd: files.path, env });
+      await using publisher = spawnTsserve({ args: ["web.ini", ...args], cwd: files.path, env });
+      await consumer.listening();
+      expect(await (await fetch(await publisher.listening())).text()).toBe("thank you\n");
+      await consumer.log(/^an order$/);
+      const routes = await run({}, ["routes", "queue.ini"], { cwd: files.path });
+      expect(page).toContain(`$ npx tsserve routes queue.ini\n${routes.stdout}`);
+      consumer.kill();
+      expect((await consumer.exited()).code).toBe(0);
+      const example = fileURLToPath(new URL("../examples/queue", import.meta.url));
+      await using shop = spawnTsserve({ args: ["app.ini", ...args], cwd: example, env });
+      await using web2 = spawnTsserve({ args: ["app.ini", "--server-name", "web", "--app-name", "web", ...args], cwd: example, env });
+      await shop.listening();
+      expect((await fetch(`${await web2.listening()}/orders/tea`, { method: "POST" })).status).toBe(202);
+      await shop.log(/Thank you for your order: tea/);
+    } finally {
+      files.remove();
+    }
   });
 
   test("what the broker refuses is said in its own words, without the password, and exits 3", async () => {

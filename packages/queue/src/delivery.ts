@@ -59,8 +59,8 @@ export interface Delivery {
   /** Back to its queue because nothing else could be done with it: the broker counts it as failed. */
   fail(): void | Promise<void>;
   /**
-   * Where the broker itself does not count how often a message was handed out: sends it on as a copy that carries the
-   * count. A message that kills its worker would else do so for ever.
+   * Sends a message that came back without a word on, as a copy that carries how often that was, and comes at another time:
+   * one that kills its worker would else do so for ever, and take those with it that the worker holds beside it.
    */
   readonly recount?: (() => Promise<void>) | undefined;
 }

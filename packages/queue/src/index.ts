@@ -8,6 +8,8 @@ export { BrokerError, FatalError, RejectMessage, RetryMessage } from "./outcome-
 export { bytes } from "./parse/bytes.ts";
 export { json } from "./parse/json.ts";
 export { text } from "./parse/text.ts";
+export { tomodachiEnvelope, tomodachiJson } from "./parse/tomodachi-json.ts";
+export { tomodachiProtobuf } from "./parse/tomodachi-protobuf.ts";
 export { openPublisher } from "./publisher.ts";
 export { PublishError } from "./publish-error.ts";
 export { queueSettings as parseSettings, settings } from "./settings.ts";
@@ -16,6 +18,7 @@ export type { AmqpConsumerOptions, ConsumerOptions, QueueApp, SqsConsumerOptions
 export type { HandlerContext, Headers, Message, MessageTrace, Parse, UnparsedMessage } from "./message.ts";
 export type { AmqpPublishOptions } from "./amqp/publisher.ts";
 export type { Publish, Publisher } from "./publisher.ts";
+export type { ProtobufType } from "./parse/tomodachi-protobuf.ts";
 export type { PublishErrorCode } from "./publish-error.ts";
 export type { SnsPublishOptions, SqsPublishOptions, SqsSendEntry, SqsSendResult } from "./sqs/publisher.ts";
 export type { BrokerErrorReason } from "./outcome-errors.ts";

@@ -3,6 +3,7 @@
  * counts what became of each request, and a suite that every server factory must pass.
  */
 export { bindDescriptor, workerEnvironment } from "./bound-descriptor.ts";
+export { brokerComplianceTests } from "./broker-compliance.ts";
 export { complianceTests } from "./compliance.ts";
 export { freePort } from "./free-port.ts";
 export { load, lost } from "./load.ts";
@@ -12,6 +13,7 @@ export { makeTemporaryFolder } from "./temporary-folder.ts";
 export { until } from "./until.ts";
 
 export type { BoundDescriptor } from "./bound-descriptor.ts";
+export type { BrokerSubject } from "./broker-compliance.ts";
 export type { ComplianceSubject, ComplianceTest } from "./compliance.ts";
 export type { LoadOptions, LoadResult } from "./load.ts";
 export type { RawConnection } from "./raw-connection.ts";

@@ -12,6 +12,9 @@ export {
   RetryMessage,
   settings,
   text,
+  tomodachiEnvelope,
+  tomodachiJson,
+  tomodachiProtobuf,
 } from "@tsserve/queue";
 export type {
   AmqpConsumerOptions,
@@ -22,6 +25,7 @@ export type {
   Message,
   MessageTrace,
   Parse,
+  ProtobufType,
   Publish,
   Publisher,
   PublishErrorCode,

@@ -13,7 +13,7 @@ export class AmqpDelivery implements Delivery {
   readonly bytes: Buffer;
   readonly receivedAt: number = Date.now();
   readonly isCopiedForRetry = true;
-  /** Only a classic queue, or an old broker, does not count by itself; in order, nothing may be sent on. */
+  /** What came back without a word is sent on: but in order, where nothing may be. */
   readonly recount: (() => Promise<void>) | undefined;
   // `private` rather than `#`: one of these is made for each message, and `#` fields cost more to make.
   private readonly channel: ConsumerChannel;
@@ -26,7 +26,7 @@ export class AmqpDelivery implements Delivery {
     this.channel = channel;
     this.source = source;
     this.failed = failed;
-    const isUncounted = message.fields.redelivered && this.headers["x-delivery-count"] === undefined && !consumer.isOrdered;
+    const isUncounted = message.fields.redelivered && !consumer.isOrdered;
     this.recount = isUncounted ? () => this.#recount() : undefined;
   }
 
@@ -73,8 +73,7 @@ export class AmqpDelivery implements Delivery {
   }
 
   get redeliveries(): number {
-    const counted = countOf(this.headers["x-delivery-count"]);
-    return Math.max(counted, countOf(this.headers[headerNames.redeliveryCount]));
+    return countOf(this.headers["x-delivery-count"]) + countOf(this.headers[headerNames.redeliveryCount]);
   }
 
   get isSuspect(): boolean {
@@ -123,7 +122,8 @@ export class AmqpDelivery implements Delivery {
   }
 
   async #recount(): Promise<void> {
-    await this.failed.recount(this.raw, this.source, this.redeliveries + 1);
+    // A quorum queue has counted this return already, a classic one has not.
+    await this.failed.recount(this.raw, this.source, countOf(this.headers[headerNames.redeliveryCount]) + 1);
     this.acknowledge();
   }
 }

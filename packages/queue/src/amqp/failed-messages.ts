@@ -34,8 +34,15 @@ const dropped: ReadonlySet<string> = new Set([
   "x-acquired-count",
 ]);
 
-/** Before the second redelivery, the third, …: a message that kills its worker leaves the others time to come back. */
-const redeliveryDelaysMs = [0, 1000, 10_000, 60_000];
+/**
+ * After the first redelivery, the second, …: what a message that came back waits, times 1 to 8 by chance. One of those that a
+ * worker held when it died may have killed it: spread over time, they do not come to the next worker together, so that the
+ * others are soon rid of it, and it leaves the workers time to come back.
+ */
+const redeliveryDelaysMs = [250, 2000, 8000];
+const redeliverySpread = 8;
+/** A queue for such a delay is seldom needed: so long after it was declared last, and its messages have left, it goes. */
+const unusedMs = 600_000;
 
 const longestErrorBytes = 1000;
 
@@ -78,11 +85,18 @@ export class FailedMessages {
   /** @throws {PublishError} */
   recount(message: ConsumeMessage, source: AmqpSource, redeliveries: number): Promise<void> {
     const headers = { ...originHeaders(message, source), [headerNames.redeliveryCount]: redeliveries };
-    const delayMs = redeliveryDelaysMs[Math.min(redeliveries, redeliveryDelaysMs.length) - 1] ?? 0;
-    return this.#send(message, source, delayMs, headers);
+    const stepMs = redeliveryDelaysMs[Math.min(redeliveries, redeliveryDelaysMs.length) - 1] ?? 0;
+    const delayMs = stepMs * (1 + Math.floor(Math.random() * redeliverySpread));
+    return this.#send(message, source, delayMs, headers, delayMs + unusedMs);
   }
 
-  async #send(message: ConsumeMessage, { queue }: AmqpSource, delayMs: number, headers: Record<string, unknown>): Promise<void> {
+  async #send(
+    message: ConsumeMessage,
+    { queue }: AmqpSource,
+    delayMs: number,
+    headers: Record<string, unknown>,
+    expiresMs?: number,
+  ): Promise<void> {
     const ttlMs = roundedUp(delayMs);
     const content = message.content;
     const options = copyOptions(message, headers);
@@ -99,8 +113,11 @@ export class FailedMessages {
       // Else a quorum queue drops what it can't hand on at that moment.
       ...(this.#settings.queueType === "quorum" && { "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish" }),
     };
-    const declare = { queue: retryQueue, arguments: queueArguments };
-    await this.#publishing.publish({ exchange: "", routingKey: retryQueue, content, options, declare });
+    const declare =
+      expiresMs === undefined
+        ? { queue: retryQueue, arguments: queueArguments }
+        : { queue: `${queue}.redelivered.${ttlMs}`, arguments: { ...queueArguments, "x-expires": expiresMs }, isTemporary: true };
+    await this.#publishing.publish({ exchange: "", routingKey: declare.queue, content, options, declare });
   }
 
   #typeArguments(): Record<string, unknown> {

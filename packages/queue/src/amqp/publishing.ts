@@ -4,7 +4,7 @@ import { PublishError } from "../publish-error.ts";
 import { within } from "../within.ts";
 import type { AmqpConnection } from "./connection.ts";
 import type { AmqpSettings } from "./settings.ts";
-import { declareBeside, declareExchange } from "./topology.ts";
+import { declareAnew, declareBeside, declareExchange } from "./topology.ts";
 
 /** What is published, and what must be there for it. */
 export interface Publication {
@@ -13,7 +13,12 @@ export interface Publication {
   readonly content: Buffer;
   readonly options: Options.Publish;
   /** A queue of ours, declared when it is first needed. */
-  readonly declare?: { readonly queue: string; readonly arguments: Readonly<Record<string, unknown>> };
+  readonly declare?: {
+    readonly queue: string;
+    readonly arguments: Readonly<Record<string, unknown>>;
+    /** It expires when it is not used, which publishing does not count as: it is declared each time. */
+    readonly isTemporary?: boolean;
+  };
   /** Default `amqp.connect_timeout`. */
   readonly timeoutMs?: number;
 }
@@ -93,12 +98,13 @@ export class AmqpPublishing {
     const rpcTimeoutMs = this.#settings.connectTimeoutMs;
     try {
       const model = await this.#connection.open();
-      if (declare !== undefined) await declareBeside(model, declare.queue, declare.arguments, rpcTimeoutMs);
+      if (declare?.isTemporary === true) await declareAnew(model, declare.queue, declare.arguments, rpcTimeoutMs);
+      else if (declare !== undefined) await declareBeside(model, declare.queue, declare.arguments, rpcTimeoutMs);
       else await declareExchange(model, exchange, rpcTimeoutMs);
     } catch (error) {
       throw new PublishError("REFUSED", `not sent: ${(error as Error).message}`, { cause: error });
     }
-    this.#declared.add(key);
+    if (declare?.isTemporary !== true) this.#declared.add(key);
   }
 
   #send(channel: ConfirmChannel, publication: Publication, timeoutMs: number): Promise<void> {

@@ -55,8 +55,17 @@ export async function declareBeside(
   itsArguments: Readonly<Record<string, unknown>>,
   rpcTimeoutMs: number,
 ): Promise<void> {
-  if (await queueExists(model, queue, rpcTimeoutMs)) return;
-  await onChannel(model, `declaring the queue "${queue}"`, rpcTimeoutMs, (channel) =>
+  if (!(await queueExists(model, queue, rpcTimeoutMs))) await declareAnew(model, queue, itsArguments, rpcTimeoutMs);
+}
+
+/** As `declareBeside`, but that a queue which expires when it is not used has been used by it. */
+export function declareAnew(
+  model: ChannelModel,
+  queue: string,
+  itsArguments: Readonly<Record<string, unknown>>,
+  rpcTimeoutMs: number,
+): Promise<void> {
+  return onChannel(model, `declaring the queue "${queue}"`, rpcTimeoutMs, (channel) =>
     channel.assertQueue(queue, { durable: true, arguments: itsArguments }),
   );
 }

@@ -1,0 +1,337 @@
+import { once } from "node:events";
+import { connect as connectTo, createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import { freePort, makeTemporaryFolder, until, type TemporaryFolder } from "@tsserve/testing";
+import type { ChannelModel } from "amqplib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { feed } from "./support/feed.ts";
+import { done, readJournal, twice, type Run } from "./support/journal.ts";
+import { fill, noRabbitmq, ready, startRabbitmq, type Rabbitmq } from "./support/rabbitmq.ts";
+import { serve, type ServeOptions, type Served } from "./support/serve.ts";
+
+if (noRabbitmq !== undefined) console.log(`queue.long.test.ts ${noRabbitmq}`);
+
+/** By hand, with more of everything: TSSERVE_QUEUE_ROUNDS=50 gives a hundred replacements, fifty kills, … */
+const rounds = Number(process.env["TSSERVE_QUEUE_ROUNDS"] ?? 2);
+
+const figures = (what: string, values: object): void => console.log(`${what}: ${JSON.stringify(values)}`);
+
+describe.skipIf(noRabbitmq !== undefined).each(["classic", "quorum"])("RabbitMQ, %s queues", (type) => {
+  let broker: Rabbitmq;
+  let model: ChannelModel;
+  let folder: TemporaryFolder;
+  let lastQueue = 0;
+
+  const connect = async (): Promise<void> => {
+    model = await broker.connect();
+    model.on("error", () => undefined);
+  };
+
+  beforeAll(async () => {
+    broker = await startRabbitmq();
+    folder = makeTemporaryFolder({});
+    await connect();
+  });
+
+  afterAll(async () => {
+    await model?.close().catch(() => undefined);
+    await broker?.[Symbol.asyncDispose]();
+    folder?.remove();
+  });
+
+  interface Consumed extends Served {
+    readonly queue: string;
+    runs(): Run[];
+  }
+
+  function consume(own: Record<string, string> = {}, options: ServeOptions = {}): Consumed {
+    const queue = own["queue"] ?? `${type}${(lastQueue += 1)}`;
+    const journal = join(folder.path, `${queue}.jsonl`);
+    const served = serve({
+      ...options,
+      app: "consumer.mjs",
+      server: { factory: "tsserve/queue", "metrics.enabled": "false", "amqp.queue_type": type, ...broker.settings, ...options.server },
+      config: { sleep: "15", ...own, queue, journal },
+    });
+    return Object.assign(served, { queue, runs: () => readJournal(journal) });
+  }
+
+  const drained = async (server: Consumed, confirmed: number): Promise<void> => {
+    await until("all to be handled", () => new Set(done(server.runs())).size >= confirmed, {
+      timeoutMs: 60_000,
+      describe: () => `${new Set(done(server.runs())).size} of ${confirmed}\n${server.stdout().slice(-5000)}`,
+    });
+    await until("the queue to be empty", async () => (await ready(model, server.queue)) === 0);
+  };
+
+  test("replacements of busy workers: nothing lost, nothing twice, nothing flagged as redelivered", async () => {
+    await using server = consume({}, { args: ["--workers", "2"] });
+    await server.listening();
+    const feeding = feed(broker, server.queue, 400);
+    for (let round = 1; round <= rounds; round += 1) {
+      const { length } = server.logs().filter(({ msg }) => /^generation \d+ is up/.test(msg));
+      server.kill("SIGHUP");
+      await until("the upgrade", () => server.logs().filter(({ msg }) => /^generation \d+ is up/.test(msg)).length > length, {
+        timeoutMs: 30_000,
+        describe: () => server.stdout().slice(-3000),
+      });
+    }
+    await feeding.stop();
+    await drained(server, feeding.confirmed);
+    const runs = server.runs();
+    const flagged = runs.filter(({ redelivered }) => redelivered).length;
+    figures(`${2 * rounds} replacements, ${type}`, { messages: feeding.confirmed, twice: twice(runs).length, flagged });
+    expect([twice(runs), flagged]).toEqual([[], 0]);
+    server.kill();
+    expect((await server.exited()).code).toBe(0);
+  });
+
+  test("workers that are killed: nothing lost, at most a prefetch twice for each", async () => {
+    await using server = consume({}, { args: ["--workers", "2"] });
+    await server.listening();
+    const feeding = feed(broker, server.queue, 400);
+    const alive = (): number[] => [
+      ...new Set(
+        server
+          .runs()
+          .slice(-100)
+          .map(({ pid }) => pid),
+      ),
+    ];
+    for (let round = 0; round < rounds; round += 1) {
+      const before = server.runs().length;
+      await until("it to be busy", () => server.runs().length > before + 100, { timeoutMs: 30_000 });
+      const [pid] = alive();
+      if (pid !== undefined) process.kill(pid, "SIGKILL");
+    }
+    await feeding.stop();
+    await drained(server, feeding.confirmed);
+    const runs = server.runs();
+    const redelivered = runs.filter((run) => run.redelivered && run.what === "begun").length;
+    figures(`${rounds} kills of a worker, ${type}`, { messages: feeding.confirmed, twice: twice(runs).length, redelivered });
+    expect(twice(runs).length).toBeLessThanOrEqual(20 * rounds);
+  });
+
+  test("connections that are closed by force: nothing lost, and with ids nothing twice", async () => {
+    await using server = consume();
+    await server.listening();
+    const feeding = feed(broker, server.queue, 300);
+    for (let round = 0; round < rounds; round += 1) {
+      const before = server.runs().length;
+      await until("it to be busy", () => server.runs().length > before + 100, {
+        timeoutMs: 30_000,
+        describe: () => server.stdout().slice(-3000),
+      });
+      const connections = await broker.query("list_connections", "pid", "client_properties");
+      for (const line of connections.filter((each) => each.includes("tsserve consumer")))
+        broker.ctl("close_connection", line.split("\t")[0] ?? "", "a test");
+    }
+    await feeding.stop();
+    await drained(server, feeding.confirmed);
+    figures(`${rounds} closed connections, ${type}`, { messages: feeding.confirmed, twice: twice(server.runs()).length });
+    expect(twice(server.runs())).toEqual([]);
+  });
+
+  test("a broker that is killed, and one that is restarted: nothing lost, consuming again soon, alive and unready meanwhile", async () => {
+    await using server = consume();
+    const base = await server.listening();
+    // A young quorum queue does not survive a kill before it has been written once (seen on 3.10).
+    await model.close().catch(() => undefined);
+    await broker.kill("SIGTERM");
+    await broker.start();
+    const feeding = feed(broker, server.queue, 200);
+    const backMs: number[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      const before = server.runs().length;
+      await until("it to be busy", () => server.runs().length > before + 20, {
+        timeoutMs: 60_000,
+        describe: () => server.stdout().slice(-3000),
+      });
+      await broker.kill(round % 4 === 3 ? "SIGTERM" : "SIGKILL");
+      if (round === 0) {
+        expect((await fetch(`${base}/health?type=liveness`)).status).toBe(200);
+        await until("readiness to fail", async () => (await fetch(`${base}/health`)).status === 503, { timeoutMs: 30_000 });
+      }
+      await broker.start();
+      const started = Date.now();
+      const { length } = server.runs();
+      await until("it to consume", () => server.runs().length > length, {
+        timeoutMs: 60_000,
+        describe: () => server.stdout().slice(-3000),
+      });
+      backMs.push(Date.now() - started);
+      expect((await fetch(`${base}/health`)).status).toBe(200);
+    }
+    await feeding.stop();
+    await connect();
+    await drained(server, feeding.confirmed);
+    figures(`${rounds} broker restarts, ${type}`, { messages: feeding.confirmed, longestUntilConsumingMs: Math.max(...backMs) });
+    server.kill();
+    expect((await server.exited()).code).toBe(0);
+  });
+
+  test("an ordered consumer keeps the order over replacements and failures", async () => {
+    await using server = consume({ ordered: "true", sleep: "3" }, { args: ["--workers", "2"], server: { retry_delay: "50 milliseconds" } });
+    await server.listening();
+    const feeding = feed(broker, server.queue, 100);
+    for (let round = 1; round <= rounds; round += 1) {
+      const { length } = server.logs().filter(({ msg }) => /^generation \d+ is up/.test(msg));
+      server.kill("SIGHUP");
+      await until("the upgrade", () => server.logs().filter(({ msg }) => /^generation \d+ is up/.test(msg)).length > length, {
+        timeoutMs: 30_000,
+      });
+    }
+    await feeding.stop();
+    await drained(server, feeding.confirmed);
+    const firsts = [
+      ...new Set(
+        server
+          .runs()
+          .filter(({ what }) => what === "begun")
+          .map(({ n }) => n),
+      ),
+    ];
+    figures(`${2 * rounds} replacements of ordered workers, ${type}`, { messages: feeding.confirmed, twice: twice(server.runs()).length });
+    expect(firsts).toEqual([...firsts].sort((a, b) => a - b));
+    expect(twice(server.runs())).toEqual([]);
+  });
+
+  test("a message that kills its worker does not keep the others from being handled", async () => {
+    await using server = consume({ sleep: "5" }, { args: ["--workers", "2"] });
+    await server.listening();
+    await fill(model, server.queue, 50);
+    const channel = await model.createConfirmChannel();
+    channel.sendToQueue(server.queue, Buffer.from(JSON.stringify({ n: 1000, act: "die" })), { persistent: true, messageId: "killer" });
+    await channel.waitForConfirms();
+    await channel.close();
+    await fill(model, server.queue, 200, { from: 50 });
+    await until("the others to be handled", () => new Set(done(server.runs())).size === 250, {
+      timeoutMs: 60_000,
+      describe: () => server.stdout().slice(-3000),
+    });
+    const deaths = server.runs().filter(({ n }) => n === 1000).length;
+    figures(`a killer, ${type}`, { deaths, twice: twice(server.runs()).length });
+    expect(deaths).toBeGreaterThanOrEqual(1);
+  });
+
+  test("a memory alarm: consuming goes on, retries wait, none is lost, and a stop ends in time", async () => {
+    await using server = consume({ sleep: "1" }, { server: { retry_delay: "100 milliseconds", stop_timeout: "5" } });
+    await server.listening();
+    const channel = await model.createConfirmChannel();
+    const throwing = (n: number): void =>
+      void channel.sendToQueue(server.queue, Buffer.from(JSON.stringify({ n, act: "retry" })), { persistent: true });
+    throwing(1000);
+    await channel.waitForConfirms();
+    await until("the first to have been retried", () => done(server.runs()).includes(1000));
+    for (let n = 1001; n < 1004; n += 1) throwing(n);
+    await channel.waitForConfirms();
+    await fill(model, server.queue, 200);
+    broker.ctl("set_vm_memory_high_watermark", "0.00001");
+    try {
+      await until("the others to be handled", () => done(server.runs()).filter((n) => n < 1000).length === 200, { timeoutMs: 30_000 });
+      server.kill();
+      await server.exited(15_000);
+    } finally {
+      broker.ctl("set_vm_memory_high_watermark", "0.4");
+    }
+    await using next = consume({ sleep: "1", queue: server.queue }, { server: { retry_delay: "100 milliseconds" } });
+    await until("the retries", () => new Set(done(next.runs())).size === 204, {
+      timeoutMs: 30_000,
+      describe: () => next.stdout().slice(-3000),
+    });
+  });
+
+  test("an acknowledgement that takes too long for the broker ends in a subscription again", async () => {
+    broker.ctl("eval", "application:set_env(rabbit, consumer_timeout, 3000), application:set_env(rabbit, channel_tick_interval, 1000).");
+    await using server = consume({ sleep: "1" });
+    await server.listening();
+    const channel = await model.createConfirmChannel();
+    channel.sendToQueue(server.queue, Buffer.from(JSON.stringify({ n: 1, act: "hang" })), { persistent: true });
+    await channel.waitForConfirms();
+    await server.log(/the subscription is gone.*(?:timed out|406)/);
+    await fill(model, server.queue, 5, { from: 10 });
+    await until("others to be handled", () => done(server.runs()).length >= 5, {
+      timeoutMs: 20_000,
+      describe: () => server.stdout().slice(-3000),
+    });
+    broker.ctl(
+      "eval",
+      "application:set_env(rabbit, consumer_timeout, 1800000), application:set_env(rabbit, channel_tick_interval, 60000).",
+    );
+  });
+
+  test("peers that say nothing, and peers that reset, are left for the real broker", async () => {
+    for (const kind of ["silent", "resetting"] as const) {
+      const port = await freePort();
+      await using peer = await badPeer(port, kind);
+      await using server = consume(
+        {},
+        { server: { "amqp.host": "127.0.0.1", "amqp.port": String(port), "amqp.connect_timeout": "1", start_timeout: "60" } },
+      );
+      await until("it to have tried", () => peer.connections >= 2, { timeoutMs: 20_000 });
+      await peer.becomeProxy(broker.port);
+      await server.listening();
+      await fill(model, server.queue, 5);
+      await until("messages to be handled", () => done(server.runs()).length === 5, { timeoutMs: 20_000 });
+      // And once more in the middle of its life.
+      await peer.becomeBad();
+      await server.log(/the subscription is gone/);
+      await peer.becomeProxy(broker.port);
+      await fill(model, server.queue, 5, { from: 5 });
+      await until("messages to be handled again", () => done(server.runs()).length === 10, {
+        timeoutMs: 20_000,
+        describe: () => server.stdout().slice(-3000),
+      });
+    }
+  });
+});
+
+interface BadPeer extends AsyncDisposable {
+  readonly connections: number;
+  becomeProxy(port: number): Promise<void>;
+  becomeBad(): Promise<void>;
+}
+
+/** Accepts on a port, and says nothing, or resets after the first bytes; until it is a proxy for a broker. */
+async function badPeer(port: number, kind: "silent" | "resetting"): Promise<BadPeer> {
+  let target: number | undefined;
+  let connections = 0;
+  const sockets = new Set<Socket>();
+  const server: Server = createServer((socket) => {
+    connections += 1;
+    sockets.add(socket);
+    socket.on("error", () => undefined);
+    socket.on("close", () => sockets.delete(socket));
+    if (target !== undefined) {
+      const upstream = connectTo(target, "127.0.0.1");
+      upstream.on("error", () => socket.destroy());
+      upstream.on("close", () => socket.destroy());
+      socket.on("close", () => upstream.destroy());
+      socket.pipe(upstream).pipe(socket);
+    } else if (kind === "resetting") socket.once("data", () => socket.resetAndDestroy());
+    else socket.resume();
+  });
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  const end = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    get connections() {
+      return connections;
+    },
+    becomeProxy: async (to) => {
+      target = to;
+      end();
+    },
+    becomeBad: async () => {
+      target = undefined;
+      end();
+    },
+    [Symbol.asyncDispose]: async () => {
+      end();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
