@@ -86,6 +86,12 @@ export class HeaderBlocks {
 
   private varint(): number {
     const { text } = this;
+    // Nearly all are one byte; past the end there is no number, which is not below anything.
+    const first = text.charCodeAt(this.position);
+    if (first < 0x80) {
+      this.position += 1;
+      return first;
+    }
     let value = 0;
     for (let shift = 0; shift < 35; shift += 7) {
       if (this.position >= text.length) throw new ProtocolError("a varint goes on past the end");
