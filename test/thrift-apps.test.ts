@@ -195,6 +195,25 @@ describe("tsserve thrift-types", () => {
     expect(numbers).toContain("  big?: number | undefined;");
   });
 
+  test("looks for includes in the folders of -I, in their order, and in those of TSSERVE_INCLUDE", async () => {
+    const files = {
+      "app/main.thrift": 'include "shared.thrift" service S { shared.Colour get() }',
+      "one/shared.thrift": "enum Colour { RED = 1 }",
+      "two/shared.thrift": "enum Colour { RED = 2 }",
+    };
+    const red = async (args: readonly string[], env = {}): Promise<string | undefined> =>
+      /RED: (\d)/.exec((await run(files, ["thrift-types", "app/main.thrift", ...args], { env })).stdout)?.[1];
+    expect(await red(["-I", "one", "-I", "two"])).toBe("1");
+    expect(await red(["--include", "none", "-Itwo"])).toBe("2");
+    expect(await red([], { TSSERVE_INCLUDE: "none:two" })).toBe("2");
+    expect(await run(files, ["thrift-types", "app/main.thrift", "-I", "none"])).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: `FOLDER/app/main.thrift:1:1: "shared.thrift" is not found (looked for FOLDER/app/shared.thrift, FOLDER/none/shared.thrift)\n`,
+    });
+    expect(await run(files, ["thrift-types", "app/main.thrift", "-I"])).toMatchObject({ code: 2 });
+  });
+
   test("tells what is wrong", async () => {
     expect(await run({}, ["thrift-types", "none.thrift"])).toMatchObject({
       code: 2,
