@@ -1,0 +1,38 @@
+import { describe, expect, it } from "vitest";
+import { tracingSettings } from "./settings.ts";
+
+describe("what a section says of traces", () => {
+  it("is nothing unless a collector is named", () => {
+    expect(tracingSettings({ "tracing.sample": "50%" }, {}, "main")).toBeUndefined();
+    expect(tracingSettings({}, { OTEL_EXPORTER_OTLP_ENDPOINT: "" }, "main")).toBeUndefined();
+  });
+
+  it("has defaults, and the variables that OpenTelemetry knows", () => {
+    const settings = tracingSettings({}, { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318/", OTEL_SERVICE_NAME: "orders" }, "main");
+    expect(settings).toEqual({ endpoint: "http://collector:4318", headers: {}, sample: 0.01, serviceName: "orders" });
+  });
+
+  it("prefers the file to the variables", () => {
+    const raw = { "tracing.endpoint": "https://a.example/otlp///", "tracing.service_name": "mine", "tracing.sample": "100%" };
+    const settings = tracingSettings(raw, { OTEL_EXPORTER_OTLP_ENDPOINT: "http://b", OTEL_SERVICE_NAME: "other" }, "main");
+    expect(settings).toMatchObject({ endpoint: "https://a.example/otlp", serviceName: "mine", sample: 1 });
+  });
+
+  it.each([
+    ["a=b", { a: "b" }],
+    ["authorization=Bearer x=y==, x-team = blue ,", { authorization: "Bearer x=y==", "x-team": "blue" }],
+  ])("reads headers %s", (text, headers) => {
+    expect(tracingSettings({ "tracing.endpoint": "http://c", "tracing.headers": text }, {}, "main")?.headers).toEqual(headers);
+  });
+
+  it.each([
+    [{ "tracing.endpoint": "collector:4318" }, {}, "tracing.endpoint"],
+    [{ "tracing.endpoint": "ftp://collector" }, {}, "tracing.endpoint"],
+    [{}, { OTEL_EXPORTER_OTLP_ENDPOINT: "nonsense" }, "OTEL_EXPORTER_OTLP_ENDPOINT"],
+    [{ "tracing.endpoint": "http://c", "tracing.headers": "no separator" }, {}, "tracing.headers"],
+    [{ "tracing.endpoint": "http://c", "tracing.headers": "bad name=x" }, {}, "tracing.headers"],
+    [{ "tracing.endpoint": "http://c", "tracing.sample": "101%" }, {}, "tracing.sample"],
+  ])("refuses %o", (raw, environment, place) => {
+    expect(() => tracingSettings(raw as Record<string, string>, environment, "main")).toThrow(place);
+  });
+});
