@@ -197,6 +197,51 @@ describe("who is shown the page", () => {
   });
 });
 
+test("the last hour, as JSON and for a terminal; what died is in it with what it was serving, and no secret", async () => {
+  await using fleet = await measuredFleet({
+    workers: 2,
+    app: `export const makeApp = () => (request, response) => {
+      if (request.url.startsWith("/hang")) return;
+      if (request.url === "/says") console.error("the password is hunter2-of-the-database");
+      response.end(JSON.stringify({ pid: process.pid }));
+    };`,
+    server: "stop_timeout = 1",
+    more: "password = hunter2-of-the-database",
+  });
+  const hung = fetch(`http://127.0.0.1:${fleet.port}/hang?token=hunter2-of-the-database`).catch(() => undefined);
+  type Workers = readonly { readonly pid: number; readonly active_requests?: number }[];
+  const workers = async (): Promise<Workers> => (await fleet.status()).workers;
+  const busy = await until("the one that serves it", async () =>
+    (await workers()).find(({ active_requests: active }) => (active ?? 0) > 0),
+  );
+  for (let n = 0; n < 8; n++) await get(fleet, "/says");
+  const history = async (): Promise<Record<"events" | "records" | "points", Record<string, unknown>[]>> =>
+    JSON.parse((await fleet.ctl("history", "--json")).stdout) as Awaited<ReturnType<typeof history>>;
+  await until("what was kept", async () => (await history()).points.length > 0, { timeoutMs: 30_000 });
+  process.kill(busy.pid, "SIGKILL");
+  await hung;
+  const { events, records } = await until("the death", async () => {
+    const found = await history();
+    return found.events.some(({ type }) => type === "died") ? found : undefined;
+  });
+  expect(events).toContainEqual(
+    expect.objectContaining({
+      type: "died",
+      pid: busy.pid,
+      text: expect.stringMatching(/^worker \d \(generation 1, pid \d+\) was ended by SIGKILL$/) as string,
+    }),
+  );
+  expect(records).toMatchObject([{ pid: busy.pid, active_requests: 1, requests: [{ method: "GET" }] }]);
+  expect(JSON.stringify([events, records])).not.toContain("hunter2");
+  expect((await fleet.ctl("upgrade")).code).toBe(0);
+  const told = await fleet.ctl("history");
+  expect(told.stdout).toMatch(/^UNTIL {2}WORKERS {2}REQUESTS\/S/);
+  expect(told.stdout).toMatch(/^\d\d:\d\d:\d\d {2}died {7}worker \d/m);
+  expect(told.stdout).toMatch(/^\d\d:\d\d:\d\d {2}upgraded {3}upgraded to generation 2 in \d+ ms$/m);
+  expect(told.stdout).toMatch(/^ +GET \/hang\S* for [\d.]+ m?s$/m);
+  expect(told.stdout).not.toContain("hunter2");
+});
+
 test("probes are answered on the exporter's port, too, also while the server stops", async () => {
   const metrics = await freePort();
   const server = { "metrics.endpoint": `127.0.0.1:${metrics}`, drain_time: "30 seconds" };

@@ -1,4 +1,5 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer } from "node:net";
@@ -318,6 +319,157 @@ describe("the metrics of several workers", () => {
     expect((await scrape(fleet.metrics)).status).toBe(200);
     expect((await get(fleet)).greeting).toBe("one");
   });
+});
+
+describe("prom-client, whichever copy an app has", () => {
+  const modules = new URL("../node_modules/", import.meta.url).pathname;
+
+  test("version 14 of the app's own and the one of context.metrics are exported, with two definitions of one name once", async () => {
+    const folder = makeTemporaryFolder({ "package.json": "{}" });
+    for (const [from, to] of [
+      ["prom-client-14", "prom-client"],
+      ["tdigest", "tdigest"],
+      ["bintrees", "bintrees"],
+    ])
+      cpSync(`${modules}${from}`, `${folder.path}/node_modules/${to}`, { recursive: true });
+    writeFileSync(
+      `${folder.path}/app.js`,
+      `const { Counter, Gauge, Histogram, register } = require("prom-client");
+      register.setDefaultLabels({ app: "shop" });
+      const hits = new Counter({ name: "hits_total", help: "Hits.", labelNames: ["a"] });
+      const took = new Histogram({ name: "took_seconds", help: "Took.", buckets: [1] });
+      new Gauge({ name: "level", help: "Level.", collect() { this.set(7); } });
+      exports.makeApp = (config, context) => {
+        if (context.metrics === register) throw new Error("it is the same copy");
+        new Gauge({ name: "hits_total", help: "Hits, otherwise.", registers: [context.metrics] }).set(3);
+        const other = new Counter({ name: "other_total", help: "Other.", registers: [context.metrics] });
+        return (request, response) => {
+          hits.inc({ a: "x" });
+          took.observe(-2);
+          other.inc();
+          response.end();
+        };
+      };`,
+    );
+    const metrics = await freePort();
+    writeFileSync(
+      `${folder.path}/app.ini`,
+      `[server:main]\nfactory = tsserve/http\nmetrics.endpoint = 127.0.0.1:${metrics}\n[app:main]\nfactory = ./app.js\n`,
+    );
+    await using served = spawnTsserve({ args: ["app.ini", "--bind", "127.0.0.1:0"], cwd: folder.path });
+    const url = await served.listening();
+    await served.log(/^metrics at /);
+    await fetch(url);
+    const { text, value } = await scrape(metrics);
+    expect(value('took_seconds_sum{app="shop"}')).toBe(-2);
+    expect(value('level{app="shop"}')).toBe(7);
+    expect(value("other_total")).toBe(1);
+    // Of two meanings of one name, one is exported.
+    expect(text.match(/^# TYPE hits_total /gm)).toHaveLength(1);
+    expect(value("tsserve_exporter_left_out_series")).toBe(1);
+    folder.remove();
+  });
+
+  test("exemplars are exported to who speaks OpenMetrics, and merged", async () => {
+    const app = `import prom from "${modules}prom-client/index.js";
+      prom.register.setContentType(prom.Registry.OPENMETRICS_CONTENT_TYPE);
+      const took = new prom.Histogram({ name: "took_seconds", help: "Took.", buckets: [1, 2], enableExemplars: true });
+      const hits = new prom.Counter({ name: "hits_total", help: "Hits.", enableExemplars: true });
+      export const makeApp = () => (request, response) => {
+        const [, value, id] = request.url.split("/");
+        took.observe({ value: Number(value), exemplarLabels: { trace_id: id } });
+        hits.inc({ value: 1, exemplarLabels: { trace_id: id } });
+        response.end(JSON.stringify({ pid: process.pid }));
+      };`;
+    await using fleet = await measuredFleet({ workers: 2, app });
+    const pids = new Set<number>();
+    for (let n = 0; pids.size < 2; n++) pids.add((await get(fleet, `/0.5/first${n}`)).pid);
+    await get(fleet, "/1.5/second");
+    const open = await until("the last ones", async () => {
+      const seen = await scrape(fleet.metrics, { Accept: "APPLICATION/openmetrics-text" });
+      return seen.text.includes("second") && seen.text.includes('le="1.0"') ? seen.text : undefined;
+    });
+    expect(open).toMatch(/^took_seconds_bucket\{le="1\.0"\} \d+ # \{trace_id="first\d+"\} 0\.5 \d+\.\d+$/m);
+    expect(open).toMatch(/^took_seconds_bucket\{le="2\.0"\} \d+ # \{trace_id="second"\} 1\.5 \d+\.\d+$/m);
+    expect(open).toMatch(/^hits_total \d+ # \{trace_id="second"\} 1 \d+\.\d+$/m);
+    expect((await scrape(fleet.metrics)).text).not.toContain("trace_id");
+    expect((await scrape(fleet.metrics, { Accept: "application/openmetrics-text;q=0.1, text/plain" })).text).not.toContain("# EOF");
+  });
+});
+
+test("many scrapers at once are answered together, and all of them whole", async () => {
+  await using fleet = await appFleet(2);
+  for (let n = 0; n < 10; n++) await get(fleet);
+  await until("all", async () => (await scrape(fleet.metrics)).sum("app_hits_total") === 10);
+  const accepts = ["text/plain", "application/openmetrics-text", "application/openmetrics-text;version=0.0.1"];
+  const seen = await Promise.all(Array.from({ length: 60 }, (_, n) => scrape(fleet.metrics, { Accept: accepts[n % 3] ?? "" })));
+  expect(new Set(seen.map(({ contentType }) => contentType)).size).toBe(3);
+  for (const each of seen) expect(each.sum("app_hits_total")).toBe(10);
+  for (const each of seen) expect(each.text.endsWith("# EOF\n")).toBe(each.contentType.includes("openmetrics"));
+});
+
+describe("a metrics folder in other people's hands", () => {
+  test("one that somebody removes is made anew, and what the living have counted is there again", async () => {
+    await using fleet = await appFleet(2);
+    for (let n = 0; n < 20; n++) await get(fleet);
+    await until("all", async () => (await scrape(fleet.metrics)).sum("app_hits_total") === 20);
+    rmSync(fleet.folderOfMetrics(), { recursive: true });
+    const seen = await until("all again", async () => {
+      const all = await scrape(fleet.metrics);
+      return all.sum("app_hits_total") === 20 && all.sum("app_level") === 3 ? all : undefined;
+    });
+    expect(seen.sum("http_server_requests_total")).toBe(20);
+    expect(await fleet.ctl("upgrade")).toMatchObject({ code: 0 });
+    await get(fleet);
+    await until("the successors' as well", async () => (await scrape(fleet.metrics)).sum("app_hits_total") === 21);
+  });
+
+  const isRoot = process.getuid?.() === 0;
+  test.runIf(isRoot)(
+    "with a disk that is full, no exported sum goes down, whoever dies; with room again, all is there",
+    async (context) => {
+      const parent = makeTemporaryFolder({});
+      if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=256k", "tmpfs", parent.path]).status !== 0)
+        context.skip("nothing can be mounted here");
+      try {
+        await using fleet = await measuredFleet({
+          workers: 2,
+          // Each request has a series of its own: the files have to grow.
+          app: measuredApp.replace("hits.inc({ kind: 'a \"quoted\" \\\\ one' })", "hits.inc({ kind: request.url })"),
+          env: { PROMETHEUS_MULTIPROC_DIR: parent.path },
+        });
+        let asked = 0;
+        const ask = async (count: number): Promise<void> => {
+          for (let n = 0; n < count; n++) await get(fleet, `/${asked++}`);
+        };
+        let last = new Map<string, number>();
+        const look = async (): Promise<Scrape> => {
+          const seen = await scrape(fleet.metrics);
+          const now = countersOf(seen);
+          for (const [series, value] of last) expect(now.get(series), series).toBeGreaterThanOrEqual(value);
+          last = now;
+          return seen;
+        };
+        await ask(20);
+        await until("what was counted before", async () => (await look()).sum("app_hits_total") === 20);
+        spawnSync("sh", ["-c", "cat /dev/zero > filler"], { cwd: parent.path });
+        for (let round = 0; round < 4; round++) {
+          await ask(60);
+          for (let n = 0; n < 6; n++) await look();
+          const before = new Set((await fleet.status()).workers.map(({ pid }) => pid));
+          if (round === 1) await fetch(`http://127.0.0.1:${fleet.port}/die`).catch(() => undefined);
+          if (round === 1) await until("a successor", async () => (await fleet.settled(2)).workers.some(({ pid }) => !before.has(pid)));
+        }
+        expect(fleet.logs().some(({ msg }) => msg.startsWith("metrics can't be written"))).toBe(true);
+        rmSync(`${parent.path}/filler`);
+        // But for what the one that died could not write.
+        await until("what could not be written", async () => (await look()).sum("app_hits_total") > 140);
+      } finally {
+        spawnSync("umount", ["-l", parent.path]);
+        parent.remove();
+      }
+    },
+  );
 });
 
 describe("workers of another master", () => {

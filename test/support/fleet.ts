@@ -35,14 +35,22 @@ export interface FleetOptions extends Partial<SpawnOptions> {
   readonly workers?: number;
   readonly server?: string;
   readonly app?: string;
+  /** More of `[app:main]`. */
+  readonly more?: string;
 }
 
-export async function serveFleet({ workers = 2, server = "", app: source = app("one"), ...options }: FleetOptions = {}): Promise<Fleet> {
+export async function serveFleet({
+  workers = 2,
+  server = "",
+  app: source = app("one"),
+  more = "",
+  ...options
+}: FleetOptions = {}): Promise<Fleet> {
   const port = await freePort();
   const folder = makeTemporaryFolder({
     "package.json": '{"type":"module"}',
     "app.js": source,
-    "app.ini": `[server:main]\nfactory = tsserve/http\naccess_log = false\ncontrol_socket = ./ctl.sock\n${server}\n[app:main]\nfactory = ./app.js\n`,
+    "app.ini": `[server:main]\nfactory = tsserve/http\naccess_log = false\ncontrol_socket = ./ctl.sock\n${server}\n[app:main]\nfactory = ./app.js\n${more}\n`,
   });
   const spawned = spawnTsserve({
     ...options,

@@ -34,6 +34,7 @@ async function exported(...others: Registry[]): Promise<string[]> {
     owner,
     workerIndex: 0,
     folder: undefined,
+    remakeFolder: () => undefined,
     definitions: new Definitions(),
     registries: () => [],
     sample: () => undefined,

@@ -12,7 +12,7 @@ import {
   readCells,
   type Contribution,
   type SeriesList,
-} from "./value-file.ts";
+} from "./value-format.ts";
 
 /** Why a file is not among what is exported: it is broken, of another version of tsserve, nobody's, or can't be read. */
 export type LeftOut = "corrupt" | "version" | "foreign" | "unreadable";

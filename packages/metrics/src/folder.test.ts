@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { identity, openFolder, problemOfFolder, removeFolder } from "./folder.ts";
+import { identity, openFolder, problemOfFolder, removeFolder, touchFiles } from "./folder.ts";
 
 let parent = "";
 beforeEach(() => {
@@ -71,6 +71,21 @@ test("a folder goes with its master; what is not ours stays in it", () => {
   removeFolder(folder);
   removeFolder(folder);
   expect(existsSync(folder)).toBe(false);
+});
+
+test("files of workers that are no more are kept from who cleans by age", () => {
+  const folder = openFolder(identity(process.pid), parent);
+  for (const name of ["0.v2.values", "notes.txt"]) {
+    writeFileSync(join(folder, name), "");
+    utimesSync(join(folder, name), 1000, 1000);
+  }
+  touchFiles(folder, 5_000_000);
+  const timesOf = (name: string): number[] => [statSync(join(folder, name)).atimeMs, statSync(join(folder, name)).mtimeMs];
+  // When they were written last still shows whether somebody writes.
+  expect([timesOf("0.v2.values"), timesOf("notes.txt")]).toEqual([
+    [5_000_000, 1_000_000],
+    [1_000_000, 1_000_000],
+  ]);
 });
 
 test("a link in its place is refused", () => {

@@ -1,4 +1,4 @@
-import { accessSync, constants, lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { accessSync, constants, lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseFileName } from "./file-names.ts";
@@ -49,6 +49,12 @@ export function openFolder(master: ProcessIdentity, parent: string = tmpdir()): 
 /** Where `openFolder` has it. */
 export function folderOf({ pid, startedAt }: ProcessIdentity, parent: string = tmpdir()): string {
   return join(parent, `${prefix}${pid}-${startedAt}`);
+}
+
+/** Says of all files of ours that they are still needed: of a worker that is no more, nobody writes. */
+export function touchFiles(folder: string, now: number): void {
+  for (const name of readdirSync(folder))
+    if (isOurs(name)) utimesSync(join(folder, name), now / 1000, statSync(join(folder, name)).mtimeMs / 1000);
 }
 
 /** Removes what is ours in it, and the folder where nothing else is left. */

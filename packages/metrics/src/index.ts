@@ -29,5 +29,5 @@ export type { ProcessGauges } from "./reporters/process-gauges.ts";
 export type { Reporter } from "./reporters/schedule.ts";
 export type { ProcessIdentity } from "./process-identity.ts";
 export type { MetricsLog } from "./keeper.ts";
-export type { Contribution } from "./value-file.ts";
+export type { Contribution } from "./value-format.ts";
 export type { WorkerMetricsOptions } from "./worker-metrics.ts";

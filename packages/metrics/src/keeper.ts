@@ -5,7 +5,9 @@ import { PromClientBridge } from "./bridge.ts";
 import type { Definitions } from "./definitions.ts";
 import { exemplarsName, parseFileName, processBase, processOf, workerBase } from "./file-names.ts";
 import { isAlive, type ProcessIdentity } from "./process-identity.ts";
-import { ValueFile, type Contribution, type ValueFileOptions } from "./value-file.ts";
+import type { ValueFileOptions } from "./open-value-file.ts";
+import { ValueFile } from "./value-file.ts";
+import type { Contribution } from "./value-format.ts";
 
 /** How many numbers are tried when another process has ours, which no master would allow. */
 const numbersTried = 64;
@@ -25,6 +27,8 @@ export interface KeeperOptions {
   readonly workerIndex: number;
   /** `undefined`: there is no place for files. */
   readonly folder: string | undefined;
+  /** Makes the folder anew, which somebody has removed. @throws {Error} when it can't be made */
+  remakeFolder(): void;
   readonly definitions: Definitions;
   /** The prom-client registries that exist by now. */
   registries(): readonly Registry[];
@@ -131,6 +135,7 @@ export class Keeper {
     files.counters.update(meter);
     files.gauges.update(meter);
     try {
+      if (folder !== undefined) this.#restore(folder, files.counters, files.gauges);
       files.gauges.write();
       files.counters.write();
       if (folder !== undefined) this.#bridge.exemplars.write(`${folder}/${exemplarsName(this.#base)}`);
@@ -142,6 +147,17 @@ export class Keeper {
     if (folder === undefined || this.#hasCleaned) return;
     this.#hasCleaned = true;
     removeDead(folder);
+  }
+
+  /** Files of ours may be removed by who cleans a folder for temporary files. */
+  #restore(folder: string, ...files: readonly ValueFile[]): void {
+    try {
+      for (const file of files) file.restore(folder);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      this.#options.remakeFolder();
+      for (const file of files) file.restore(folder);
+    }
   }
 
   #open(): void {

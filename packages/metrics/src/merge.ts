@@ -1,6 +1,6 @@
 import type { Labels, MetricFamily } from "@tsserve/server";
 import type { Definition, SeriesDefinition } from "./definitions.ts";
-import { bornAt, type Contribution } from "./value-file.ts";
+import { bornAt, type Contribution } from "./value-format.ts";
 
 /** One series of all processes. */
 export interface MergedSeries {

@@ -122,6 +122,29 @@ test("the files of a living process are not taken", () => {
   expect(open(0)).toBe(undefined);
 });
 
+test("files that somebody removes are written anew, with what earlier processes counted", async () => {
+  live(0, 3, dead);
+  const meter = new Meter();
+  meter.counter(hits, { kind: "a" }).add(1);
+  const file = open(0) as ValueFile;
+  added(file, meter);
+  for (const name of readdirSync(folder)) rmSync(join(folder, name));
+  file.restore(folder);
+  file.write();
+  expect(samples(await read())).toEqual(expect.arrayContaining(['hits_total{kind="a"} 4', "took_seconds_count 1"]));
+  const { mtimeNs } = statSync(join(folder, "0.v2.values"), { bigint: true });
+  file.restore(folder);
+  file.write();
+  expect(statSync(join(folder, "0.v2.values"), { bigint: true }).mtimeNs).toBe(mtimeNs);
+  meter.counter(hits, { kind: "a" }).add(1);
+  file.update(meter);
+  file.write();
+  expect(samples(await read())).toContain('hits_total{kind="a"} 5');
+  file.close();
+  live(0, 1);
+  expect(samples(await read())).toContain('hits_total{kind="a"} 6');
+});
+
 test("what has not changed is not written again", () => {
   const meter = new Meter();
   const counter = meter.counter(hits, {});

@@ -2,7 +2,7 @@ import type { ActiveRequests, Health, Meter, PageAccess } from "@tsserve/server"
 import type { Registry } from "prom-client";
 import { Definitions } from "./definitions.ts";
 import { Exporter } from "./exporter.ts";
-import { identity, openFolder, removeFolder } from "./folder.ts";
+import { identity, openFolder, removeFolder, touchFiles } from "./folder.ts";
 import type { HistoryEvent } from "./history/events.ts";
 import { readFleetReport } from "./history/fleet-report.ts";
 import { Historian } from "./history/historian.ts";
@@ -12,6 +12,8 @@ import { Keeper, type MetricsLog } from "./keeper.ts";
 import { pagesOf } from "./pages.ts";
 import { beatMs, Pulse } from "./pulse.ts";
 import { View } from "./view.ts";
+
+const touchMs = 3_600_000;
 
 export interface WorkerMetricsOptions {
   readonly meter: Meter;
@@ -59,6 +61,7 @@ export class WorkerMetrics {
       owner,
       workerIndex,
       folder,
+      remakeFolder: () => void openFolder(identity(options.masterPid), options.parent),
       definitions,
       registries: () => options.registries(),
       sample: () => options.sample(),
@@ -102,6 +105,8 @@ export class WorkerMetrics {
     const historian = this.#historian;
     this.pulse.every("the last second", 1000, (now) => historian.second(now));
     this.pulse.every("the record of this process", beatMs, (now) => historian.beat(now));
+    // Who cleans a folder for temporary files goes by when a file was used last.
+    this.pulse.every("files that are kept", touchMs, (now) => touchFiles(folder, now));
     this.pulse.every("the last hour", pointMs, (now) => historian.point(now));
   }
 

@@ -48,7 +48,7 @@ export class Historian {
     const { meter, owner, folder, base } = options;
     this.#options = options;
     this.#reader = new MeterReader(meter);
-    this.#ring = PointRing.open(`${folder}/${pointsName(base)}`);
+    this.#ring = new PointRing(`${folder}/${pointsName(base)}`);
     this.#events = new EventFile(`${folder}/${eventsName(base)}`, (text) => options.mask(text), now);
     this.#record = new RecordFile(`${folder}/${recordName(processBase(owner))}`);
     this.#atPoint = { figures: noFigures(), loop: performance.eventLoopUtilization(), time: now };
@@ -127,7 +127,6 @@ export class Historian {
       this.second(now);
       this.point(now);
     } finally {
-      this.#ring.close();
       this.#record.remove();
     }
   }

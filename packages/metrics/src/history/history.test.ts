@@ -48,9 +48,7 @@ describe("points", () => {
     const path = join(folder, "a");
     for (let n = 0; n < 800; n++) {
       // A process ends, and its successor goes on.
-      const ring = PointRing.open(path);
-      ring.add(point(now + n * pointMs, { pid: n }));
-      ring.close();
+      new PointRing(path).add(point(now + n * pointMs, { pid: n }));
     }
     const points = readPoints(path, 0).sort((a, b) => a.time - b.time);
     expect(points).toHaveLength(360);

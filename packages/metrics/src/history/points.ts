@@ -59,36 +59,31 @@ const pointBytes = pointLength * Float64Array.BYTES_PER_ELEMENT;
  * has been.
  */
 export class PointRing {
-  readonly #fd: number;
-  #next: number;
+  readonly #path: string;
 
-  private constructor(fd: number, next: number) {
-    this.#fd = fd;
-    this.#next = next;
+  constructor(path: string) {
+    this.#path = path;
   }
 
-  /** Goes on where an earlier process of the worker ended. @throws {Error} when it can't be opened */
-  static open(path: string): PointRing {
-    const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
-    const cells = readAll(fd);
-    const count = cells.length / pointLength;
-    // The oldest one, where no place is free.
-    let next = count < mostPoints ? count : 0;
-    for (let n = 0; n < count && next < count; n++)
-      if ((cells[n * pointLength + 1] as number) < (cells[next * pointLength + 1] as number)) next = n;
-    return new PointRing(fd, next);
-  }
-
-  /** @throws {Error} when it can't be written */
+  /** Opens the file each time, which is seldom: it may have been removed, or moved on by a successor. @throws {Error} when it can't be written */
   add(point: Point): void {
-    const cells = Float64Array.of(form, ...fields.map((field) => point[field]), ...point.latency);
-    writeSync(this.#fd, cells, 0, pointBytes, this.#next * pointBytes);
-    this.#next = (this.#next + 1) % mostPoints;
+    const fd = openSync(this.#path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+    try {
+      const cells = Float64Array.of(form, ...fields.map((field) => point[field]), ...point.latency);
+      writeSync(fd, cells, 0, pointBytes, oldestOf(readAll(fd)) * pointBytes);
+    } finally {
+      closeSync(fd);
+    }
   }
+}
 
-  close(): void {
-    closeSync(this.#fd);
-  }
+/** The place of the oldest one, or the first that is free. */
+function oldestOf(cells: Float64Array): number {
+  const count = cells.length / pointLength;
+  if (count < mostPoints) return count;
+  let oldest = 0;
+  for (let n = 0; n < count; n++) if ((cells[n * pointLength + 1] as number) < (cells[oldest * pointLength + 1] as number)) oldest = n;
+  return oldest;
 }
 
 /** The points of a file that end after an instant, in no order. What is none is left out. */

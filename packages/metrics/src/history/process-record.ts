@@ -43,7 +43,6 @@ const mostRecords = 20;
  */
 export class RecordFile {
   readonly #path: string;
-  #fd: number | undefined;
   #half = 0;
 
   constructor(path: string) {
@@ -52,24 +51,28 @@ export class RecordFile {
 
   /** @throws {Error} when it can't be written */
   write(record: ProcessRecord): void {
-    this.#fd ??= openSync(this.#path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
-    const text = JSON.stringify(
-      record.requests.length > 0 && JSON.stringify(record).length > halfBytes / 3
-        ? { ...record, requests: record.requests.slice(0, 5) }
-        : record,
-    );
     const bytes = Buffer.alloc(halfBytes, " ");
-    if (bytes.write(text) < Buffer.byteLength(text)) return;
-    writeSync(this.#fd, bytes, 0, halfBytes, this.#half * halfBytes);
+    bytes.write(textOf(record));
+    const fd = openSync(this.#path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+    try {
+      writeSync(fd, bytes, 0, halfBytes, this.#half * halfBytes);
+    } finally {
+      closeSync(fd);
+    }
     this.#half = 1 - this.#half;
   }
 
   /** A process that ends as it should leaves none. */
   remove(): void {
-    if (this.#fd === undefined) return;
-    closeSync(this.#fd);
-    this.#fd = undefined;
     rmSync(this.#path, { force: true });
+  }
+}
+
+/** With as many of the requests as there is room for. */
+function textOf(record: ProcessRecord): string {
+  for (let requests = record.requests; ; requests = requests.slice(0, requests.length >> 1)) {
+    const text = JSON.stringify({ ...record, requests });
+    if (Buffer.byteLength(text) <= halfBytes || requests.length === 0) return text;
   }
 }
 
