@@ -69,7 +69,8 @@ function withoutOurFrames(stack: string): string {
  */
 export function callerPlace(): string {
   const frames = (new Error("where").stack ?? "").split("\n").filter((line) => frame.test(line));
-  const caller = frames.find((line) => !isOurs(line));
+  // The user's own code rather than a framework that it calls.
+  const caller = frames.find((line) => !isOurs(line) && !line.includes("/node_modules/")) ?? frames.find((line) => !isOurs(line));
   return /\(?((?:file:\/\/)?\/[^()]*:\d+):\d+\)?$/.exec(caller ?? "")?.[1]?.replace(/^file:\/\//, "") ?? "";
 }
 

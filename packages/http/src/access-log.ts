@@ -25,7 +25,7 @@ export function makeAccessLog(log: Logger, trusts: TrustProxy, bodyLimit: string
           span_id: trace.spanId,
           method: incoming.method,
           route: printable(routeOf(request)),
-          path: printable(incoming.url?.split("?", 1)[0] ?? ""),
+          path: printable(request.url.split("?", 1)[0] ?? ""),
           status,
           duration_ms: Math.round((endedAt - request.startedAt) * 1000) / 1000,
           client: clientAddress(incoming, trusts),

@@ -24,8 +24,13 @@ export function guardListener(handle: RequestListener, owner: string, log: Logge
 
 /** Tells that a request was not answered as it should be, by whose fault, and answers it. */
 export function requestFailed(request: IncomingMessage, response: ServerResponse, owner: string, thrown: unknown, log: Logger): void {
-  const tracked = (request as TrackedMessage)[requestKey];
+  logFailure(request, owner, thrown, log);
+  failResponse(response);
+}
+
+/** The line of a failure that has its answer elsewhere. */
+export function logFailure(request: IncomingMessage | undefined, owner: string, thrown: unknown, log: Logger): void {
+  const tracked = (request as TrackedMessage | undefined)?.[requestKey];
   const ids = tracked === undefined ? {} : { req_id: tracked.id, trace_id: tracked.trace.traceId, span_id: tracked.trace.spanId };
   log.error({ ...ids, owner, err: asError(thrown) }, `${owner} failed to answer a request`);
-  failResponse(response);
 }

@@ -1,12 +1,28 @@
-import { createServer, type RequestListener, type Server } from "node:http";
-import type { Listener } from "@tsserve/listener";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { wrongApp } from "@tsserve/config";
+import type { Listener } from "@tsserve/listener";
 import type { Route } from "@tsserve/server";
 import type { Logger } from "pino";
+import {
+  hasHandler,
+  isFetchApp,
+  isHttpServer,
+  isKoa,
+  isNest,
+  isSecureServer,
+  type HandlerLike,
+  type KoaLike,
+  type NestLike,
+} from "./app-kind.ts";
+import { expressPatterns, expressRoutes } from "./express-routes.ts";
 import { openFastify } from "./fastify-app.ts";
 import { isFastify, type FastifyLike } from "./fastify-like.ts";
 import { fetchListener, type FetchApp } from "./fetch-app.ts";
+import { fetchPatterns, fetchRoutes } from "./fetch-routes.ts";
 import { guardListener } from "./guard-listener.ts";
+import { requestKey, type TrackedMessage } from "./http-request.ts";
+import { koaListener, koaRoutes } from "./koa-app.ts";
+import { openNest } from "./nest-app.ts";
 
 /** What the server does with an app, whichever kind it is. */
 export interface HttpApp {
@@ -23,8 +39,11 @@ export interface HttpApp {
   close(): Promise<void>;
 }
 
-/** An app for `tsserve/http`: a Fastify instance, a Node request listener, or `{ fetch }`. */
-export type HttpAppInput = FastifyLike | RequestListener | FetchApp;
+/** An app for `tsserve/http`. */
+export type HttpAppInput = FastifyLike | RequestListener | Server | KoaLike | NestLike | FetchApp | HandlerLike;
+
+const kinds =
+  "tsserve/http serves a Fastify instance, a function (request, response), an object with fetch(request), a Koa or NestJS app, or an http.Server";
 
 /**
  * Tells what kind of app it is, and readies it.
@@ -33,17 +52,28 @@ export type HttpAppInput = FastifyLike | RequestListener | FetchApp;
  */
 export async function openApp(app: unknown, log: Logger): Promise<HttpApp> {
   if (isFastify(app)) return openFastify(app);
-  if (typeof app === "function") return plainApp(guardListener(app as RequestListener, "the app", log), expressRoutes(app));
-  if (isFetchApp(app)) return plainApp(fetchListener(app, log), honoRoutes(app));
-  throw wrongApp(describe(app), "tsserve/http serves a Fastify instance, a function (request, response), or an object with fetch(request)");
+  if (isNest(app)) return openNest(app, (server, framework) => serverApp(server, expressRoutes(framework), expressPatterns(framework)));
+  if (isKoa(app)) return listenerApp(koaListener(app, log), "the app", log, koaRoutes(app));
+  if (isSecureServer(app)) throw wrongApp("a server with a certificate of its own", "give an http.Server, or what listens to its requests");
+  if (isHttpServer(app)) return serverApp(app, []);
+  if (typeof app === "function") return listenerApp(app as RequestListener, "the app", log, expressRoutes(app), expressPatterns(app));
+  if (isFetchApp(app)) return plainApp(noting(fetchListener(app, log), fetchPatterns(app)), fetchRoutes(app));
+  if (hasHandler(app)) return listenerApp((request, response) => app.handler(request, response), "the app", log, []);
+  throw wrongApp(describe(app), kinds);
 }
 
-function isFetchApp(app: unknown): app is FetchApp {
-  return typeof app === "object" && app !== null && typeof (app as { fetch?: unknown }).fetch === "function";
+function listenerApp(handle: RequestListener, owner: string, log: Logger, routes: readonly Route[], find?: FindRoute): HttpApp {
+  return plainApp(noting(guardListener(handle, owner, log), find), routes);
 }
 
 function plainApp(handle: RequestListener, routes: readonly Route[]): HttpApp {
-  const server = createServer(handle);
+  return serverApp(createServer(handle), routes);
+}
+
+/** @throws {TsserveError} when it listens already */
+function serverApp(server: Server, routes: readonly Route[], find?: FindRoute): HttpApp {
+  if (server.listening) throw wrongApp("an http.Server that listens already", "leave that to tsserve");
+  if (find !== undefined) server.prependListener("request", (incoming) => note(incoming, find));
   return {
     server,
     limitsBodies: false,
@@ -54,27 +84,20 @@ function plainApp(handle: RequestListener, routes: readonly Route[]): HttpApp {
   };
 }
 
-interface ExpressLayer {
-  readonly route?: { readonly path?: unknown; readonly methods?: Readonly<Record<string, boolean>> };
+type FindRoute = (incoming: IncomingMessage) => string | undefined;
+
+/** Leaves with each request how its route's pattern is found, should somebody ask. */
+function noting(handle: RequestListener, find: FindRoute | undefined): RequestListener {
+  if (find === undefined) return handle;
+  return (incoming, response) => {
+    note(incoming, find);
+    handle(incoming, response);
+  };
 }
 
-/** The routes that an Express app (4: `_router`, 5: `router`) has at its top. */
-function expressRoutes(app: object): Route[] {
-  const { router, _router } = app as { router?: { stack?: ExpressLayer[] }; _router?: { stack?: ExpressLayer[] } };
-  const stack = _router?.stack ?? router?.stack ?? [];
-  return stack.flatMap(({ route }) =>
-    Object.keys(route?.methods ?? {}).map((method) => ({
-      method: method === "_all" ? "ALL" : method.toUpperCase(),
-      path: String(route?.path),
-    })),
-  );
-}
-
-/** Hono lists its routes; middleware counts as a route for all methods there. */
-function honoRoutes(app: object): Route[] {
-  const { routes } = app as { routes?: unknown };
-  if (!Array.isArray(routes)) return [];
-  return (routes as { method?: unknown; path?: unknown }[]).map(({ method, path }) => ({ method: String(method), path: String(path) }));
+function note(incoming: IncomingMessage, find: FindRoute): void {
+  const tracked = (incoming as TrackedMessage)[requestKey];
+  if (tracked !== undefined) tracked.findRoute = find;
 }
 
 function describe(value: unknown): string {

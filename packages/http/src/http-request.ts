@@ -10,6 +10,8 @@ export class HttpRequest extends ActiveRequest {
   readonly response: ServerResponse | undefined;
   readonly connection: Connection;
   readonly startedAt: number;
+  /** As the client sent it: routers shorten the message's own while they look for a route. */
+  readonly url: string;
   /** The request in progress that came before it on its connection. */
   earlier: HttpRequest | undefined = undefined;
   /** Why the server answered in the place of the app, where it did. */
@@ -22,6 +24,8 @@ export class HttpRequest extends ActiveRequest {
   isOver = false;
   /** The pattern of the route, where something has noted it. */
   route: string | undefined = undefined;
+  /** Finds the pattern, where a framework has to be asked for it. */
+  findRoute: ((incoming: IncomingMessage) => string | undefined) | undefined = undefined;
   /** Fastify's own request, which knows its route. */
   fastify: { readonly routeOptions: { readonly url?: string | undefined } } | undefined = undefined;
   /** Whether it is a health probe that the server answers for the app: they come all the time. */
@@ -35,6 +39,7 @@ export class HttpRequest extends ActiveRequest {
   constructor(incoming: IncomingMessage, response: ServerResponse | undefined, connection: Connection, startedAt: number) {
     super();
     this.incoming = incoming;
+    this.url = incoming.url ?? "";
     this.response = response;
     this.connection = connection;
     this.startedAt = startedAt;
@@ -69,22 +74,22 @@ export interface TrackedMessage extends IncomingMessage {
   [requestKey]?: HttpRequest;
 }
 
-interface ExpressMessage {
-  readonly baseUrl?: unknown;
-  readonly route?: { readonly path?: unknown };
-}
-
-/** The pattern of the route (Fastify, Express), where there is one. */
+/** The pattern of the route, where there is one. */
 export function patternOf(request: HttpRequest): string | undefined {
   const pattern = request.route ?? request.fastify?.routeOptions.url;
-  if (pattern !== undefined) return pattern;
-  const { baseUrl, route } = request.incoming as ExpressMessage;
-  return typeof route?.path === "string" ? `${typeof baseUrl === "string" ? baseUrl : ""}${route.path}` : undefined;
+  if (pattern !== undefined || request.findRoute === undefined) return pattern;
+  try {
+    request.route = request.findRoute(request.incoming);
+  } catch {
+    // A framework of a later version may keep its routes otherwise: then the request has no pattern.
+    request.findRoute = undefined;
+  }
+  return request.route;
 }
 
 /** The pattern of the route, else the path. Only for people: a raw path is no metric label. */
 export function routeOf(request: HttpRequest): string {
-  return patternOf(request) ?? (request.incoming.url ?? "").split("?", 1)[0] ?? "";
+  return patternOf(request) ?? request.url.split("?", 1)[0] ?? "";
 }
 
 let lastId = 0;

@@ -5,6 +5,7 @@
  */
 export { watchFastify as prepare } from "./fastify-hooks.ts";
 export { fastifyOptions } from "./fastify-options.ts";
+export { isApp } from "./app-kind.ts";
 export { makeServer } from "./make-server.ts";
 export { httpSettings as parseSettings, settings } from "./settings.ts";
 

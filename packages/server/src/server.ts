@@ -83,6 +83,8 @@ export interface ServerModuleExtras {
   readonly parseSettings?: (config: ServerConfig) => unknown;
   /** Called once, before the app's module is loaded: for what must be there before the app's framework is. */
   readonly prepare?: () => void;
+  /** Whether a value is an app already: where `factory` names one, it is taken as it is rather than called. */
+  readonly isApp?: (value: unknown) => boolean;
   /** What `context.fastifyOptions` gives to the app. */
   readonly fastifyOptions?: (config: ServerConfig, log: Logger) => object;
 }

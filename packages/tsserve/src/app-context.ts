@@ -1,7 +1,9 @@
 import { createRequire } from "node:module";
+import { callerPlace } from "@tsserve/config";
 import { ownerOf, SERVER_STATE, type AppConfig, type AppContext, type Guard, type Health, type PoolFigures } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import { findPeer } from "./find-peer.ts";
 
 /** The hooks that an app registered with `onStop`. */
 export class StopHooks {
@@ -45,19 +47,24 @@ export interface AppContextParts {
   readonly pools: Map<string, () => PoolFigures | undefined>;
   /** The most connections that one process keeps, by pool, where the app tells it. */
   readonly poolMaxima: Map<string, number>;
+  /** Of the INI file: from where packages of the app are looked for, beside the file that asks. */
+  readonly folder: string;
 }
 
 const require = createRequire(import.meta.url);
 
 /** What is handed to an app factory. What an app does not touch costs nothing. */
-export function makeAppContext({ config, log, guard, health, stopHooks, fastifyOptions, pools, poolMaxima }: AppContextParts): AppContext {
+export function makeAppContext(parts: AppContextParts): AppContext {
+  const { config, log, guard, health, stopHooks, fastifyOptions, pools, poolMaxima, folder } = parts;
   let options: object | undefined;
   return {
     config,
     log,
     state: SERVER_STATE,
     get metrics(): Registry {
-      return (require("prom-client") as { register: Registry }).register;
+      const asking = callerPlace().replace(/:\d+$/, "");
+      const own = findPeer("prom-client", [asking, folder]) as { readonly register?: Registry } | undefined;
+      return own?.register ?? (require("prom-client") as { register: Registry }).register;
     },
     get fastifyOptions() {
       return (options ??= fastifyOptions());

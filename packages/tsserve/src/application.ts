@@ -22,6 +22,7 @@ import { guardServer } from "./guard-server.ts";
 import { loadFunction, type LoadedFunction } from "./load-function.ts";
 import { placeOf, type Configuration } from "./configuration.ts";
 import { checkPools } from "./pools/check-pools.ts";
+import { watchListen } from "./watch-listen.ts";
 
 /** What both factories are called with, and how they are called; each of the three functions takes what the one before gave. */
 export interface Application {
@@ -68,6 +69,7 @@ export async function prepareApplication(configuration: Configuration, log: Logg
     stopHooks,
     pools,
     poolMaxima,
+    folder,
     fastifyOptions: () => extras.fastifyOptions?.(server.values, appLog) ?? { loggerInstance: appLog },
   });
   const serverContext: ServerContext = {
@@ -83,6 +85,14 @@ export async function prepareApplication(configuration: Configuration, log: Logg
     meter,
     loadFunction: async (written, defaultName) => (await loadFunction(written, placeOf(file, server, "handler"), folder, defaultName)).call,
   };
+  const watched = async <T>(run: () => Promise<T>): Promise<T> => {
+    const end = watchListen((place, where) => ownLog.warn({ place, where }, listensItself(place, where)));
+    try {
+      return await run();
+    } finally {
+      end();
+    }
+  };
   return {
     requests,
     context,
@@ -90,9 +100,9 @@ export async function prepareApplication(configuration: Configuration, log: Logg
     meter,
     pools,
     health,
-    loadFactory: () => loadFunction(app.values["factory"] ?? "", placeOf(file, app, "factory"), folder, "makeApp"),
+    loadFactory: () => watched(() => loadFunction(app.values["factory"] ?? "", placeOf(file, app, "factory"), folder, "makeApp", extras.isApp)),
     makeApp: async (factory) => {
-      const built = await callAppFactory(factory, [app.values, context], configuration);
+      const built = await watched(() => callAppFactory(factory, [app.values, context], configuration));
       if (configuration.pools.size > 0)
         checkPools({ settings: configuration.pools, maxima: poolMaxima, users: poolUsers(configuration), section: app }, ownLog);
       return built;
@@ -102,6 +112,10 @@ export async function prepareApplication(configuration: Configuration, log: Logg
       return callServerFactory(() => make(server.values, listeners, built, { ...serverContext, tracing }), configuration, guard);
     },
   };
+}
+
+function listensItself(place: string, where: string): string {
+  return `the app listens on ${where} itself (${place}): that port has no limits, no drain and no metrics, and with workers only one has it`;
 }
 
 function poolUsers({ master }: Configuration): PoolUsers {

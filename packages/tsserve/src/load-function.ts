@@ -1,5 +1,7 @@
 import { badReference, isTsserveError, moduleThrew, notAFunction, notExported, placed } from "@tsserve/config";
+import { fileURLToPath } from "node:url";
 import { locateSyntaxError } from "./locate-syntax-error.ts";
+import { isCommonJs, requireModule } from "./module-kind.ts";
 import { resolveModule } from "./resolve-module.ts";
 import { supportTypeScript } from "./typescript-loader.ts";
 
@@ -16,17 +18,21 @@ export interface LoadedFunction {
  * @param place where it is written, for messages: `myapp.ini:3: [app:main] factory`
  * @param folder the folder of the INI file
  * @param defaultName the export to take when no NAME is written; then the default export
+ * @param isApp whether a value is what the function would give: then it is given as it is
  * @throws {TsserveError} module not found, module threw, name not exported, not a function: each in its own words
  */
-export async function loadFunction(written: string, place: string, folder: string, defaultName?: string): Promise<LoadedFunction> {
+export async function loadFunction(written: string, place: string, folder: string, defaultName?: string, isApp?: (value: unknown) => boolean): Promise<LoadedFunction> {
   const { specifier, name } = parseWritten(written, place);
   const module = await importModule(specifier, place, folder);
   const wanted = name ?? defaultName;
   if (wanted === undefined) throw badReference(place, written, "MODULE:FUNCTION");
   const value = exported(module, wanted) ?? (name === undefined ? module["default"] : undefined);
   if (value === undefined) throw notExported(place, specifier, wanted, Object.keys(module));
-  if (typeof value !== "function") throw notAFunction(place, `"${wanted}" of ${specifier}`, typeName(value));
-  return { call: value as LoadedFunction["call"], module };
+  // An app may be there only after a while, as `NestFactory.create` gives it.
+  const settled: unknown = isApp !== undefined && isThenable(value) ? await value : value;
+  if (isApp?.(settled) === true) return { call: () => settled, module };
+  if (typeof settled !== "function") throw notAFunction(place, `"${wanted}" of ${specifier}`, typeName(settled));
+  return { call: settled as LoadedFunction["call"], module };
 }
 
 function parseWritten(written: string, place: string): { specifier: string; name: string | undefined } {
@@ -45,8 +51,10 @@ async function importModule(specifier: string, place: string, folder: string): P
   } catch (error) {
     throw isTsserveError(error) ? placed(place, error) : error;
   }
-  await supportTypeScript(url);
+  const path = url.startsWith("file:") ? fileURLToPath(url) : undefined;
   try {
+    if (path !== undefined) await supportTypeScript(path, process.env);
+    if (path !== undefined && isCommonJs(path)) return requireModule(path);
     return (await import(url)) as Record<string, unknown>;
   } catch (error) {
     throw moduleThrew(place, specifier, error, locateSyntaxError(error, url));
@@ -59,6 +67,10 @@ function exported(module: Readonly<Record<string, unknown>>, name: string): unkn
   const inner: unknown = module["default"];
   if (typeof inner !== "object" || inner === null || !Object.hasOwn(inner, name)) return undefined;
   return (inner as Record<string, unknown>)[name];
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }
 
 function typeName(value: unknown): string {

@@ -1,4 +1,5 @@
-import pino, { type Logger, type LoggerOptions } from "pino";
+import ownPino, { type Logger, type LoggerOptions } from "pino";
+import { findPeer } from "./find-peer.ts";
 import type { Host } from "./host.ts";
 import { boundLine } from "./logging/bound-line.ts";
 import { LogOutput } from "./logging/log-output.ts";
@@ -6,8 +7,14 @@ import { prettyLine } from "./logging/pretty-line.ts";
 import { errorFields, requestFields, responseFields, withoutMessages } from "./logging/serializers.ts";
 import type { LoggingSettings, LogLevel } from "./logging-settings.ts";
 
-/** The logger of the process. No line holds a secret that the configuration knows of. Each line is written before the call returns, where stdout takes it, so that none is lost at an exit. */
-export function makeLogger(settings: LoggingSettings, host: Host): Logger {
+/**
+ * The logger of the process. No line holds a secret that the configuration knows of. Each line is written before the call returns,
+ * where stdout takes it, so that none is lost at an exit.
+ *
+ * @param folder from where the app's packages are found
+ */
+export function makeLogger(settings: LoggingSettings, host: Host, folder?: string): Logger {
+  const pino = folder === undefined ? ownPino : pinoOf(folder);
   const options: LoggerOptions = {
     level: settings.level,
     base: { pid: host.pid, hostname: host.hostname },
@@ -26,6 +33,14 @@ export function makeLogger(settings: LoggingSettings, host: Host): Logger {
   const output = new LogOutput(host.logDescriptor, (lost, reason) => compose(lostLine(host, lost, reason)));
   host.onExit(() => output.end());
   return pino(options, { write: (line) => output.write(compose(line)) });
+}
+
+/** The app's own pino, where it has one that we know how to use: what instruments it instruments our lines, too. */
+function pinoOf(folder: string): typeof ownPino {
+  const found = findPeer("pino", [folder]) as typeof ownPino | undefined;
+  if (typeof found !== "function" || found.version === ownPino.version) return ownPino;
+  const major = Number(found.version?.split(".", 1)[0]);
+  return major >= 8 && major <= 10 ? found : ownPino;
 }
 
 /** It can't go through the logger, which would write it behind the lines that wait. */

@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { resolve as resolveImport } from "import-meta-resolve";
 import { didYouMean, moduleNotFound } from "@tsserve/config";
 
 /** Server factories of this very installation, whatever the INI file's folder has. */
@@ -42,7 +43,7 @@ function resolvePackage(specifier: string, folder: string): string {
     const found = require.resolve(specifier);
     return found.startsWith("/") ? pathToFileURL(found).href : found;
   } catch (error) {
-    const found = resolveForImport(specifier, require.resolve.paths(specifier) ?? []);
+    const found = resolveForImport(specifier, folder);
     if (found !== undefined) return found;
     const path = existsSync(resolve(folder, specifier)) ? `, did you mean "./${specifier}"?` : "";
     const reason =
@@ -51,30 +52,12 @@ function resolvePackage(specifier: string, folder: string): string {
   }
 }
 
-/**
- * Packages that can only be imported: `require.resolve` refuses them, and Node offers no `resolve` from
- * another folder. Knows the `exports` map's strings, conditions and subpaths, not its patterns.
- */
-function resolveForImport(specifier: string, roots: readonly string[]): string | undefined {
-  const [, name, rest] = /^((?:@[^/]+\/)?[^/]+)(\/.+)?$/.exec(specifier) ?? [];
-  const root = roots.map((each) => join(each, name ?? "")).find((each) => existsSync(join(each, "package.json")));
-  if (root === undefined) return undefined;
-  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { exports?: unknown };
-  const target = importTarget(manifest.exports, `.${rest ?? ""}`);
-  return target === undefined ? undefined : pathToFileURL(join(root, target)).href;
-}
-
-function importTarget(exports: unknown, subpath: string): string | undefined {
-  if (typeof exports === "string") return subpath === "." ? exports : undefined;
-  if (typeof exports !== "object" || exports === null) return undefined;
-  const hasSubpaths = Object.keys(exports).some((key) => key.startsWith("."));
-  if (hasSubpaths) return byCondition((exports as Record<string, unknown>)[subpath]);
-  return subpath === "." ? byCondition(exports) : undefined;
-}
-
-function byCondition(target: unknown): string | undefined {
-  if (typeof target === "string") return target;
-  if (typeof target !== "object" || target === null) return undefined;
-  const key = Object.keys(target).find((each) => each === "node" || each === "import" || each === "default");
-  return key === undefined ? undefined : byCondition((target as Record<string, unknown>)[key]);
+/** Packages that can only be imported: `require.resolve` refuses them, and Node offers no `resolve` from another folder. */
+function resolveForImport(specifier: string, folder: string): string | undefined {
+  try {
+    const found = resolveImport(specifier, pathToFileURL(join(folder, "tsserve-resolves-from-here.js")).href);
+    return existsSync(fileURLToPath(found)) ? found : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -20,7 +20,7 @@ export async function withApplication(
   adoptEnvironment(host, configuration);
   // Nobody wants the app's chatter among the command's output, but for what goes wrong.
   const quiet = values["log-level"] === undefined && values.debug === undefined;
-  const log = makeLogger({ ...configuration.logging, ...(quiet ? { level: "error" } : {}) }, host);
+  const log = makeLogger({ ...configuration.logging, ...(quiet ? { level: "error" } : {}) }, host, configuration.folder);
   const application = await prepareApplication(configuration, log);
   try {
     await interruptible(host, use(application, configuration));

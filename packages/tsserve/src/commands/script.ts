@@ -27,8 +27,8 @@ export async function run(host: Host, [file, target, ...args]: readonly string[]
     throw new UsageError("--require-push: expected --push URL, or metrics.push_gateway in the file");
   adoptEnvironment(host, configuration);
   const { call: script } = await loadFunction(target, "the command line", configuration.folder);
-  const log = makeLogger(configuration.logging, host);
-  const { context, stopHooks } = contextOf(log, configuration.app.values);
+  const log = makeLogger(configuration.logging, host, configuration.folder);
+  const { context, stopHooks } = contextOf(log, configuration.app.values, configuration.folder);
   const begun = performance.now();
   const end = await runJob(host, target, (signal) =>
     script(configuration.app.values, args, Object.create(context, { signal: { value: signal } })),
@@ -60,7 +60,7 @@ function gatewayOf({ app }: AppConfiguration, values: OptionValues): string | un
 }
 
 /** As an app's, but that nothing is served. */
-function contextOf(log: Logger, config: AppConfig): { readonly context: AppContext; readonly stopHooks: StopHooks } {
+function contextOf(log: Logger, config: AppConfig, folder: string): { readonly context: AppContext; readonly stopHooks: StopHooks } {
   const ownLog = log.child({ logger: "tsserve" });
   const appLog = log.child({ logger: "app" });
   const guard = makeGuard((owner, err) => ownLog.error({ owner, err }, `${owner} failed`));
@@ -73,6 +73,7 @@ function contextOf(log: Logger, config: AppConfig): { readonly context: AppConte
     health: new Health(SERVER_STATE, (err, probe, owner) => ownLog.warn({ err, probe, owner }, "a health check failed")),
     pools: new Map(),
     poolMaxima: new Map(),
+    folder,
     fastifyOptions: () => ({ loggerInstance: appLog }),
   });
   return { context, stopHooks };

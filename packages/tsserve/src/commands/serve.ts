@@ -77,7 +77,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
   }
   await checkMetrics(configuration.metrics);
   // Log.
-  const rootLog = makeLogger(configuration.logging, host);
+  const rootLog = makeLogger(configuration.logging, host, configuration.folder);
   const log = rootLog.child({ logger: "tsserve", ...(worker?.childIndex === undefined ? {} : { worker: worker.childIndex }) });
   // What the app's module will be called with; it is loaded by a step.
   const application = await interruptible(host, prepareApplication(configuration, rootLog, takeFleetSecret(host)));

@@ -1,0 +1,83 @@
+import type { IncomingMessage } from "node:http";
+import type { Route } from "@tsserve/server";
+
+/** What Hono, h3 and others list of a route. */
+interface ListedRoute {
+  readonly method?: unknown;
+  readonly path?: unknown;
+  readonly route?: unknown;
+  readonly handler?: unknown;
+}
+
+interface HonoLike {
+  readonly routes?: unknown;
+  readonly _routes?: unknown;
+  readonly router?: { match?: (method: string, path: string) => unknown };
+  getPath?: (request: Request) => string;
+}
+
+/** The routes that an app lists, each once, without its middleware. */
+export function fetchRoutes(app: object): Route[] {
+  const { routes, _routes } = app as HonoLike;
+  const listed = [routes, _routes].find((each) => Array.isArray(each)) as readonly ListedRoute[] | undefined;
+  const lines = new Map<string, Route>();
+  for (const { method, path, route, handler } of listed ?? []) {
+    const pattern = typeof path === "string" ? path : route;
+    if (typeof pattern !== "string" || isMiddleware(handler)) continue;
+    const line = { method: typeof method === "string" && method !== "" ? method.toUpperCase() : "ALL", path: pattern };
+    lines.set(`${line.method} ${line.path}`, line);
+  }
+  return [...lines.values()];
+}
+
+/**
+ * Hono's middleware takes a second argument, `next`, its handlers do not (`inspectRoutes` in hono/dev goes by the same). What a
+ * mounted app's error handler was composed of stands in a field of the composition.
+ */
+function isMiddleware(handler: unknown): boolean {
+  if (typeof handler !== "function") return false;
+  const composed = (handler as { readonly __COMPOSED_HANDLER?: unknown }).__COMPOSED_HANDLER;
+  return typeof composed === "function" ? isMiddleware(composed) : handler.length > 1;
+}
+
+/** Finds the pattern of the route that a request takes: Hono's own router is asked, which is quick. */
+export function fetchPatterns(app: object): ((incoming: IncomingMessage) => string | undefined) | undefined {
+  const { router } = app as HonoLike;
+  const { _findRoute, ["~findRoute"]: findRoute = _findRoute } = app as { readonly _findRoute?: unknown; readonly ["~findRoute"]?: unknown };
+  if (typeof findRoute === "function") return h3Pattern(app, findRoute as FindH3Route);
+  if (typeof router?.match !== "function") return undefined;
+  return (incoming) => {
+    const path = pathOf(incoming.url ?? "/");
+    const method = incoming.method === "HEAD" ? "GET" : (incoming.method ?? "GET");
+    // Asked for anew each time: the router makes itself another one with the first request.
+    return lastPattern(router.match?.(method, path));
+  };
+}
+
+/** What h3 takes is an event, of which it reads the method and the path. */
+type FindH3Route = (event: object) => { readonly data?: { readonly route?: unknown } } | undefined;
+
+function h3Pattern(app: object, findRoute: FindH3Route): (incoming: IncomingMessage) => string | undefined {
+  return (incoming) => {
+    const event = { req: { method: incoming.method }, url: { pathname: pathOf(incoming.url ?? "/") } };
+    const route = findRoute.call(app, event)?.data?.route;
+    return typeof route === "string" ? route : undefined;
+  };
+}
+
+function pathOf(url: string): string {
+  const start = url.startsWith("/") ? 0 : Math.max(0, url.indexOf("/", url.indexOf("://") + 3));
+  return url.slice(start).split(/[?#]/, 1)[0] ?? "/";
+}
+
+/** `[[[handler, route], parameters], …]` (hono/router): the last that is no middleware answers. */
+function lastPattern(result: unknown): string | undefined {
+  const matches: unknown = Array.isArray(result) ? result[0] : undefined;
+  if (!Array.isArray(matches)) return undefined;
+  for (const match of [...(matches as unknown[])].reverse()) {
+    const found: unknown = Array.isArray(match) ? match[0] : undefined;
+    const [handler, route] = (Array.isArray(found) ? found : []) as [unknown, ListedRoute | undefined];
+    if (typeof route?.path === "string" && !isMiddleware(handler)) return route.path;
+  }
+  return undefined;
+}
