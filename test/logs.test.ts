@@ -62,7 +62,7 @@ describe("the log", () => {
       return (await server.log(/^request completed/))["client"];
     };
     expect(await client({})).toBe("127.0.0.1");
-    expect(await client({ trust_proxy: "loopback" })).toBe("203.0.113.7");
+    expect(await client({ real_ip_from: "loopback" })).toBe("203.0.113.7");
   });
 
   test("access_log = false leaves the request lines out", async () => {

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Refusal } from "./check-head.ts";
 import type { Connection } from "./connection.ts";
 import { routeOf, type HttpRequest } from "./http-request.ts";
-import { clientAddress, type TrustProxy } from "./trusted-proxies.ts";
+import { clientOf, peerAddress } from "./client.ts";
 
 export interface AccessLog {
   /** A line for a request whose answer has ended; health probes at debug level. */
@@ -11,7 +11,7 @@ export interface AccessLog {
   rejected(refusal: Refusal, connection: Connection): void;
 }
 
-export function makeAccessLog(log: Logger, trusts: TrustProxy, bodyLimit: string): AccessLog {
+export function makeAccessLog(log: Logger, bodyLimit: string): AccessLog {
   return {
     ended: (request, endedAt) => {
       if (request.isProbe && !log.isLevelEnabled("debug")) return;
@@ -28,7 +28,7 @@ export function makeAccessLog(log: Logger, trusts: TrustProxy, bodyLimit: string
           path: printable(request.url.split("?", 1)[0] ?? ""),
           status,
           duration_ms: Math.round((endedAt - request.startedAt) * 1000) / 1000,
-          client: clientAddress(incoming, trusts),
+          client: clientOf(incoming).address,
           aborted: aborted || undefined,
           ...(refusal === undefined ? undefined : { reason: refusal.reason, error: refusal.message, setting: refusal.setting }),
           // Fastify has its own answer to it, which names no setting.
@@ -38,7 +38,7 @@ export function makeAccessLog(log: Logger, trusts: TrustProxy, bodyLimit: string
       );
     },
     rejected: ({ status, reason, message, setting }, { socket }) => {
-      log.info({ status, reason, error: message, setting, client: socket.remoteAddress }, "request rejected");
+      log.info({ status, reason, error: message, setting, client: peerAddress(socket) }, "request rejected");
     },
   };
 }

@@ -5,6 +5,7 @@ import type { FetchApp } from "./fetch-app.ts";
 /** A Koa app. */
 export interface KoaLike {
   readonly middleware: unknown[];
+  proxy?: boolean;
   callback(): RequestListener;
   listenerCount(event: string): number;
   on(event: "error", listener: (error: unknown, context?: unknown) => void): unknown;

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Route } from "@tsserve/server";
+import { believesProxies, type ProxySettings } from "./client.ts";
 
 /** One entry of a router's stack: a route, a mounted router, or middleware. */
 interface Layer {
@@ -112,7 +113,10 @@ function mountOf({ rawPath, regexp, keys = [] }: Layer): string | undefined {
   const text = regexp.source
     .replace(/^\^/, "")
     .replace(/\\\/\?\(\?=\\\/\|\$\)$/, "")
-    .replaceAll(/\(\?:\(?\\?\/?\(?\[\^\\?\/\]\+\?\)+/g, (part) => `${part.includes("/(") || part.startsWith("(?:\\/") ? "/" : ""}:${keys[names++]?.name ?? "param"}`)
+    .replaceAll(
+      /\(\?:\(?\\?\/?\(?\[\^\\?\/\]\+\?\)+/g,
+      (part) => `${part.includes("/(") || part.startsWith("(?:\\/") ? "/" : ""}:${keys[names++]?.name ?? "param"}`,
+    )
     .replaceAll("\\/", "/")
     .replaceAll("\\.", ".")
     .replaceAll("\\-", "-");
@@ -133,5 +137,22 @@ function joined(mount: string, path: unknown): string {
 /** Whether a raw path is one of a pattern's: as many parts, and the same but for parameters. */
 function fits(pattern: string, base: string): boolean {
   const [parts, found_] = [pattern.split("/"), base.split("/")];
-  return parts.length === found_.length && parts.every((part, n) => part.startsWith(":") || part.toLowerCase() === found_[n]?.toLowerCase());
+  return (
+    parts.length === found_.length && parts.every((part, n) => part.startsWith(":") || part.toLowerCase() === found_[n]?.toLowerCase())
+  );
+}
+
+interface ExpressLike {
+  enabled?: (name: string) => unknown;
+  set?: (name: string, value: unknown) => unknown;
+}
+
+/**
+ * Express believes what the peer says of the client, where the server has seen to it that this is true: one address stands in
+ * `X-Forwarded-For`, the client's. What the app says about proxies itself is left as it is.
+ */
+export function trustFirstHop(app: object, proxies: ProxySettings): void {
+  const { enabled, set } = app as ExpressLike;
+  if (!believesProxies(proxies) || typeof enabled !== "function" || typeof set !== "function") return;
+  if (enabled.call(app, "trust proxy") === false) set.call(app, "trust proxy", (_address: string, hop: number) => hop === 0);
 }

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import type { ServerConfig } from "@tsserve/server";
 import type { Logger } from "pino";
+import { believesProxies } from "./client.ts";
 import { privateOf, type FastifyLike } from "./fastify-like.ts";
 import { newRequestId, requestKey, type TrackedMessage } from "./http-request.ts";
 import { httpSettings } from "./settings.ts";
-import { trustedProxies } from "./trusted-proxies.ts";
 
 /** Under which the logger stands in the options: copies of them, as `{ ...fastifyOptions, … }`, keep it. */
 const logKey = Symbol.for("tsserve.fastifyOptions.log");
@@ -18,7 +18,7 @@ export function logGivenTo(app: FastifyLike): Logger | undefined {
 /** Options that every version of Fastify from 4.29 on takes. */
 export interface FastifyOptions {
   readonly genReqId: (message: IncomingMessage) => string;
-  readonly trustProxy?: (address: string) => boolean;
+  readonly trustProxy?: (address: string, hop: number) => boolean;
   readonly bodyLimit: number;
   readonly keepAliveTimeout: number;
   readonly requestTimeout: number;
@@ -38,11 +38,11 @@ export interface FastifyOptions {
  */
 export function fastifyOptions(config: ServerConfig, log: Logger): FastifyOptions {
   const settings = httpSettings(config);
-  const trusts = trustedProxies(settings.trustedProxies);
   const options: FastifyOptions = {
     // One id for the access log's line, `request.id` and `request.log`.
     genReqId: (message) => (message as TrackedMessage)[requestKey]?.id ?? newRequestId(),
-    ...(settings.trustedProxies.length === 0 ? {} : { trustProxy: (address: string) => trusts(address) }),
+    // Whom a header of forwarding comes from has been seen to (`client.ts`): there is one address in it, the client's.
+    ...(believesProxies(settings.proxies) ? { trustProxy: (_address: string, hop: number) => hop === 0 } : {}),
     bodyLimit: settings.clientMaxBytes,
     keepAliveTimeout: settings.keepAliveTimeoutMs,
     requestTimeout: settings.requestTimeoutMs,

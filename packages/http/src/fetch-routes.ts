@@ -43,7 +43,10 @@ function isMiddleware(handler: unknown): boolean {
 /** Finds the pattern of the route that a request takes: Hono's own router is asked, which is quick. */
 export function fetchPatterns(app: object): ((incoming: IncomingMessage) => string | undefined) | undefined {
   const { router } = app as HonoLike;
-  const { _findRoute, ["~findRoute"]: findRoute = _findRoute } = app as { readonly _findRoute?: unknown; readonly ["~findRoute"]?: unknown };
+  const { _findRoute, ["~findRoute"]: findRoute = _findRoute } = app as {
+    readonly _findRoute?: unknown;
+    readonly ["~findRoute"]?: unknown;
+  };
   if (typeof findRoute === "function") return h3Pattern(app, findRoute as FindH3Route);
   if (typeof router?.match !== "function") return undefined;
   return (incoming) => {

@@ -14,7 +14,8 @@ import {
   type KoaLike,
   type NestLike,
 } from "./app-kind.ts";
-import { expressPatterns, expressRoutes } from "./express-routes.ts";
+import type { ProxySettings } from "./client.ts";
+import { expressPatterns, expressRoutes, trustFirstHop } from "./express-routes.ts";
 import { openFastify } from "./fastify-app.ts";
 import { isFastify, type FastifyLike } from "./fastify-like.ts";
 import { fetchListener, type FetchApp } from "./fetch-app.ts";
@@ -50,13 +51,21 @@ const kinds =
  *
  * @throws {TsserveError} when it is none that this server can run
  */
-export async function openApp(app: unknown, log: Logger): Promise<HttpApp> {
+export async function openApp(app: unknown, proxies: ProxySettings, log: Logger): Promise<HttpApp> {
   if (isFastify(app)) return openFastify(app);
-  if (isNest(app)) return openNest(app, (server, framework) => serverApp(server, expressRoutes(framework), expressPatterns(framework)));
-  if (isKoa(app)) return listenerApp(koaListener(app, log), "the app", log, koaRoutes(app));
+  if (isNest(app)) {
+    return openNest(app, (server, framework) => {
+      trustFirstHop(framework, proxies);
+      return serverApp(server, expressRoutes(framework), expressPatterns(framework));
+    });
+  }
+  if (isKoa(app)) return listenerApp(koaListener(app, log, proxies), "the app", log, koaRoutes(app));
   if (isSecureServer(app)) throw wrongApp("a server with a certificate of its own", "give an http.Server, or what listens to its requests");
   if (isHttpServer(app)) return serverApp(app, []);
-  if (typeof app === "function") return listenerApp(app as RequestListener, "the app", log, expressRoutes(app), expressPatterns(app));
+  if (typeof app === "function") {
+    trustFirstHop(app, proxies);
+    return listenerApp(app as RequestListener, "the app", log, expressRoutes(app), expressPatterns(app));
+  }
   if (isFetchApp(app)) return plainApp(noting(fetchListener(app, log), fetchPatterns(app)), fetchRoutes(app));
   if (hasHandler(app)) return listenerApp((request, response) => app.handler(request, response), "the app", log, []);
   throw wrongApp(describe(app), kinds);

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ActiveRequest, type RequestDescription, type RequestTrace } from "@tsserve/server";
 import type { Refusal } from "./check-head.ts";
+import { clientOf } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { traceOf } from "./trace.ts";
 
@@ -62,7 +63,7 @@ export class HttpRequest extends ActiveRequest {
 
   override describe(): RequestDescription {
     const ageMs = Math.round(performance.now() - this.startedAt);
-    const client = this.incoming.socket.remoteAddress;
+    const client = clientOf(this.incoming).address;
     return { method: this.incoming.method ?? "", route: routeOf(this), ageMs, client, id: this.id };
   }
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener } from "node:http";
 import type { Route } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { KoaLike } from "./app-kind.ts";
+import { believesProxies, type ProxySettings } from "./client.ts";
 import { logFailure } from "./guard-listener.ts";
 import { requestKey, type TrackedMessage } from "./http-request.ts";
 
@@ -11,7 +12,9 @@ interface KoaContext {
 }
 
 /** A Koa app's request listener: its errors are logged as ours where it has no words for them itself, and its routes are noted. */
-export function koaListener(app: KoaLike, log: Logger): RequestListener {
+export function koaListener(app: KoaLike, log: Logger, proxies: ProxySettings): RequestListener {
+  // One address, the client's, stands in the header that Koa then reads.
+  if (believesProxies(proxies)) app.proxy = true;
   const note = (context: KoaContext, next: () => unknown): unknown => {
     const tracked = (context.req as TrackedMessage)[requestKey];
     // koa-router and @koa/router leave the pattern on the context.

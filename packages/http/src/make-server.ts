@@ -25,7 +25,7 @@ export async function makeServer(
   context: ServerContext,
 ): Promise<Server> {
   const settings = httpSettings(config);
-  const opened = await openApp(app, context.log);
+  const opened = await openApp(app, settings.proxies, context.log);
   const { server } = opened;
   applyLimits(server, settings);
   const connections = new Connections(settings.maxConcurrency, systemClock, () => {

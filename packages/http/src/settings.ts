@@ -11,11 +11,18 @@ import {
   timespanOrSeconds,
   tupleOf,
   ConfigurationError,
+  type Parser,
   type Reader,
 } from "@tsserve/config";
+import type { ProxySettings } from "./client.ts";
 import type { ProxyVersions } from "./proxy-protocol/parse-proxy-header.ts";
 import { tlsSettings, tlsSpec, type ParsedTls, type TlsSpec } from "./tls/tls-settings.ts";
 import { proxyPattern } from "./trusted-proxies.ts";
+
+const headerName: Parser<string> = (text) => {
+  if (/^[!#$%&'*+.^_`|~\w-]{1,100}$/.test(text)) return text;
+  throw new Error("expected the name of a header, such as X-Forwarded-For");
+};
 
 type HttpSettingsSpec = {
   readonly keepalive_timeout: Reader<number>;
@@ -28,6 +35,9 @@ type HttpSettingsSpec = {
   readonly handler: Reader<string | undefined>;
   readonly health: Reader<boolean>;
   readonly access_log: Reader<boolean>;
+  readonly real_ip_header: Reader<string>;
+  readonly real_ip_from: Reader<readonly string[] | undefined>;
+  readonly trusted_proxy_count: Reader<number | undefined>;
   readonly trust_proxy: Reader<readonly string[] | undefined>;
   readonly proxy_protocol: Reader<ProxyVersions | undefined>;
   readonly tls: TlsSpec;
@@ -73,10 +83,20 @@ export const settings: HttpSettingsSpec = {
   ),
   health: setting(boolean, "true", "Answer `GET /health` for the app, unless a Fastify, Express or Hono app has such a route itself."),
   access_log: setting(boolean, "true", "Log a line for each request: id, method, route, status, duration, client."),
-  trust_proxy: optionalSetting(
-    tupleOf(proxyPattern),
-    "The proxies whose `X-Forwarded-For` is believed: addresses, networks such as 10.0.0.0/8, `loopback`, `linklocal`, `uniquelocal`, or `unix` for clients of a unix socket.",
+  real_ip_header: setting(
+    headerName,
+    "X-Forwarded-For",
+    "The header in which proxies tell the client's address: `X-Forwarded-For`, `Forwarded` (RFC 7239), or one that holds a single address, such as `X-Real-IP` or `CF-Connecting-IP`. No other one is read.",
   ),
+  real_ip_from: optionalSetting(
+    tupleOf(proxyPattern),
+    "The proxies that are believed: addresses, networks such as 10.0.0.0/8, `loopback`, `linklocal`, `uniquelocal`, or `unix` for clients of a unix socket. With it, an app finds the client's address, and that alone, in `X-Forwarded-For`; without, headers of forwarding reach no app.",
+  ),
+  trusted_proxy_count: optionalSetting(
+    positive(integer),
+    "How many proxies stand in front. Without `real_ip_from`, whoever connects is believed for so many entries; with it, both must hold. Fewer entries than that: the peer is the client.",
+  ),
+  trust_proxy: optionalSetting(tupleOf(proxyPattern), "The old name of `real_ip_from`."),
   proxy_protocol: setting(
     oneOf({
       off: undefined,
@@ -103,10 +123,10 @@ export interface HttpSettings {
   readonly handler: string | undefined;
   readonly health: boolean;
   readonly accessLog: boolean;
-  readonly trustedProxies: readonly string[];
   /** `undefined` where connections begin with the first request. */
   readonly proxyVersions: ProxyVersions | undefined;
   readonly tls: ParsedTls;
+  readonly proxies: ProxySettings;
 }
 
 /** @throws {ConfigurationError} */
@@ -117,8 +137,12 @@ export function httpSettings(raw: Readonly<Record<string, string>>): HttpSetting
     const message = `expected at most request_timeout (${parsed.request_timeout} ms), since the head is a part of the request`;
     throw new ConfigurationError([{ key: "header_timeout", message, value: raw["header_timeout"] }]);
   }
-  const trustedProxies = parsed.trust_proxy ?? [];
-  if (parsed.proxy_protocol !== undefined && trustedProxies.length === 0) {
+  if (parsed.trust_proxy !== undefined && parsed.real_ip_from !== undefined) {
+    const message = "it is the old name of real_ip_from, which is set as well; expected one of the two";
+    throw new ConfigurationError([{ key: "trust_proxy", message, value: raw["trust_proxy"] }]);
+  }
+  const from = parsed.real_ip_from ?? parsed.trust_proxy ?? [];
+  if (parsed.proxy_protocol !== undefined && from.length === 0) {
     const message = "expected real_ip_from beside it: else any client could name any address";
     throw new ConfigurationError([{ key: "proxy_protocol", message, value: raw["proxy_protocol"] }]);
   }
@@ -138,6 +162,10 @@ export function httpSettings(raw: Readonly<Record<string, string>>): HttpSetting
     handler: parsed.handler,
     health: parsed.health,
     accessLog: parsed.access_log,
-    trustedProxies,
+    proxies: {
+      header: parsed.real_ip_header.toLowerCase(),
+      from,
+      count: parsed.trusted_proxy_count,
+    },
   };
 }

@@ -6,6 +6,7 @@ import { both, type ServerContext } from "@tsserve/server";
 import { makeAccessLog } from "./access-log.ts";
 import { bodyTooLarge } from "./body-limit.ts";
 import { makeHeadCheck, type Refusal } from "./check-head.ts";
+import { makeClientResolver } from "./client.ts";
 import { ClientErrors, requestTimedOut } from "./client-errors.ts";
 import type { Connection } from "./connection.ts";
 import { closeIfStillIdle, type Connections } from "./connections.ts";
@@ -41,9 +42,7 @@ export async function takeEvents(
 ): Promise<void> {
   const { server } = opened;
   const { requests } = context;
-  const log = settings.accessLog
-    ? makeAccessLog(context.logger("tsserve.access"), trustedProxies(settings.trustedProxies), settings.clientMaxSize)
-    : undefined;
+  const log = settings.accessLog ? makeAccessLog(context.logger("tsserve.access"), settings.clientMaxSize) : undefined;
   const metrics = context.meter === undefined ? undefined : new RequestMetrics(context.meter, requests);
   const { proxyVersions } = settings;
   const entrance =
@@ -52,13 +51,19 @@ export async function takeEvents(
       : new Entrance({
           connections,
           proxyVersions,
-          trusts: trustedProxies(settings.trustedProxies),
+          trusts: trustedProxies(settings.proxies.from),
           tls,
           timeoutMs: settings.headerTimeoutMs,
           log: context.log,
           onProxyRefused: () => metrics?.rejected("proxy_protocol"),
         });
-  const checkHead = makeHeadCheck(settings.maxHeaderLines);
+  const checkHeadAlone = makeHeadCheck(settings.maxHeaderLines);
+  const resolveClient = makeClientResolver(settings.proxies);
+  // Once for each request, whichever way it begins, and before anybody reads who sent it.
+  const checkHead = (incoming: IncomingMessage): Refusal | undefined => {
+    resolveClient(incoming);
+    return checkHeadAlone(incoming);
+  };
   const rejected = (refusal: Refusal, connection: Connection, request: HttpRequest | undefined): void => {
     metrics?.rejected(refusal.reason);
     if (request === undefined) log?.rejected(refusal, connection);

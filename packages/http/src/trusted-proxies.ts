@@ -1,4 +1,3 @@
-import type { IncomingMessage } from "node:http";
 import { BlockList, isIP, isIPv6 } from "node:net";
 import type { Parser } from "@tsserve/config";
 
@@ -8,7 +7,7 @@ const namedNetworks: Readonly<Record<string, readonly string[]>> = {
   uniquelocal: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"],
 };
 
-/** What `trust_proxy` may list. */
+/** What `real_ip_from` may list. */
 export const proxyPattern: Parser<string> = (text) => {
   const [address = "", bits, ...rest] = text.split("/");
   const known = text === "unix" || Object.hasOwn(namedNetworks, text);
@@ -33,33 +32,6 @@ export function trustedProxies(patterns: readonly string[]): TrustProxy {
   const trustsUnix = patterns.includes("unix");
   return (address) => {
     if (address === undefined) return trustsUnix;
-    const plain = withoutMapping(address);
-    return isIP(plain) !== 0 && list.check(plain, isIPv6(plain) ? "ipv6" : "ipv4");
+    return isIP(address) !== 0 && list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
   };
-}
-
-/**
- * The client that a request comes from: the peer, or where that is a trusted proxy, the last address
- * of `X-Forwarded-For` that is not one. What stands further left was written by the client itself.
- */
-export function clientAddress(request: IncomingMessage, trusts: TrustProxy): string | undefined {
-  let address = request.socket.remoteAddress;
-  const header = request.headers["x-forwarded-for"];
-  if (header === undefined) return address;
-  const hops = (Array.isArray(header) ? header.join(",") : header).split(",");
-  while (trusts(address)) {
-    const hop = withoutPort(hops.pop()?.trim() ?? "");
-    if (isIP(hop) === 0) break;
-    address = hop;
-  }
-  return address;
-}
-
-function withoutPort(text: string): string {
-  return /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ?? /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(text)?.[1] ?? text;
-}
-
-/** `::ffff:10.0.0.1` is 10.0.0.1 on a socket that takes both families. */
-function withoutMapping(address: string): string {
-  return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
 }

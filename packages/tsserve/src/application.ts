@@ -100,7 +100,8 @@ export async function prepareApplication(configuration: Configuration, log: Logg
     meter,
     pools,
     health,
-    loadFactory: () => watched(() => loadFunction(app.values["factory"] ?? "", placeOf(file, app, "factory"), folder, "makeApp", extras.isApp)),
+    loadFactory: () =>
+      watched(() => loadFunction(app.values["factory"] ?? "", placeOf(file, app, "factory"), folder, "makeApp", extras.isApp)),
     makeApp: async (factory) => {
       const built = await watched(() => callAppFactory(factory, [app.values, context], configuration));
       if (configuration.pools.size > 0)

@@ -32,13 +32,23 @@ export function compileWithMetadata(require: NodeJS.Require, tsconfig: string): 
       keepClassNames: true,
     };
     return (filename) =>
-      transformSync(readFileSync(filename, "utf8"), { filename, swcrc: false, jsc, module: { type: "commonjs" }, sourceMaps: "inline" }).code;
+      transformSync(readFileSync(filename, "utf8"), { filename, swcrc: false, jsc, module: { type: "commonjs" }, sourceMaps: "inline" })
+        .code;
   }
   const typescript = tryRequire(require, "typescript") as TypeScript | undefined;
   if (typeof typescript?.transpileModule !== "function") return undefined;
   const { transpileModule } = typescript;
   const own = typescript.parseConfigFileTextToJson?.(tsconfig, readFileSync(tsconfig, "utf8")).config?.compilerOptions ?? {};
-  const compilerOptions = { ...own, module: 1, moduleResolution: undefined, inlineSourceMap: true, inlineSources: true, sourceMap: false, declaration: false, noEmit: false };
+  const compilerOptions = {
+    ...own,
+    module: 1,
+    moduleResolution: undefined,
+    inlineSourceMap: true,
+    inlineSources: true,
+    sourceMap: false,
+    declaration: false,
+    noEmit: false,
+  };
   return (fileName) => transpileModule(readFileSync(fileName, "utf8"), { fileName, compilerOptions }).outputText;
 }
 

@@ -21,7 +21,13 @@ export interface LoadedFunction {
  * @param isApp whether a value is what the function would give: then it is given as it is
  * @throws {TsserveError} module not found, module threw, name not exported, not a function: each in its own words
  */
-export async function loadFunction(written: string, place: string, folder: string, defaultName?: string, isApp?: (value: unknown) => boolean): Promise<LoadedFunction> {
+export async function loadFunction(
+  written: string,
+  place: string,
+  folder: string,
+  defaultName?: string,
+  isApp?: (value: unknown) => boolean,
+): Promise<LoadedFunction> {
   const { specifier, name } = parseWritten(written, place);
   const module = await importModule(specifier, place, folder);
   const wanted = name ?? defaultName;

@@ -52,7 +52,9 @@ interface CompilingModule extends NodeJS.Module {
 function emitMetadata(path: string, tsconfig: string): void {
   const compile = compileWithMetadata(createRequire(path), tsconfig);
   if (compile === undefined) return;
-  const { _extensions: extensions } = Module as unknown as { _extensions: Record<string, (module: CompilingModule, filename: string) => void> };
+  const { _extensions: extensions } = Module as unknown as {
+    _extensions: Record<string, (module: CompilingModule, filename: string) => void>;
+  };
   const byTsx = extensions[".ts"];
   extensions[".ts"] = (module, filename) => {
     if (filename.includes("/node_modules/")) byTsx?.(module, filename);

@@ -1,0 +1,239 @@
+import type { IncomingMessage } from "node:http";
+import { isIP, type Socket } from "node:net";
+import { trustedProxies } from "./trusted-proxies.ts";
+
+/** Who sent a request, over what, and to whom: as the proxies in front tell it, where they are believed. */
+export interface Client {
+  /** An IP address, IPv4 ones without `::ffff:`; `unix` for the peer of a unix socket. */
+  readonly address: string;
+  readonly scheme: "http" | "https";
+  /** What the client asked for, as in `Host`; `undefined` where it named nothing. */
+  readonly host: string | undefined;
+}
+
+/** Whose word is believed, and in which header. */
+export interface ProxySettings {
+  /** Of the header with the client's address, in lower case. */
+  readonly header: string;
+  /** Addresses, networks and their names; empty: nobody. */
+  readonly from: readonly string[];
+  /** How many proxies stand in front; `undefined`: as many as `from` says. */
+  readonly count: number | undefined;
+}
+
+/** Whether there is anybody whose word on the client is believed. */
+export function believesProxies({ from, count }: ProxySettings): boolean {
+  return from.length > 0 || count !== undefined;
+}
+
+const clientKey: unique symbol = Symbol("tsserve.client");
+
+interface ResolvedMessage extends IncomingMessage {
+  [clientKey]?: Client;
+}
+
+/** The client of a request: as it was resolved, else the peer. */
+export function clientOf(incoming: IncomingMessage): Client {
+  return (incoming as ResolvedMessage)[clientKey] ?? peerOf(incoming);
+}
+
+/** The address of a connection's other end. */
+export function peerAddress(socket: Socket): string {
+  return plainAddress(socket.remoteAddress) ?? "unix";
+}
+
+function peerOf(incoming: IncomingMessage): Client {
+  return { address: peerAddress(incoming.socket), scheme: "encrypted" in incoming.socket ? "https" : "http", host: incoming.headers.host };
+}
+
+/** What proxies tell of a client: an app sees it only from those that are believed. */
+const forwarding = [
+  "x-forwarded-for",
+  "forwarded",
+  "x-forwarded-proto",
+  "x-forwarded-host",
+  "x-forwarded-port",
+  "x-forwarded-prefix",
+  "x-forwarded-server",
+  "x-real-ip",
+] as const;
+
+/**
+ * Resolves the client of each request, once, before the app is asked, and makes all that the app may read say the same: the peer's
+ * address on the socket, and the headers of forwarding. Without trusted proxies no such header reaches an app; with them
+ * there is exactly one address in `X-Forwarded-For`, the client's.
+ */
+export function makeClientResolver(settings: ProxySettings): (incoming: IncomingMessage) => void {
+  const { header, from, count } = settings;
+  const believesNobody = !believesProxies(settings);
+  const trusts = trustedProxies(from);
+  const isTrusted = (address: string, hop: number): boolean =>
+    (count === undefined || hop < count) && (from.length === 0 ? count !== undefined : trusts(address === "unix" ? undefined : address));
+  const names = [...new Set([...forwarding, header])];
+  return (incoming) => {
+    showPlainAddress(incoming.socket);
+    const { headers } = incoming;
+    const isForwarded = names.some((name) => headers[name] !== undefined);
+    if (believesNobody) {
+      if (isForwarded) replaceHeaders(incoming, names, {});
+      return;
+    }
+    const peer = peerOf(incoming);
+    const client = isTrusted(peer.address, 0) ? resolve(incoming, peer, header, count, isTrusted) : peer;
+    (incoming as ResolvedMessage)[clientKey] = client;
+    const { address, scheme, host } = client;
+    const said = isTrusted(peer.address, 0)
+      ? {
+          "x-forwarded-proto": scheme,
+          ...(host === undefined ? {} : { "x-forwarded-host": host }),
+          ...kept(incoming, ["x-forwarded-port", "x-forwarded-prefix"]),
+          ...(headers["x-real-ip"] === undefined ? {} : { "x-real-ip": address }),
+        }
+      : {};
+    replaceHeaders(incoming, names, { "x-forwarded-for": address, ...said });
+  };
+}
+
+/** Middlewares and frameworks read the socket's address themselves: there, too, an IPv4 one is written as such. */
+function showPlainAddress(socket: Socket): void {
+  const address = socket.remoteAddress;
+  const plain = plainAddress(address) ?? (socket.destroyed ? undefined : "unix");
+  if (plain !== address && plain !== undefined) Object.defineProperty(socket, "remoteAddress", { value: plain, configurable: true });
+}
+
+interface Hop {
+  readonly address: string | undefined;
+  readonly scheme?: string | undefined;
+  readonly host?: string | undefined;
+}
+
+function resolve(
+  incoming: IncomingMessage,
+  peer: Client,
+  header: string,
+  count: number | undefined,
+  isTrusted: (address: string, hop: number) => boolean,
+): Client {
+  const hops = header === "forwarded" ? forwardedHops(valuesOf(incoming, header)) : listedHops(valuesOf(incoming, header), header);
+  const told =
+    header === "forwarded" ? undefined : { scheme: lastOf(incoming, "x-forwarded-proto"), host: lastOf(incoming, "x-forwarded-host") };
+  let address = peer.address;
+  let last: Hop | undefined;
+  // With fewer entries than there are proxies, somebody has come past them.
+  if (count === undefined || hops.length >= count) {
+    for (let hop = 0; isTrusted(address, hop); hop++) {
+      const next = hops.pop();
+      if (next?.address === undefined) break;
+      address = next.address;
+      last = next;
+    }
+  }
+  const { scheme, host } = told ?? { scheme: last?.scheme, host: last?.host };
+  const lower = scheme?.toLowerCase();
+  return {
+    address,
+    scheme: lower === "https" || lower === "http" ? lower : peer.scheme,
+    host: host !== undefined && isHostName(host) ? host : peer.host,
+  };
+}
+
+/** All lines of one name, in their order. */
+function valuesOf({ rawHeaders }: IncomingMessage, name: string): string[] {
+  const values: string[] = [];
+  for (let n = 0; n + 1 < rawHeaders.length; n += 2) if (rawHeaders[n]?.toLowerCase() === name) values.push(rawHeaders[n + 1] ?? "");
+  return values;
+}
+
+/** Of a header that every proxy appends to, the proxy that is nearest wrote the last. */
+function lastOf(incoming: IncomingMessage, name: string): string | undefined {
+  return valuesOf(incoming, name).join(",").split(",").at(-1)?.trim() || undefined;
+}
+
+/** `X-Forwarded-For` is a list; any other header has one address, and is not believed when it has more. */
+function listedHops(values: readonly string[], header: string): Hop[] {
+  const entries = values
+    .join(",")
+    .split(",")
+    .map((each) => each.trim())
+    .filter((each) => each !== "");
+  if (header !== "x-forwarded-for" && entries.length > 1) return [];
+  return entries.map((entry) => ({ address: addressIn(entry) }));
+}
+
+/** RFC 7239: elements with commas between, pairs with semicolons, values that may be quoted. */
+function forwardedHops(values: readonly string[]): Hop[] {
+  return splitOutsideQuotes(values.join(","), ",").flatMap((element) => {
+    const pairs = new Map<string, string>();
+    for (const pair of splitOutsideQuotes(element, ";")) {
+      const at = pair.indexOf("=");
+      if (at > 0) pairs.set(pair.slice(0, at).trim().toLowerCase(), unquoted(pair.slice(at + 1).trim()));
+    }
+    const node = pairs.get("for");
+    return pairs.size === 0
+      ? []
+      : [{ address: node === undefined ? undefined : addressIn(node), scheme: pairs.get("proto"), host: pairs.get("host") }];
+  });
+}
+
+function splitOutsideQuotes(text: string, separator: string): string[] {
+  const parts: string[] = [];
+  let begin = 0;
+  let quoted = false;
+  for (let n = 0; n < text.length; n++) {
+    if (quoted && text[n] === "\\") n += 1;
+    else if (text[n] === '"') quoted = !quoted;
+    else if (!quoted && text[n] === separator) {
+      parts.push(text.slice(begin, n));
+      begin = n + 1;
+    }
+  }
+  parts.push(text.slice(begin));
+  return parts.map((part) => part.trim()).filter((part) => part !== "");
+}
+
+function unquoted(text: string): string {
+  return text.length >= 2 && text.startsWith('"') && text.endsWith('"') ? text.slice(1, -1).replaceAll(/\\(.)/g, "$1") : text;
+}
+
+/** An address, without a port and brackets; `undefined` for anything else (`unknown`, `_hidden`, a zone), which ends the walk. */
+function addressIn(text: string): string | undefined {
+  const address = /^\[([0-9a-f:.]+)\](?::\d{1,5})?$/i.exec(text)?.[1] ?? /^(\d+\.\d+\.\d+\.\d+):\d{1,5}$/.exec(text)?.[1] ?? text;
+  return isIP(address) === 0 || address.includes("%") ? undefined : plainAddress(address);
+}
+
+/** `::ffff:10.0.0.1`, as a socket that takes both families has it, is 10.0.0.1. */
+function plainAddress(address: string | undefined): string | undefined {
+  return address !== undefined && /^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(address) ? address.slice(7) : address;
+}
+
+function isHostName(host: string): boolean {
+  return host.length <= 255 && (/^[\w.-]+(?::\d{1,5})?$/.test(host) || /^\[[0-9a-f:.]+\](?::\d{1,5})?$/i.test(host));
+}
+
+function kept({ headers }: IncomingMessage, names: readonly string[]): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const name of names) {
+    const value = headers[name];
+    if (typeof value === "string") found[name] = value;
+  }
+  return found;
+}
+
+/** Everywhere that Node keeps them: as they came, and by name. */
+function replaceHeaders(incoming: IncomingMessage, names: readonly string[], values: Readonly<Record<string, string>>): void {
+  // Node makes these two from `rawHeaders` when they are first asked for, and counts on its length: they are asked for before.
+  const { headers, headersDistinct: distinct, rawHeaders } = incoming;
+  const raw: string[] = [];
+  for (let n = 0; n + 1 < rawHeaders.length; n += 2) {
+    const name = rawHeaders[n] as string;
+    if (!names.includes(name.toLowerCase())) raw.push(name, rawHeaders[n + 1] as string);
+  }
+  for (const name of names) delete headers[name];
+  for (const [name, value] of Object.entries(values)) {
+    headers[name] = value;
+    raw.push(name, value);
+  }
+  incoming.rawHeaders = raw;
+  for (const name of names) delete distinct[name];
+  for (const [name, value] of Object.entries(values)) distinct[name] = [value];
+}
