@@ -32,6 +32,8 @@ export function trustedProxies(patterns: readonly string[]): TrustProxy {
   const trustsUnix = patterns.includes("unix");
   return (address) => {
     if (address === undefined) return trustsUnix;
-    return isIP(address) !== 0 && list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
+    // `::ffff:10.0.0.1` is 10.0.0.1, on a socket that takes both families.
+    const plain = /^::ffff:\d+\./i.test(address) ? address.slice(7) : address;
+    return isIP(plain) !== 0 && list.check(plain, isIPv6(plain) ? "ipv6" : "ipv4");
   };
 }
