@@ -1,7 +1,7 @@
 import type { ActiveRequests } from "@tsserve/server";
 import type { Logger } from "pino";
 import { ApplicationError, applicationErrors } from "../application-error.ts";
-import type { Reader, Writer } from "../codec/codec.ts";
+import type { Reader } from "../codec/codec.ts";
 import { BinaryReader } from "../protocol/binary-reader.ts";
 import { CompactReader } from "../protocol/compact-reader.ts";
 import { messageTypes } from "../protocol/reading.ts";
@@ -14,9 +14,9 @@ import type { Answers } from "./answers.ts";
 import { unknownMethod, type BoundMethod } from "./bound-method.ts";
 import { applyDeadline } from "./deadline.ts";
 import type { Replies } from "./replies.ts";
-import { requestStorage } from "./request-context.ts";
 import type { RequestOrigin } from "./request-origin.ts";
 import { ThriftRequest, type MessageForm } from "./thrift-request.ts";
+import type { CallHandler } from "./trace-requests.ts";
 
 export interface DispatcherOptions {
   readonly methods: ReadonlyMap<string, BoundMethod>;
@@ -25,6 +25,7 @@ export interface DispatcherOptions {
   readonly log: Logger;
   readonly replies: Replies;
   readonly answers: Answers;
+  readonly callHandler: CallHandler;
 }
 
 /** Makes a request of each message, calls its handler, and has what the handler gives answered. */
@@ -36,16 +37,18 @@ export class Dispatcher {
   private readonly log: Logger;
   private readonly replies: Replies;
   private readonly answers: Answers;
+  private readonly callHandler: CallHandler;
   private readonly binaryReader: BinaryReader;
   private readonly compactReader: CompactReader;
 
-  constructor({ methods, limits, requests, log, replies, answers }: DispatcherOptions) {
+  constructor({ methods, limits, requests, log, replies, answers, callHandler }: DispatcherOptions) {
     this.methods = methods;
     this.limits = limits;
     this.requests = requests;
     this.log = log;
     this.replies = replies;
     this.answers = answers;
+    this.callHandler = callHandler;
     this.binaryReader = new BinaryReader(limits);
     this.compactReader = new CompactReader(limits);
     this.readers = { binary: this.binaryReader, compact: this.compactReader };
@@ -103,7 +106,7 @@ export class Dispatcher {
     let given: unknown;
     let isPromise: boolean;
     try {
-      given = requestStorage.run(request, callBound, request.bound, reader, writer, request);
+      given = this.callHandler(request, reader, writer);
       isPromise = isThenable(given);
     } catch (error) {
       // The depth is zero again when all arguments have been read: what is thrown then is the handler's.
@@ -147,10 +150,6 @@ export class Dispatcher {
     }
     origin.activeRequests = 0;
   }
-}
-
-function callBound(bound: BoundMethod, reader: Reader, writer: Writer, request: ThriftRequest): unknown {
-  return bound.call(reader, writer, request);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

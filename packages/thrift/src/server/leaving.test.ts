@@ -12,6 +12,7 @@ import { Connections } from "./connections.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { openApp } from "./open-app.ts";
 import { Replies } from "./replies.ts";
+import { makeCallHandler } from "./trace-requests.ts";
 
 /** A clock that stands still until a test turns it. */
 class TurnedClock implements Clock {
@@ -73,7 +74,15 @@ async function serve(): Promise<Subject> {
   const requests = new ActiveRequests();
   const answers = new Answers({ replies, requests, log, onEnd: undefined });
   const methods = openApp({ service: loadService(idl, "Bench"), handler }, undefined as unknown as Health, log);
-  const dispatcher = new Dispatcher({ methods, limits: defaultLimits, requests, log, replies, answers });
+  const dispatcher = new Dispatcher({
+    methods,
+    limits: defaultLimits,
+    requests,
+    log,
+    replies,
+    answers,
+    callHandler: makeCallHandler(undefined),
+  });
   const connections = new Connections({
     handler: dispatcher,
     slab: replies.slab,

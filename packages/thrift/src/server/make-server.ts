@@ -12,6 +12,7 @@ import { Replies } from "./replies.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { thriftSettings } from "./settings.ts";
 import type { ThriftRequest } from "./thrift-request.ts";
+import { makeCallHandler, traceEnd } from "./trace-requests.ts";
 
 /** How long a stop waits for a client to pause between its calls, at most. */
 const longestPatienceMs = 1000;
@@ -25,7 +26,7 @@ const longestPatienceMs = 1000;
 export function makeServer(config: ServerConfig, listeners: readonly Listener[], app: unknown, context: ServerContext): Server {
   const settings = thriftSettings(config);
   const { stop_timeout: stopTimeoutMs } = parseConfig(config, { stop_timeout: commonSettings.stop_timeout });
-  const { requests, log } = context;
+  const { requests, log, tracing } = context;
   const methods = openApp(app, context.health, log);
   const metrics = context.meter === undefined ? undefined : new RequestMetrics(context.meter, requests);
   const replies = new Replies(log);
@@ -35,10 +36,21 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
     log,
     onEnd: both<ThriftRequest, Outcome>(
       metrics && ((request, outcome) => metrics.ended(request, outcome)),
-      settings.accessLog ? accessLog(context.logger("tsserve.access")) : undefined,
+      both<ThriftRequest, Outcome>(
+        settings.accessLog ? accessLog(context.logger("tsserve.access")) : undefined,
+        tracing && traceEnd(tracing),
+      ),
     ),
   });
-  const dispatcher = new Dispatcher({ methods, limits: settings.limits, requests, log, replies, answers });
+  const dispatcher = new Dispatcher({
+    methods,
+    limits: settings.limits,
+    requests,
+    log,
+    replies,
+    answers,
+    callHandler: makeCallHandler(tracing),
+  });
   const connections = new Connections({
     handler: dispatcher,
     slab: replies.slab,
