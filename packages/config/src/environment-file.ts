@@ -1,8 +1,8 @@
 import { parse } from "dotenv";
 import { expand } from "dotenv-expand";
-import { variable, type Environment } from "./expand.ts";
+import { pairBraces, variable, type Environment } from "./expand.ts";
 import { isSecretKey, masked, maskPatterns } from "./mask.ts";
-import { ConfigurationError, type Problem } from "./problem.ts";
+import { ConfigurationError, mostProblems, type Problem } from "./problem.ts";
 
 /**
  * Reads an environment file as `dotenv` does (`NAME=value`, `export`, quotes, values of several lines, comments), and expands
@@ -20,6 +20,7 @@ export function readEnvironmentFile(text: string, file: string, environment: Env
   /** What stands twice counts where it stands first, with what it says last. */
   const found = new Map<string, { readonly line: number; readonly value: string }>();
   for (const { line, name, written, message } of assignments(text)) {
+    if (problems.length >= mostProblems) break;
     if (message === undefined) {
       found.set(name, { line, value: parse(written)[name] ?? "" });
       continue;
@@ -30,15 +31,13 @@ export function readEnvironmentFile(text: string, file: string, environment: Env
   const variables = Object.create(null) as Record<string, string>;
   const lookUp = (name: string): string | undefined => variable(environment, name) ?? variables[name];
   for (const [name, { line, value }] of found) {
-    if (variable(environment, name) === undefined) {
-      for (const unset of unsetNames(value, lookUp)) {
-        const message = `the variable ${unset} is not set (set it above, or give a default: \${${unset}:-…}; \\$ is a literal dollar)`;
-        problems.push({ key: name, message, value: undefined, file, line });
-      }
-      variables[name] = expanded(value, lookUp);
-    } else {
-      variables[name] = value;
-    }
+    variables[name] = value;
+    if (variable(environment, name) !== undefined || !value.includes("$")) continue;
+    // The name itself is not set yet where its value is read.
+    delete variables[name];
+    const { text: expansion, messages } = expandValue(value, lookUp);
+    for (const message of messages) problems.push({ key: name, message, value: undefined, file, line });
+    variables[name] = expansion;
   }
   problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
   if (problems.length > 0) throw new ConfigurationError(problems);
@@ -107,6 +106,56 @@ function closingQuote(line: string, from: number, quote: string): number {
   return -1;
 }
 
+/** More of them inside one another are nobody's; `dotenv-expand` needs time and memory that grow with their square. */
+const mostNested = 100;
+
+interface ExpandedValue {
+  readonly text: string;
+  readonly messages: readonly string[];
+}
+
+/** One reference after the other, each with those inside it, handed to `dotenv-expand` by itself. */
+function expandValue(value: string, lookUp: LookUp): ExpandedValue {
+  const messages: string[] = [];
+  const closingBraces = pairBraces(value);
+  let text = "";
+  let i = 0;
+  while (i < value.length) {
+    if (value.startsWith("\\$", i)) {
+      text += "$";
+      i += 2;
+      continue;
+    }
+    const end = value[i] === "$" ? endOfReference(value, i, closingBraces) : undefined;
+    if (end === undefined) {
+      text += value[i];
+      i += 1;
+      continue;
+    }
+    const whole = value.slice(i, end);
+    const names = [...whole.matchAll(reference)].length;
+    if (names > mostNested) messages.push(`expected at most ${mostNested} references inside one another`);
+    else {
+      for (const unset of unsetNames(whole, lookUp))
+        messages.push(`the variable ${unset} is not set (set it above, or give a default: \${${unset}:-…}; \\$ is a literal dollar)`);
+      text += expandReference(whole, lookUp);
+    }
+    i = end;
+  }
+  return { text, messages };
+}
+
+type LookUp = (name: string) => string | undefined;
+
+/** Where a reference ends that begins at a dollar; `undefined` where none does. */
+function endOfReference(value: string, dollar: number, closingBraces: ReadonlyMap<number, number>): number | undefined {
+  const [whole, braced] = referenceAt(value, dollar);
+  if (whole === undefined) return undefined;
+  if (braced === undefined) return dollar + whole.length;
+  const close = closingBraces.get(dollar);
+  return close === undefined ? undefined : close + 1;
+}
+
 /** As `dotenv-expand` finds references; a name in braces may be followed by `-`, `:-`, `+` or `:+`. */
 const reference = /(?<!\\)\$(?:\{([^{}:+-]+)|([A-Za-z_]\w*))/g;
 
@@ -114,18 +163,17 @@ const reference = /(?<!\\)\$(?:\{([^{}:+-]+)|([A-Za-z_]\w*))/g;
  * `dotenv-expand` would look names up in an object that has a prototype, take a dollar in what it finds for a reference, and
  * never end where that leads to itself. So it sees names of ours in place of the user's, and a mark in place of what they hold.
  */
-function expanded(value: string, lookUp: (name: string) => string | undefined): string {
-  if (!value.includes("$")) return value;
+function expandReference(whole: string, lookUp: LookUp): string {
   const held: string[] = [];
   const names: Record<string, string> = {};
-  const renamed = value.replaceAll(reference, (_, braced: string | undefined, plain: string | undefined) => {
+  const renamed = whole.replaceAll(reference, (_, braced: string | undefined, plain: string | undefined) => {
     const content = lookUp(braced ?? plain ?? "");
     const name = `V${held.length}`;
     if (content !== undefined && content !== "") names[name] = markOf(held.length);
     held.push(content ?? "");
     return braced === undefined ? `$${name}` : `\${${name}`;
   });
-  const text = expand({ parsed: { value: renamed }, processEnv: names }).parsed?.["value"] ?? value;
+  const text = expand({ parsed: { value: renamed }, processEnv: names }).parsed?.["value"] ?? whole;
   return text.replaceAll(marks, (_, index: string) => held[Number(index)] ?? "");
 }
 
@@ -136,7 +184,7 @@ function markOf(index: number): string {
 }
 
 /** References to what is not set and has no default, but for those inside a default that is not needed. */
-function unsetNames(value: string, lookUp: (name: string) => string | undefined): string[] {
+function unsetNames(value: string, lookUp: LookUp): string[] {
   const unset: string[] = [];
   /** For each brace that is open: whether what stands in it counts. */
   const open: boolean[] = [];

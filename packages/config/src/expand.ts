@@ -122,7 +122,7 @@ function nextSpecial(text: string, from: number, end: number = text.length): num
 }
 
 /** For each `${`, the `}` that closes it, past those of the references inside it. */
-function pairBraces(text: string): ReadonlyMap<number, number> {
+export function pairBraces(text: string): ReadonlyMap<number, number> {
   const pairs = new Map<number, number>();
   const open: number[] = [];
   for (let i = 0; i < text.length; i++) {

@@ -1,7 +1,7 @@
 import ini from "ini";
 import { logicalLines, type LogicalLine } from "./logical-lines.ts";
 import { isSecretKey, masked, maskPatterns } from "./mask.ts";
-import { ConfigurationError, type Problem } from "./problem.ts";
+import { ConfigurationError, mostProblems, type Problem } from "./problem.ts";
 
 /** One `key = value` of a file, as it was written (nothing expanded). */
 export interface IniEntry {
@@ -87,6 +87,7 @@ function checked(found: Iterable<LogicalLine>, file: string): { lines: LogicalLi
     problems.push({ key, message, value, file, line, ...(section === undefined ? {} : { section }) });
   };
   for (const each of found) {
+    if (problems.length >= mostProblems) break;
     const { kind, line, name, value } = each;
     if (kind === "section") {
       keys = new Map();

@@ -26,13 +26,28 @@ export class ConfigurationError extends TsserveError {
   }
 }
 
+/** A file that is no INI file at all has a problem in each line: nobody reads more than these. */
+export const mostProblems = 200;
+
 /** `myapp.ini:4: [server:main] drain_time: expected …, found "soon"`. */
 export function formatProblem(problem: Problem): string {
   const place = problem.file === undefined ? "" : `${problem.file}${problem.line === undefined ? "" : `:${problem.line}`}: `;
-  const section = problem.section === undefined ? "" : `[${problem.section}] `;
-  const key = problem.key === "" ? "" : `${problem.key}: `;
+  const section = problem.section === undefined ? "" : `[${printable(problem.section)}] `;
+  const key = problem.key === "" ? "" : `${printable(problem.key)}: `;
   const found = problem.value === undefined ? "" : `, found ${quoted(problem.value)}`;
   return `${place}${section}${key}${problem.message}${found}`;
+}
+
+const longestName = 120;
+
+/** A name out of a file, on one line of a terminal: neither long nor with characters that would move its cursor. */
+function printable(name: string): string {
+  const shown = name.length > longestName ? `${name.slice(0, longestName)}…` : name;
+  return shown.replaceAll(/\p{Cc}/gu, (character) =>
+    JSON.stringify(character)
+      .slice(1, -1)
+      .replace(/^\p{Cc}$/u, "\ufffd"),
+  );
 }
 
 /** Whether it is a `ConfigurationError`, whichever copy of the package made it: an app may have one of its own. */
