@@ -112,5 +112,7 @@ function readText(source: Source, key: string, parser: Parser<unknown>): unknown
 }
 
 export function joinKey(prefix: string, name: string): string {
+  // A key may have a value of its own beside keys below it: `access_log` and `access_log.format`.
+  if (name === "") return prefix;
   return prefix === "" ? name : `${prefix}.${name}`;
 }

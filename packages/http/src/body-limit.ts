@@ -1,23 +1,22 @@
 import type { Refusal } from "./check-head.ts";
 import type { HttpRequest } from "./http-request.ts";
-import { answerInstead } from "./own-answer.ts";
 import type { HttpSettings } from "./settings.ts";
 
 /**
- * Answers a request whose body is, or grows, larger than the limit with a 413.
+ * Has a request refused whose body is, or grows, larger than the limit.
  *
+ * @param refuse tells whether that was still possible
  * @returns whether it was refused at once, by the length that its head tells
  */
-export function limitBody(request: HttpRequest, refusal: Refusal, maxBytes: number, refused: (request: HttpRequest) => void): boolean {
+export function limitBody(request: HttpRequest, maxBytes: number, refuse: (request: HttpRequest) => boolean): boolean {
   const { headers } = request.incoming;
   const declared = headers["content-length"];
   if (declared === undefined) {
-    if (headers["transfer-encoding"] !== undefined) limitWhatComes(request, refusal, maxBytes, refused);
+    if (headers["transfer-encoding"] !== undefined) limitWhatComes(request, maxBytes, refuse);
     return false;
   }
   if (Number(declared) <= maxBytes) return false;
-  if (answerInstead(request, refusal)) refused(request);
-  return true;
+  return refuse(request);
 }
 
 export function bodyTooLarge({ clientMaxBytes, clientMaxSize }: Pick<HttpSettings, "clientMaxBytes" | "clientMaxSize">): Refusal {
@@ -30,7 +29,7 @@ export function bodyTooLarge({ clientMaxBytes, clientMaxSize }: Pick<HttpSetting
 }
 
 /** A chunked body tells no size: what the parser pushes is counted on its way, whoever reads it. */
-function limitWhatComes(request: HttpRequest, refusal: Refusal, maxBytes: number, refused: (request: HttpRequest) => void): void {
+function limitWhatComes(request: HttpRequest, maxBytes: number, refuse: (request: HttpRequest) => boolean): void {
   const { incoming, connection } = request;
   const push = incoming.push.bind(incoming);
   let bytes = 0;
@@ -39,10 +38,10 @@ function limitWhatComes(request: HttpRequest, refusal: Refusal, maxBytes: number
     if (bytes <= maxBytes) return push(chunk, encoding);
     // What still comes is thrown away, so that the client gets to read the answer.
     incoming.push = () => true;
-    if (answerInstead(request, refusal)) refused(request);
-    // The app's own answer has begun, or ended: the connection can do no more than end after it.
-    else if (request.isOver) connection.socket.destroySoon();
-    else connection.whenAnswered ??= () => connection.socket.destroySoon();
+    const isRefused = refuse(request);
+    // Where the app's own answer has begun, or ended, the connection can do no more than end after it.
+    if (!isRefused && request.isOver) connection.socket.destroySoon();
+    else if (!isRefused) connection.whenAnswered ??= () => connection.socket.destroySoon();
     // Not `destroy`: that would take the connection along, and the answer with it.
     if (incoming.listenerCount("error") > 0)
       incoming.emit(

@@ -9,6 +9,10 @@ export interface Refusal {
   readonly message: string;
   /** What an operator can do about it, for the log. */
   readonly setting?: string;
+  /** Whether the connection goes on. */
+  readonly keepsConnection?: boolean;
+  /** When the client may ask again. */
+  readonly retryAfterSeconds?: number;
 }
 
 /** Values of the label `reason` of `http_server_rejected_requests_total`. */

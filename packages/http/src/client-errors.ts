@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { answerInstead, lastAnswer } from "./own-answer.ts";
+import type { OwnAnswers } from "./own-answer.ts";
 import type { Refusal } from "./check-head.ts";
 import { connectionKey, type Connection, type TrackedSocket } from "./connection.ts";
 import type { Connections } from "./connections.ts";
@@ -8,6 +8,7 @@ import type { ServerListeners } from "./server-events.ts";
 
 export interface ClientErrorHandling {
   readonly connections: Connections;
+  readonly answers: OwnAnswers;
   readonly listeners: ServerListeners;
   readonly headerTimeoutMs: number;
   readonly maxHeaderBytes: number;
@@ -78,9 +79,10 @@ export class ClientErrors {
 
   /** What comes after the requests in progress is not to be handled: it is answered in its turn, and the connection ends. */
   refuse(connection: Connection, refusal: Refusal, error?: Error): void {
-    const { connections, listeners, onRefused } = this.#handling;
+    const { answers, connections, listeners, onRefused } = this.#handling;
     connection.unreadable = true;
     connection.closing = true;
+    connection.endReason ??= "rejected";
     onRefused(refusal, connection, undefined);
     connections.whenAnswered(connection, () => {
       const { socket } = connection;
@@ -90,7 +92,7 @@ export class ClientErrors {
         listeners.emit("clientError", error, socket);
         return;
       }
-      socket.write(lastAnswer(refusal));
+      socket.write(answers.last(refusal));
       socket.destroySoon();
     });
   }
@@ -101,7 +103,8 @@ export class ClientErrors {
     const body = connection.unfinishedBody;
     connection.unreadable = true;
     connection.closing = true;
-    if (latest !== undefined && latest.incoming === body && answerInstead(latest, refusal)) {
+    connection.endReason ??= "rejected";
+    if (latest !== undefined && latest.incoming === body && this.#handling.answers.instead(latest, refusal)) {
       this.#handling.onRefused(refusal, connection, latest);
       return;
     }

@@ -1,6 +1,18 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import type { Refusal } from "./check-head.ts";
 import type { HttpRequest } from "./http-request.ts";
+
+/** Values of the label `reason` of `http_server_connections_closed_total`. */
+export type EndReason = "idle" | "requests" | "age" | "drain" | "client" | "cut" | "app" | "rejected";
+
+/** How long a connection may be used, by lot; see `rotation.ts`. */
+export interface Lifetime {
+  readonly maxRequests: number;
+  readonly maxAgeMs: number;
+}
+
+const unlimited: Lifetime = { maxRequests: Number.POSITIVE_INFINITY, maxAgeMs: Number.POSITIVE_INFINITY };
 
 /**
  * What the server knows of one accepted connection, and what it owes on it: an answer to each request whose handler
@@ -17,10 +29,18 @@ export class Connection {
   activeRequests = 0;
   /** How many requests have come. */
   requests = 0;
+  /** The answer to so many requests ends it. */
+  readonly maxRequests: number;
+  /** From this time on, on the clock, its next answer ends it. */
+  readonly maxAgeAt: number;
+  /** Why it ended, or is about to, where it was not its client's doing. */
+  endReason: EndReason | undefined;
   /** When the last request ended, or the connection was accepted. */
   idleSince: number;
   /** Where the connection became another protocol's, or is about to: the request that asked for it. */
   upgrade: HttpRequest | undefined;
+  /** Whether it will be told to end, or has been, as its protocol has it. */
+  goesAway = false;
   /** Whether its last answer is fixed. RFC 9112, section 9.6: what comes after that must not be handled. */
   closing = false;
   /** Whether the app said `Connection: close` with an answer that was not the last in progress: the last one says it. */
@@ -40,14 +60,18 @@ export class Connection {
   /** Neighbours in the list of idle connections, which is the list's own: the longest idle first. */
   idleBefore: Connection | undefined = undefined;
   idleAfter: Connection | undefined = undefined;
+  /** Answers a request on it in the place of the app; tells whether that was still possible. */
+  refuse: (request: HttpRequest, refusal: Refusal) => boolean = () => false;
   private bytesAnswered = 0;
   private reading: IncomingMessage | undefined;
   private bytesSeen = 0;
   private quietSince = 0;
 
-  constructor(socket: Socket, now: number) {
+  constructor(socket: Socket, now: number, { maxRequests, maxAgeMs }: Lifetime = unlimited) {
     this.socket = socket;
     this.idleSince = now;
+    this.maxRequests = maxRequests;
+    this.maxAgeAt = now + maxAgeMs;
   }
 
   get isIdle(): boolean {
@@ -78,6 +102,7 @@ export class Connection {
     if (saysClose(request)) {
       this.closing = true;
       this.clientEnds = asksForClose(request.incoming);
+      if (!this.clientEnds) this.endReason ??= request.refusal === undefined ? "app" : "rejected";
     }
     const written = this.socket.bytesWritten;
     this.lastAnswerBytes = written - this.bytesAnswered;

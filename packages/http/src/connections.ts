@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 import type { Server as NetServer } from "node:net";
 import { Admission, type Clock } from "@tsserve/server";
-import { Connection, connectionKey, type TrackedSocket } from "./connection.ts";
+import type { Refusal } from "./check-head.ts";
+import { Connection, connectionKey, type EndReason, type Lifetime, type TrackedSocket } from "./connection.ts";
 import { watchHalfClosed } from "./half-close.ts";
 import type { HttpRequest } from "./http-request.ts";
 import { IdleConnections } from "./idle-connections.ts";
@@ -16,12 +17,29 @@ const halfSentLimitMs = 1000;
 const stalledBodyMs = 2000;
 const sweepIntervalMs = 25;
 
+export interface ConnectionsOptions {
+  readonly maxConcurrency: number;
+  readonly clock: Clock;
+  /** How long the next connection may be used. */
+  readonly draw: () => Lifetime;
+  readonly drainTimeMs: number;
+  /** Over how long, from the stop signal on, WebSockets are told to go; `undefined`: over the drain, and all that are left at its end. */
+  readonly closeWebSocketsOverMs: number | undefined;
+  readonly onFull: (waiting: number) => void;
+  /** Called with each connection that was served and has ended. */
+  readonly onClosed: (reason: EndReason) => void;
+}
+
 /** The connections of one server: which are open, which are idle, what they owe, and how they end. */
 export class Connections {
   readonly clock: Clock;
   readonly open: Set<Connection> = new Set();
   /** Whether the stop signal has come: answers end their connections. */
   stopping = false;
+  /** Connections that have become another protocol's, or are about to. */
+  openUpgrades = 0;
+  /** What WebSockets are closed with. */
+  closeCode = 1001;
   /** Whether the listener has closed. */
   isEnding = false;
   /** Called with each request in progress whose connection has gone. */
@@ -30,7 +48,16 @@ export class Connections {
   onUnanswered: (request: HttpRequest) => void = () => undefined;
   /** Called after the listener has closed, when the client does not send the rest of a request. */
   giveUp: (connection: Connection) => void = ({ socket }) => socket.destroy();
+  /** Answers a request in the place of the app, and tells whether that was still possible. */
+  refuse: (request: HttpRequest, refusal: Refusal) => boolean = () => false;
+  /** Sees to it that the head of an answer says what becomes of its connection. */
+  guardHead: (request: HttpRequest) => void = () => undefined;
+  readonly #draw: () => Lifetime;
+  readonly #closeOverMs: number;
+  readonly #closesBeyondDrain: boolean;
+  readonly #onClosed: (reason: EndReason) => void;
   readonly #idle = new IdleConnections();
+  #stoppedAt = 0;
   readonly #admission: Admission;
   #lost = 0;
   #isCut = false;
@@ -38,8 +65,12 @@ export class Connections {
   #endingSince = 0;
   #cancelSweep: (() => void) | undefined;
 
-  constructor(maxConcurrency: number, clock: Clock, onFull: (waiting: number) => void) {
+  constructor({ maxConcurrency, clock, draw, drainTimeMs, closeWebSocketsOverMs, onFull, onClosed }: ConnectionsOptions) {
     this.clock = clock;
+    this.#draw = draw;
+    this.#closeOverMs = closeWebSocketsOverMs ?? drainTimeMs;
+    this.#closesBeyondDrain = closeWebSocketsOverMs !== undefined;
+    this.#onClosed = onClosed;
     this.#admission = new Admission(maxConcurrency, { count: () => this.open.size, takeIdle: (ms) => this.#takeIdle(ms) }, clock, onFull);
   }
 
@@ -59,7 +90,8 @@ export class Connections {
   }
 
   #track(socket: TrackedSocket): Connection {
-    const connection = new Connection(socket, this.clock.now());
+    const connection = new Connection(socket, this.clock.now(), this.#draw());
+    connection.refuse = this.refuse;
     socket[connectionKey] = connection;
     socket.destroySoon = lingerInClosing;
     this.open.add(connection);
@@ -70,6 +102,7 @@ export class Connections {
       for (const request of connection.inProgress()) this.onRequestLost(request);
       this.open.delete(connection);
       this.#idle.delete(connection);
+      this.#onClosed(connection.endReason ?? "client");
       this.#admission.left();
       if (this.open.size === 0) this.#ended?.();
     });
@@ -95,7 +128,17 @@ export class Connections {
     const { longest } = this.#idle;
     if (longest === undefined || this.clock.now() - longest.idleSince < ms) return undefined;
     this.#idle.delete(longest);
+    longest.endReason ??= "idle";
     return longest.socket;
+  }
+
+  /** Whether the next answer on a connection is its last. */
+  mustEnd(connection: Connection): boolean {
+    if (this.stopping) connection.endReason ??= "drain";
+    else if (connection.requests >= connection.maxRequests) connection.endReason ??= "requests";
+    else if (connection.maxAgeAt !== Number.POSITIVE_INFINITY && this.clock.now() >= connection.maxAgeAt) connection.endReason ??= "age";
+    else return false;
+    return true;
   }
 
   requestBegins(connection: Connection): void {
@@ -131,7 +174,28 @@ export class Connections {
     if (this.stopping) return;
     this.stopping = true;
     const now = this.clock.now();
-    for (const connection of this.open) connection.beginWatch(now);
+    this.#stoppedAt = now;
+    for (const connection of this.open) {
+      connection.beginWatch(now);
+      if (connection.upgrade !== undefined) this.goAway(connection);
+    }
+  }
+
+  /**
+   * Tells an upgraded connection to end, at an instant by lot of those that are left: clients that all went at once would come
+   * back at once. Nothing happens before the stop signal.
+   */
+  goAway(connection: Connection): void {
+    if (!this.stopping || connection.upgrade?.switchStatus !== 101) return;
+    const leftMs = this.#stoppedAt + this.#closeOverMs - this.clock.now();
+    if (this.isEnding && (leftMs <= 0 || !this.#closesBeyondDrain)) {
+      tellGoingAway(connection, this.closeCode);
+      return;
+    }
+    if (connection.goesAway) return;
+    connection.goesAway = true;
+    const cancel = this.clock.after(Math.max(0, leftMs) * Math.random(), () => tellGoingAway(connection, this.closeCode));
+    connection.socket.once("close", cancel);
   }
 
   /**
@@ -141,7 +205,8 @@ export class Connections {
   async end(deadline: AbortSignal): Promise<number> {
     this.isEnding = true;
     this.#admission.open();
-    for (const connection of this.open) tellGoingAway(connection, true);
+    // What was to be told during the drain, and was not, is told now; those whose turn comes later wait for it.
+    for (const connection of this.open) if (connection.upgrade !== undefined) this.goAway(connection);
     await new Promise<void>((resolve) => {
       this.#ended = resolve;
       this.#endingSince = this.clock.now();
@@ -175,6 +240,7 @@ export class Connections {
       if (connection.isHeldByClient && quietMs > stalledBodyMs) this.giveUp(connection);
       if (!connection.isIdle) continue;
       if (quietMs < lingerMs + readingTimeOf(connection) && !(connection.halfSent && endingMs > halfSentLimitMs)) continue;
+      connection.endReason ??= "drain";
       if (connection.halfSent) this.giveUp(connection);
       else connection.socket.destroySoon();
     }
@@ -185,6 +251,7 @@ export class Connections {
   #cut(): void {
     this.#isCut = true;
     for (const connection of this.open) {
+      connection.endReason ??= "cut";
       for (const request of connection.inProgress()) this.#countCut(request);
       if (connection.upgrade !== undefined) this.#lost += 1;
       connection.socket.destroy();
@@ -201,6 +268,8 @@ export function closeIfStillIdle(socket: Socket): void {
   const connection = (socket as TrackedSocket)[connectionKey];
   const bytes = socket.bytesRead;
   setImmediate(() => {
-    if (socket.bytesRead === bytes && connection?.isIdle !== false) socket.destroy();
+    if (socket.bytesRead !== bytes || connection?.isIdle === false) return;
+    if (connection !== undefined) connection.endReason ??= "idle";
+    socket.destroy();
   });
 }

@@ -5,7 +5,6 @@ import type { Refusal } from "./check-head.ts";
 import { toFetchRequest } from "./fetch-request.ts";
 import { requestFailed } from "./guard-listener.ts";
 import { requestKey, type TrackedMessage } from "./http-request.ts";
-import { answerInstead } from "./own-answer.ts";
 
 /** A web-standard app: Hono, h3, itty-router and the like. */
 export interface FetchApp {
@@ -49,7 +48,7 @@ function isResponse(value: unknown): value is Response {
 function refuse(incoming: TrackedMessage, response: ServerResponse, refusal: Refusal, log: Logger): void {
   log.debug({ status: refusal.status, reason: refusal.message }, "a request that no web-standard app can be given");
   const tracked = incoming[requestKey];
-  if (tracked !== undefined) answerInstead(tracked, refusal);
+  if (tracked !== undefined) tracked.connection.refuse(tracked, refusal);
   else response.writeHead(refusal.status, { "Content-Length": 0 }).end();
 }
 

@@ -21,6 +21,10 @@ export class HttpRequest extends ActiveRequest {
   switchStatus: number | undefined = undefined;
   /** Whether its client waits for `100 Continue` before it sends the body. */
   awaitsContinue = false;
+  /** Whether its WebSocket has been told to close. */
+  isToldToGo = false;
+  /** Whether it counts for `max_active_requests`. */
+  isCounted = false;
   /** Whether its answer is finished, or its connection has gone. */
   isOver = false;
   /** The pattern of the route, where something has noted it. */

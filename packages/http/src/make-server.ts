@@ -2,11 +2,13 @@ import { createServer as createNetServer, type AddressInfo, type Server as NetSe
 import type { Server as HttpServer } from "node:http";
 import { asError } from "@tsserve/config";
 import { acceptAlso, stopAccepting, type Listener } from "@tsserve/listener";
-import { systemClock, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
+import { systemClock, type Cause, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
 import { Connections } from "./connections.ts";
 import { runPreClose } from "./fastify-pre-close.ts";
 import { openApp } from "./http-app.ts";
+import { makeRequestObservers } from "./request-observers.ts";
 import { closeAfterAnswers } from "./requests.ts";
+import { makeLot } from "./rotation.ts";
 import { httpSettings, type HttpSettings } from "./settings.ts";
 import { TlsEntrance } from "./tls/tls-entrance.ts";
 import { tlsSettings } from "./tls/tls-settings.ts";
@@ -28,16 +30,24 @@ export async function makeServer(
   const opened = await openApp(app, settings.proxies, context.log);
   const { server } = opened;
   applyLimits(server, settings);
-  const connections = new Connections(settings.maxConcurrency, systemClock, () => {
-    context.log.warn({ max_concurrency: settings.maxConcurrency }, "max_concurrency is reached: new connections wait");
+  const connections: Connections = new Connections({
+    maxConcurrency: settings.maxConcurrency,
+    clock: systemClock,
+    draw: makeLot(settings.rotation, Math.random),
+    drainTimeMs: settings.drainTimeMs,
+    closeWebSocketsOverMs: settings.closeWebSocketsOverMs,
+    onFull: () => context.log.warn({ max_concurrency: settings.maxConcurrency }, "max_concurrency is reached: new connections wait"),
+    onClosed: (reason) => observers.metrics?.closed(reason),
   });
   const tls = tlsEntrance(settings, context);
-  await takeEvents(opened, settings, connections, tls, context);
+  const observers = makeRequestObservers(settings, context, () => connections.openUpgrades);
+  await takeEvents(opened, settings, connections, { observers, tls }, context);
   const acceptors: NetServer[] = [server, ...listeners.slice(1).map(() => acceptorFor(server))];
   for (const acceptor of acceptors) connections.addAcceptor(acceptor);
   let ending = false;
   const ended = endOf(server, () => ending);
-  const drain = (): void => {
+  const drain = (cause?: Cause): void => {
+    if (cause !== undefined && isRestart(cause)) connections.closeCode = 1012;
     connections.drain();
     closeAfterAnswers(connections);
   };
@@ -66,6 +76,7 @@ export async function makeServer(
       const cut = await connections.end(deadline);
       tls?.close();
       await opened.close();
+      observers.file?.end();
       return { cut };
     },
     accept: async (listener) => {
@@ -73,6 +84,7 @@ export async function makeServer(
       connections.addAcceptor(acceptor);
       return acceptAlso(listener, acceptor, acceptors);
     },
+    reopen: () => observers.file?.reopen(),
     stats: () => ({ openConnections: connections.size, activeRequests: context.requests.size }),
     addresses: () =>
       acceptors.map((acceptor) => printable(acceptor, tls === undefined ? "http" : "https")).filter((address) => address !== undefined),
@@ -91,6 +103,11 @@ function tlsEntrance({ tls, headerTimeoutMs }: HttpSettings, { folder, fleetSecr
 
 /** What OpenSSL takes: a name, a key for signing and one for encryption, 16 bytes each. */
 const ticketKeyBytes = 48;
+
+/** Whether a server like this one takes over: under Einhorn, SIGUSR2 is how a worker is told of an upgrade. */
+function isRestart(cause: Cause): boolean {
+  return cause.kind === "ordered" ? cause.reason !== "stop" : cause.kind === "signal" && cause.signal === "SIGUSR2";
+}
 
 /** All of these are read by Node for each connection, or when the server begins to listen. */
 interface ServerLimits extends HttpServer {

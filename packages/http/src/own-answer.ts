@@ -1,52 +1,130 @@
-import { STATUS_CODES, ServerResponse } from "node:http";
+import { STATUS_CODES, ServerResponse, validateHeaderName, validateHeaderValue } from "node:http";
 import type { HttpRequest } from "./http-request.ts";
 import type { Refusal } from "./check-head.ts";
 
 type AnyMethod = (this: ServerResponse, ...values: unknown[]) => unknown;
 
-interface Rendered {
-  readonly headers: readonly (readonly [string, string])[];
-  readonly body: string;
+/** What an `errors` module is told of an answer below the app. */
+export interface ErrorDescription {
+  readonly status: number;
+  /** What was wrong, as in `http_server_rejected_requests_total{reason}`. */
+  readonly code: string;
+  readonly message: string;
+  /** Where there was a request that could be read. */
+  readonly requestId: string | undefined;
 }
 
-/** An answer below the app, in the shape that Fastify's own errors have. */
-function render({ status, message }: Refusal): Rendered {
-  const body = JSON.stringify({ statusCode: status, error: STATUS_CODES[status], message });
+export interface RenderedError {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array;
+}
+
+/** What an `errors` module exports. It is not waited for: it gives the answer at once. */
+export type ErrorRenderer = (error: ErrorDescription) => RenderedError;
+
+export interface OwnAnswerSettings {
+  readonly renderError: ErrorRenderer | undefined;
+  readonly serverHeader: string | undefined;
+  /** Called with what the `errors` module throws, or what is wrong with what it gives. */
+  readonly failed: (thrown: unknown) => void;
+}
+
+/** An answer of an `errors` module is for reading. */
+const longestBody = 65_536;
+/** What says where a message ends, and what becomes of the connection, is not the module's to say. */
+const framing = /^(?:connection|keep-alive|transfer-encoding|content-length|upgrade|te|trailer|date)$/i;
+
+interface Rendered {
+  /** Names and values, in turn. */
+  readonly headers: readonly string[];
+  readonly body: Uint8Array;
+}
+
+/** The answers that the server gives in the place of the app. */
+export class OwnAnswers {
+  readonly #settings: OwnAnswerSettings;
+  #hasFailed = false;
+
+  constructor(settings: OwnAnswerSettings) {
+    this.#settings = settings;
+  }
+
+  /** The bytes of an answer for a connection on which no request is in progress; it is the connection's last. */
+  last(refusal: Refusal): Buffer {
+    const { headers, body } = this.#render(refusal, undefined);
+    const all = [...headers, "Date", new Date().toUTCString(), "Connection", "close"];
+    let head = `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n`;
+    for (let n = 0; n < all.length; n += 2) head += `${all[n]}: ${all[n + 1]}\r\n`;
+    return Buffer.concat([Buffer.from(`${head}\r\n`, "latin1"), body]);
+  }
+
+  /**
+   * Answers a request in the place of the app, and closes its connection unless the refusal says otherwise. The app may have
+   * the response in its hands and answer late: from here on, whatever it does with it goes nowhere, and throws nothing.
+   *
+   * @returns whether that was still possible: an answer that has begun is the app's
+   */
+  instead(request: HttpRequest, refusal: Refusal): boolean {
+    const { response } = request;
+    if (response === undefined || response.headersSent || response.writableEnded) return false;
+    request.refusal = refusal;
+    for (const name of response.getHeaderNames()) response.removeHeader(name);
+    const { headers, body } = this.#render(refusal, request.id);
+    // Past what middlewares have put in the place of these: it is for answers of the app.
+    const { writeHead, end } = ServerResponse.prototype as { writeHead: AnyMethod; end: AnyMethod };
+    const connection = refusal.keepsConnection === true ? [] : ["Connection", "close"];
+    writeHead.call(response, refusal.status, STATUS_CODES[refusal.status] ?? "", [...headers, ...connection]);
+    end.call(response, body);
+    swallow(response);
+    return true;
+  }
+
+  #render(refusal: Refusal, requestId: string | undefined): Rendered {
+    const { renderError, serverHeader, failed } = this.#settings;
+    const own = serverHeader === undefined ? [] : ["Server", serverHeader];
+    if (renderError !== undefined) {
+      try {
+        return framed(refusal, checked(renderError(describe(refusal, requestId))), own);
+      } catch (thrown) {
+        if (!this.#hasFailed) failed(thrown);
+        this.#hasFailed = true;
+      }
+    }
+    const body = JSON.stringify({ statusCode: refusal.status, error: STATUS_CODES[refusal.status], message: refusal.message });
+    return framed(refusal, { headers: { "Content-Type": "application/json; charset=utf-8" }, body }, own);
+  }
+}
+
+function describe({ status, reason, message }: Refusal, requestId: string | undefined): ErrorDescription {
+  return { status, code: reason, message, requestId };
+}
+
+/** @throws {TypeError} when it is no answer */
+function checked(given: RenderedError): RenderedError {
+  if (typeof given !== "object" || given === null || !(typeof given.body === "string" || given.body instanceof Uint8Array))
+    throw new TypeError("renderError gave no { headers, body } with a text or bytes as its body");
+  if (given.body.length > longestBody) throw new TypeError(`renderError gave a body of more than ${longestBody} bytes`);
+  for (const [name, value] of Object.entries(given.headers ?? {})) {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+  }
+  return given;
+}
+
+function framed(refusal: Refusal, { headers = {}, body }: RenderedError, own: readonly string[]): Rendered {
+  const bytes = Buffer.from(body as string);
+  const kept = Object.entries(headers).filter(([name]) => !framing.test(name));
+  const hasOwn = kept.some(([name]) => name.toLowerCase() === "server");
   return {
     headers: [
-      ["Content-Type", "application/json; charset=utf-8"],
-      ["Content-Length", String(Buffer.byteLength(body))],
+      ...(hasOwn ? [] : own),
+      ...kept.flatMap(([name, value]) => [name, String(value)]),
+      ...(refusal.retryAfterSeconds === undefined ? [] : ["Retry-After", String(refusal.retryAfterSeconds)]),
+      "Content-Length",
+      String(bytes.length),
     ],
-    body,
+    body: bytes,
   };
-}
-
-/** The bytes of an answer for a connection on which no request is in progress; it is the connection's last. */
-export function lastAnswer(refusal: Refusal): string {
-  const { headers, body } = render(refusal);
-  const lines = [...headers, ["Date", new Date().toUTCString()], ["Connection", "close"]].map(([name, value]) => `${name}: ${value}\r\n`);
-  return `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n${lines.join("")}\r\n${body}`;
-}
-
-/**
- * Answers a request in the place of the app, and closes its connection. The app may have the response in its hands and
- * answer late: from here on, whatever it does with it goes nowhere, and throws nothing.
- *
- * @returns whether that was still possible: an answer that has begun is the app's
- */
-export function answerInstead(request: HttpRequest, refusal: Refusal): boolean {
-  const { response } = request;
-  if (response === undefined || response.headersSent || response.writableEnded) return false;
-  request.refusal = refusal;
-  for (const name of response.getHeaderNames()) response.removeHeader(name);
-  const { headers, body } = render(refusal);
-  const flat = [...headers.flat(), "Connection", "close"];
-  // Past what middlewares have put in the place of these: it is for answers of the app.
-  const { writeHead, end } = ServerResponse.prototype as { writeHead: AnyMethod; end: AnyMethod };
-  writeHead.call(response, refusal.status, STATUS_CODES[refusal.status] ?? "", flat);
-  end.call(response, body);
-  swallow(response);
-  return true;
 }
 
 /** Gives an app that is late a response that takes everything. Its methods stand on the object: nobody else's change. */

@@ -1,4 +1,4 @@
-import type { ServerResponse } from "node:http";
+import { hostname } from "node:os";
 import {
   gaugeActive,
   latencyBuckets,
@@ -8,7 +8,9 @@ import {
   type MeterCounter,
   type MeterHistogram,
 } from "@tsserve/server";
+import { bodyBytesOf } from "./body-bytes.ts";
 import type { RejectionReason } from "./check-head.ts";
+import type { EndReason } from "./connection.ts";
 import { HttpRequest, patternOf } from "./http-request.ts";
 
 const total = { name: "http_server_requests_total", help: "Requests that are over.", type: "counter" } as const;
@@ -35,6 +37,16 @@ const rejected = {
   help: "What clients sent, or did not send in time, and the server answered by itself, by what was wrong with it.",
   type: "counter",
 } as const;
+const closed = {
+  name: "http_server_connections_closed_total",
+  help: "Connections that were served and have ended, by why.",
+  type: "counter",
+} as const;
+const openUpgrades = {
+  name: "http_server_open_upgrades",
+  help: "Connections that have become another protocol's, such as WebSockets.",
+  type: "gauge",
+} as const;
 const active = { name: "http_server_active_requests", help: "Requests in progress.", type: "gauge" } as const;
 
 /** What was answered to a request whose client had gone before: nginx's word for it. */
@@ -59,10 +71,13 @@ interface Endpoint {
 export class RequestMetrics {
   readonly #meter: Meter;
   readonly #rejected = new Map<RejectionReason, MeterCounter>();
+  readonly #closed = new Map<EndReason, MeterCounter>();
   readonly #endpoints = new Map<string, Map<string, Endpoint>>();
 
-  constructor(meter: Meter, requests: ActiveRequests) {
+  constructor(meter: Meter, requests: ActiveRequests, upgrades: () => number) {
     this.#meter = meter;
+    const open = meter.gauge(openUpgrades, { hostname: hostname(), pid: String(process.pid) });
+    meter.onSample(() => open.set(upgrades()));
     gaugeActive(meter, active, requests, (request) =>
       request instanceof HttpRequest ? { http_method: methodOf(request), http_endpoint: patternOf(request) ?? "*" } : undefined,
     );
@@ -88,7 +103,7 @@ export class RequestMetrics {
       : (endpoint.failed ??= this.#sizesOf(endpoint, false));
     sizes.latency.observe((endedAt - request.startedAt) / 1000);
     sizes.requestSize.observe(request.bodyBytes);
-    sizes.responseSize.observe(response === undefined ? 0 : bodyBytes(response, connection.lastAnswerBytes));
+    sizes.responseSize.observe(response === undefined ? 0 : bodyBytesOf(response, connection.lastAnswerBytes));
   }
 
   rejected(reason: RejectionReason): void {
@@ -96,6 +111,15 @@ export class RequestMetrics {
     if (counter === undefined) {
       counter = this.#meter.counter(rejected, { reason });
       this.#rejected.set(reason, counter);
+    }
+    counter.add(1);
+  }
+
+  closed(reason: EndReason): void {
+    let counter = this.#closed.get(reason);
+    if (counter === undefined) {
+      counter = this.#meter.counter(closed, { reason });
+      this.#closed.set(reason, counter);
     }
     counter.add(1);
   }
@@ -139,17 +163,4 @@ function methodOf({ incoming }: HttpRequest): string {
 
 function isSuccess(status: number): boolean {
   return status >= 200 && status < 400;
-}
-
-/** What Node keeps of an answer: the length that its head announces, whether it has a body at all, and the head. */
-interface SentResponse extends ServerResponse {
-  readonly _contentLength?: number | null;
-  readonly _hasBody?: boolean;
-  readonly _header?: string | null;
-}
-
-/** Of an answer without a length, the framing of its chunks is counted, too. */
-function bodyBytes({ _contentLength: length, _hasBody: hasBody, _header: head }: SentResponse, bytes: number): number {
-  if (hasBody === false) return 0;
-  return typeof length === "number" ? length : Math.max(0, bytes - (head?.length ?? 0));
 }

@@ -7,12 +7,17 @@ import type { Connections } from "./connections.ts";
 import { continueOnRead } from "./continue-on-read.ts";
 import { isBeingRead } from "./linger.ts";
 import { HttpRequest, requestKey, type TrackedMessage } from "./http-request.ts";
-import { answerInstead } from "./own-answer.ts";
-import { guardHead } from "./response-head.ts";
+import type { OwnAnswers } from "./own-answer.ts";
+import { guardHead, type HeadRules } from "./response-head.ts";
 
 export interface RequestTracking {
   readonly requests: ActiveRequests;
   readonly connections: Connections;
+  readonly answers: OwnAnswers;
+  /** What heads say besides what the app says; the rest is up to the connection. */
+  readonly headers: Pick<HeadRules, "server" | "contentType">;
+  /** Requests in progress at once, but for probes; 0: no limit. */
+  readonly maxActive: number;
   /** What makes a request one that the app never sees. */
   readonly checkHead: (incoming: IncomingMessage) => Refusal | undefined;
   /** The largest body; `undefined` where the app keeps the limit itself. */
@@ -34,8 +39,14 @@ export type TakeRequest = (incoming: IncomingMessage, response: ServerResponse, 
 
 /** Takes requests in, so that it is known which are in progress on which connection, and none runs that will not be answered. */
 export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
-  const { requests, connections, checkHead, bodyLimit, onBegin, onRefused, onEnd } = tracking;
-  const ends = (request: HttpRequest): boolean => connections.stopping || request.awaitsContinue || leavesBody(request.incoming);
+  const { requests, connections, answers, headers, maxActive, checkHead, bodyLimit, onBegin, onRefused, onEnd } = tracking;
+  const rules: HeadRules = {
+    ...headers,
+    ends: (request) => connections.mustEnd(request.connection) || request.awaitsContinue || leavesBody(request.incoming),
+  };
+  const guardsAll = headers.server !== undefined || headers.contentType !== undefined;
+  let active = 0;
+  connections.guardHead = (request) => guardHead(request, rules);
 
   /** Ends a request, once. */
   function end(request: HttpRequest): void {
@@ -43,6 +54,7 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
     request.isOver = true;
     const now = performance.now();
     const { connection } = request;
+    if (request.isCounted) active -= 1;
     connection.endRequest(request, now);
     connections.requestEnded(connection, request);
     requests.delete(request);
@@ -56,9 +68,22 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
     if (request !== undefined) end(request);
   }
 
-  function refuse(request: HttpRequest, refusal: Refusal): void {
-    guardHead(request, ends);
-    if (answerInstead(request, refusal)) onRefused(request);
+  function refuse(request: HttpRequest, refusal: Refusal): boolean {
+    guardHead(request, rules);
+    const isRefused = answers.instead(request, refusal);
+    if (isRefused) onRefused(request);
+    return isRefused;
+  }
+
+  connections.refuse = refuse;
+
+  /** Whether a request is one too many. */
+  function isTooMany(request: HttpRequest): boolean {
+    if (maxActive === 0 || isHealthProbe(request.incoming)) return false;
+    if (active >= maxActive) return true;
+    active += 1;
+    request.isCounted = true;
+    return false;
   }
 
   const scope = traceScope();
@@ -82,17 +107,24 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
     connection.beginRequest(request);
     requests.add(request);
     response.on("close", ended);
-    if (earlier !== undefined) for (const each of connection.inProgress()) guardHead(each, ends);
+    if (earlier !== undefined) for (const each of connection.inProgress()) guardHead(each, rules);
     const refusal = checkHead(incoming);
     if (refusal !== undefined) {
       refuse(request, refusal);
       return;
     }
-    const { headers } = incoming;
-    const hasBody = headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
-    if (hasBody || expects || connections.stopping || connection.closeWanted) guardHead(request, ends);
+    const { headers: sent } = incoming;
+    const hasBody = sent["content-length"] !== undefined || sent["transfer-encoding"] !== undefined;
+    if (hasBody || expects || guardsAll || connection.closeWanted || connections.mustEnd(connection)) guardHead(request, rules);
+    if (isTooMany(request)) {
+      refuse(request, hasBody ? overloaded : overloadedForNow);
+      return;
+    }
     onBegin?.(request);
-    if (hasBody && bodyLimit !== undefined && limitBody(request, bodyLimit.refusal, bodyLimit.maxBytes, onRefused)) return;
+    if (hasBody && bodyLimit !== undefined) {
+      const { maxBytes, refusal: tooLarge } = bodyLimit;
+      if (limitBody(request, maxBytes, (each) => refuse(each, tooLarge))) return;
+    }
     if (expects) continueOnRead(request);
     if (!scope.isWanted) handle(incoming, response);
     else
@@ -106,8 +138,24 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
 /** Makes every answer in progress, whose head has not been sent yet, say that its connection ends. */
 export function closeAfterAnswers(connections: Connections): void {
   for (const connection of connections.open) {
-    for (const request of connection.inProgress()) guardHead(request, () => connections.stopping);
+    for (const request of connection.inProgress()) connections.guardHead(request);
   }
+}
+
+const overloadedForNow: Refusal = {
+  status: 503,
+  reason: "overload",
+  message: "too many requests are in progress",
+  setting: "max_active_requests",
+  retryAfterSeconds: 1,
+  keepsConnection: true,
+};
+/** What is left of the body would have to be read. */
+const overloaded: Refusal = { ...overloadedForNow, keepsConnection: false };
+
+/** Also where the app answers it itself: who asks must hear of a server that is busy, rather than take it for dead. */
+function isHealthProbe({ method, url = "" }: IncomingMessage): boolean {
+  return (method === "GET" || method === "HEAD") && /^\/health(?:$|\?)/.test(url);
 }
 
 /**

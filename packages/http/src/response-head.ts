@@ -19,7 +19,17 @@ interface GuardedResponse extends ServerResponse, HeadStore {
 
 interface Guarded {
   readonly request: HttpRequest;
-  readonly ends: (request: HttpRequest) => boolean;
+  readonly rules: HeadRules;
+}
+
+/** What the heads of answers say besides what the app says. */
+export interface HeadRules {
+  /** Whether the connection ends with this answer. */
+  ends(request: HttpRequest): boolean;
+  /** `Server`, where the app names none. */
+  readonly server: string | undefined;
+  /** `Content-Type` of what has a body, where the app names none. */
+  readonly contentType: string | undefined;
 }
 
 const headKey = Symbol("tsserve.head");
@@ -30,27 +40,47 @@ const { _storeHeader: storeAsItIs } = ServerResponse.prototype as unknown as Hea
  * where `ends` tells that the connection ends with this answer, or the app wants that; but as long as a later request of the
  * connection is in progress, only the last one's answer may say it, because nothing comes after it.
  */
-export function guardHead(request: HttpRequest, ends: (request: HttpRequest) => boolean): void {
+export function guardHead(request: HttpRequest, rules: HeadRules): void {
   const response = request.response as GuardedResponse | undefined;
   if (response === undefined || response.headersSent || response[headKey] !== undefined) return;
-  response[headKey] = { request, ends };
+  response[headKey] = { request, rules };
   response._storeHeader = storeHeader;
 }
 
 function storeHeader(this: GuardedResponse, firstLine: string, headers: Headers): void {
-  const { request, ends } = this[headKey] as Guarded;
+  const { request, rules } = this[headKey] as Guarded;
   const { connection } = request;
+  const closes = rules.ends(request) || connection.closeWanted || appSaysClose(this, headers);
+  const more = additions(this, headers, rules);
   // Interim answers, and a switch of protocols, are no last answers.
-  const isFinal = this.statusCode >= 200;
-  const closes = isFinal && (ends(request) || connection.closeWanted || appSaysClose(this, headers));
-  if (!closes) {
+  if (this.statusCode < 200 || (!closes && more.length === 0)) {
     storeAsItIs.call(this, firstLine, headers);
     return;
   }
-  const isLast = connection.latest === request;
-  if (isLast) connection.closing = true;
-  else connection.closeWanted = true;
-  storeAsItIs.call(this, firstLine, withConnection(this, headers, isLast ? "close" : "keep-alive"));
+  if (closes) {
+    const isLast = connection.latest === request;
+    if (isLast) connection.closing = true;
+    else connection.closeWanted = true;
+    more.push(["Connection", isLast ? "close" : "keep-alive"]);
+  }
+  storeAsItIs.call(this, firstLine, withHeaders(this, headers, more));
+}
+
+/** What Node knows of a body when it composes the head. */
+interface BodyKnowledge {
+  readonly _hasBody?: boolean;
+  readonly _contentLength?: number | null;
+}
+
+function additions(response: ServerResponse, headers: Headers, { server, contentType }: HeadRules): [string, string][] {
+  const more: [string, string][] = [];
+  if (server === undefined && contentType === undefined) return more;
+  const names = new Map(entriesOf(response, headers).map(([name, value]) => [name.toLowerCase(), value]));
+  if (server !== undefined && !names.has("server")) more.push(["Server", server]);
+  const { _hasBody: hasBody, _contentLength: length } = response as BodyKnowledge;
+  const isEmpty = hasBody === false || length === 0 || String(names.get("content-length") ?? "") === "0";
+  if (contentType !== undefined && !isEmpty && !names.has("content-type")) more.push(["Content-Type", contentType]);
+  return more;
 }
 
 function appSaysClose(response: ServerResponse, headers: Headers): boolean {
@@ -61,15 +91,17 @@ function appSaysClose(response: ServerResponse, headers: Headers): boolean {
   return false;
 }
 
-function withConnection(response: ServerResponse, headers: Headers, value: string): Headers {
+function withHeaders(response: ServerResponse, headers: Headers, more: readonly (readonly [string, string])[]): Headers {
+  const replaced = new Set(more.map(([name]) => name.toLowerCase()));
+  if (replaced.has("connection")) replaced.add("keep-alive");
   // Headers that were set one by one are kept by the response: Node compares what it is given with those.
   if (response.getHeaderNames().length > 0) {
-    response.removeHeader("keep-alive");
-    response.setHeader("Connection", value);
+    for (const name of replaced) response.removeHeader(name);
+    for (const [name, value] of more) response.setHeader(name, value);
     return headers;
   }
-  const kept = entriesOf(response, headers).filter(([name]) => !/^(?:connection|keep-alive)$/i.test(name));
-  return [...kept, ["Connection", value] as const].flat() as OutgoingHttpHeader[];
+  const kept = entriesOf(response, headers).filter(([name]) => !replaced.has(name.toLowerCase()));
+  return [...kept, ...more].flat() as OutgoingHttpHeader[];
 }
 
 function entriesOf(response: ServerResponse, headers: Headers): (readonly [string, OutgoingHttpHeader])[] {

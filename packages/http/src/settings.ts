@@ -1,20 +1,25 @@
 import {
   boolean,
   byteSize,
+  fallback,
   integer,
   oneOf,
   optionalSetting,
   parseConfig,
+  percent,
   positive,
   setting,
   string,
   timespanOrSeconds,
   tupleOf,
   ConfigurationError,
+  type Parsed,
   type Parser,
   type Reader,
 } from "@tsserve/config";
+import { lifecycleSettings } from "@tsserve/server";
 import type { ProxySettings } from "./client.ts";
+import { exclusion, type Exclusion } from "./exclusion.ts";
 import type { ProxyVersions } from "./proxy-protocol/parse-proxy-header.ts";
 import { tlsSettings, tlsSpec, type ParsedTls, type TlsSpec } from "./tls/tls-settings.ts";
 import { proxyPattern } from "./trusted-proxies.ts";
@@ -22,6 +27,46 @@ import { proxyPattern } from "./trusted-proxies.ts";
 const headerName: Parser<string> = (text) => {
   if (/^[!#$%&'*+.^_`|~\w-]{1,100}$/.test(text)) return text;
   throw new Error("expected the name of a header, such as X-Forwarded-For");
+};
+
+/** Where access log lines go besides stdout, and which there are. */
+export interface AccessLogSettings {
+  /** Of the file, as it is written; absent without one. */
+  readonly path: string | undefined;
+  readonly format: AccessLogFormat;
+  readonly exclude: readonly Exclusion[];
+  /** From 0 to 1. */
+  readonly sample: number;
+  readonly slowMs: number;
+}
+
+export type AccessLogFormat = "json" | "common" | "combined";
+
+/** How old connections make room for others. 0 is no limit. */
+export interface Rotation {
+  readonly maxRequests: number;
+  readonly maxAgeMs: number;
+  /** From 0 to 1. */
+  readonly jitter: number;
+}
+
+/** Zero or more. */
+const count: Parser<number> = (text) => {
+  const number = integer(text);
+  if (number < 0) throw new Error(`expected 0 or more, found ${number}`);
+  return number;
+};
+
+/** The value of a header. */
+const headerText: Parser<string> = (text) => {
+  if (!/^[\x20-\x7e]+$/.test(text)) throw new Error("expected the value of a header, in visible ASCII");
+  return text;
+};
+
+const logPath: Parser<string> = (text) => {
+  if (!text.includes("/"))
+    throw new Error(`expected true, false, or the path of a file such as /var/log/app/access.log or ./access.log, found "${text}"`);
+  return text;
 };
 
 type HttpSettingsSpec = {
@@ -32,9 +77,23 @@ type HttpSettingsSpec = {
   readonly max_header_size: Reader<number>;
   readonly max_header_count: Reader<number>;
   readonly max_concurrency: Reader<number>;
+  readonly max_active_requests: Reader<number>;
+  readonly max_keepalive_requests: Reader<number>;
+  readonly max_keepalive_time: Reader<number>;
+  readonly keepalive_jitter: Reader<number>;
   readonly handler: Reader<string | undefined>;
   readonly health: Reader<boolean>;
-  readonly access_log: Reader<boolean>;
+  readonly errors: Reader<string | undefined>;
+  readonly content_type: Reader<string | undefined>;
+  readonly server_header: Reader<string | undefined>;
+  readonly access_log: {
+    readonly "": Reader<boolean | string>;
+    readonly format: Reader<AccessLogFormat>;
+    readonly exclude: Reader<readonly Exclusion[]>;
+    readonly sample: Reader<number>;
+    readonly slow: Reader<number>;
+  };
+  readonly websocket: { readonly close_over: Reader<number | undefined> };
   readonly real_ip_header: Reader<string>;
   readonly real_ip_from: Reader<readonly string[] | undefined>;
   readonly trusted_proxy_count: Reader<number | undefined>;
@@ -77,12 +136,66 @@ export const settings: HttpSettingsSpec = {
     "10000",
     "Connections served at once. More wait, unread, until one ends; connections that idle give way to them.",
   ),
+  max_active_requests: setting(
+    count,
+    "0",
+    "Requests in progress at once, but for health probes; one more is answered with a 503 and `Retry-After` at once. 0: no limit.",
+  ),
+  max_keepalive_requests: setting(
+    count,
+    "0",
+    "The answer to so many requests of a connection says `Connection: close`, so that clients that keep theirs come to new instances, too. 0: no limit.",
+  ),
+  max_keepalive_time: setting(
+    timespanOrSeconds,
+    "0",
+    "A connection of this age closes with its next answer; neither a request nor an idle connection is cut for it. 0: no limit.",
+  ),
+  keepalive_jitter: setting(
+    percent,
+    "10%",
+    "By how much less, at most, `max_keepalive_requests` and `max_keepalive_time` are for a connection, by lot, so that connections that began together do not end together.",
+  ),
   handler: optionalSetting(
     string,
     "A module that wraps or replaces the request handling: `MODULE[:NAME]`, NAME `makeHandler` by default, called with the app's request listener and the server's context; returns a request listener.",
   ),
   health: setting(boolean, "true", "Answer `GET /health` for the app, unless a Fastify, Express or Hono app has such a route itself."),
-  access_log: setting(boolean, "true", "Log a line for each request: id, method, route, status, duration, client."),
+  errors: optionalSetting(
+    string,
+    "A module that writes the answers below the app (400, 408, 413, 417, 431, 503): `MODULE[:NAME]`, NAME `renderError` by default, called with `{ status, code, message, requestId }`; returns `{ headers, body }`. One that throws is logged once, and the built-in answer is sent.",
+  ),
+  content_type: optionalSetting(headerText, "The `Content-Type` of answers that have a body and no type."),
+  server_header: optionalSetting(headerText, "The `Server` header of every answer, those below the app too; an app's own wins."),
+  access_log: {
+    "": setting(
+      fallback(boolean, logPath),
+      "true",
+      "Log a line for each request: id, method, route, status, duration, client. A path writes them to that file, too; it is opened anew when it has been renamed.",
+    ),
+    format: setting(
+      oneOf({ json: "json", common: "common", combined: "combined" }),
+      "json",
+      "How the lines of the file are written: as stdout's JSON, or in one of the forms that web servers have.",
+    ),
+    exclude: setting(
+      tupleOf(exclusion),
+      "probes",
+      "What has no line: paths, in which `*` stands for anything but a slash and `**` for anything, classes of statuses such as 3xx, or `probes`.",
+    ),
+    sample: setting(
+      percent,
+      "100%",
+      "The share of lines that are written of answers below 400 that are not slow; they tell it as `sample_rate`.",
+    ),
+    slow: setting(timespanOrSeconds, "1 second", "An answer that took at least so long always has a line."),
+  },
+  websocket: {
+    close_over: optionalSetting(
+      timespanOrSeconds,
+      "Over how long the closes of WebSockets are spread from the stop signal on, so that their clients do not all come back at once; `drain_time` where it is absent. An upgrade closes them with 1012, a stop with 1001.",
+    ),
+  },
   real_ip_header: setting(
     headerName,
     "X-Forwarded-For",
@@ -120,9 +233,18 @@ export interface HttpSettings {
   readonly maxHeaderBytes: number;
   readonly maxHeaderLines: number;
   readonly maxConcurrency: number;
+  /** 0: no limit. */
+  readonly maxActiveRequests: number;
+  readonly rotation: Rotation;
   readonly handler: string | undefined;
   readonly health: boolean;
-  readonly accessLog: boolean;
+  readonly errors: string | undefined;
+  readonly contentType: string | undefined;
+  readonly serverHeader: string | undefined;
+  readonly accessLog: AccessLogSettings | undefined;
+  readonly drainTimeMs: number;
+  /** Over how long WebSockets are closed in a stop; `undefined`: over the drain. */
+  readonly closeWebSocketsOverMs: number | undefined;
   /** `undefined` where connections begin with the first request. */
   readonly proxyVersions: ProxyVersions | undefined;
   readonly tls: ParsedTls;
@@ -159,13 +281,35 @@ export function httpSettings(raw: Readonly<Record<string, string>>): HttpSetting
     maxHeaderBytes: parsed.max_header_size,
     maxHeaderLines: parsed.max_header_count,
     maxConcurrency: parsed.max_concurrency,
+    maxActiveRequests: parsed.max_active_requests,
+    rotation: {
+      maxRequests: parsed.max_keepalive_requests,
+      maxAgeMs: parsed.max_keepalive_time,
+      jitter: parsed.keepalive_jitter,
+    },
     handler: parsed.handler,
     health: parsed.health,
-    accessLog: parsed.access_log,
+    errors: parsed.errors,
+    contentType: parsed.content_type,
+    serverHeader: parsed.server_header,
+    accessLog: accessLogSettings(parsed.access_log),
+    drainTimeMs: lifecycleSettings(raw).drainTimeMs,
+    closeWebSocketsOverMs: parsed.websocket.close_over,
     proxies: {
       header: parsed.real_ip_header.toLowerCase(),
       from,
       count: parsed.trusted_proxy_count,
     },
   };
+}
+
+function accessLogSettings({
+  "": where,
+  format,
+  exclude,
+  sample,
+  slow,
+}: Parsed<HttpSettingsSpec>["access_log"]): AccessLogSettings | undefined {
+  if (where === false) return undefined;
+  return { path: where === true ? undefined : where, format, exclude, sample, slowMs: slow };
 }

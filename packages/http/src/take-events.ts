@@ -3,7 +3,6 @@ import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { asError, factoryThrew, notAFunction } from "@tsserve/config";
 import { both, type ServerContext } from "@tsserve/server";
-import { makeAccessLog } from "./access-log.ts";
 import { bodyTooLarge } from "./body-limit.ts";
 import { makeHeadCheck, type Refusal } from "./check-head.ts";
 import { makeClientResolver } from "./client.ts";
@@ -17,8 +16,8 @@ import { guardListener, requestFailed } from "./guard-listener.ts";
 import { answerHealth } from "./health-endpoint.ts";
 import type { HttpApp } from "./http-app.ts";
 import { requestKey, type HttpRequest, type TrackedMessage } from "./http-request.ts";
-import { answerInstead } from "./own-answer.ts";
-import { RequestMetrics } from "./request-metrics.ts";
+import { OwnAnswers, type ErrorRenderer } from "./own-answer.ts";
+import type { RequestObservers } from "./request-observers.ts";
 import { makeTakeRequest } from "./requests.ts";
 import { standBefore, type ServerListeners } from "./server-events.ts";
 import type { HttpSettings } from "./settings.ts";
@@ -37,13 +36,12 @@ export async function takeEvents(
   opened: HttpApp,
   settings: HttpSettings,
   connections: Connections,
-  tls: TlsEntrance | undefined,
+  { observers, tls }: { readonly observers: RequestObservers; readonly tls: TlsEntrance | undefined },
   context: ServerContext,
 ): Promise<void> {
   const { server } = opened;
   const { requests } = context;
-  const log = settings.accessLog ? makeAccessLog(context.logger("tsserve.access"), settings.clientMaxSize) : undefined;
-  const metrics = context.meter === undefined ? undefined : new RequestMetrics(context.meter, requests);
+  const { log, metrics } = observers;
   const { proxyVersions } = settings;
   const entrance =
     proxyVersions === undefined && tls === undefined
@@ -74,9 +72,17 @@ export async function takeEvents(
   const counted = metrics && ((request: HttpRequest, endedAt: number) => metrics.ended(request, endedAt));
   const { tracing } = context;
   const onEnd = both<HttpRequest, number>(both(counted, log?.ended), tracing && traceEnd(tracing));
+  const answers = new OwnAnswers({
+    renderError: await loadRenderer(settings.errors, context),
+    serverHeader: settings.serverHeader,
+    failed: (thrown) => context.log.error({ err: asError(thrown) }, `errors = ${settings.errors} failed; the built-in answer is sent`),
+  });
   const takeRequest = makeTakeRequest({
     requests,
     connections,
+    answers,
+    headers: { server: settings.serverHeader, contentType: settings.contentType },
+    maxActive: settings.maxActiveRequests,
     checkHead,
     bodyLimit: opened.limitsBodies ? undefined : { maxBytes: settings.clientMaxBytes, refusal: bodyTooLarge(settings) },
     onBegin: metrics && countBody,
@@ -136,10 +142,11 @@ export async function takeEvents(
       void listeners.emit(event, incoming, response);
   const refuseExpectation: RequestListener = (incoming: TrackedMessage) => {
     const request = incoming[requestKey];
-    if (request !== undefined && answerInstead(request, expectationFailed)) rejectedRequest(request);
+    if (request !== undefined && answers.instead(request, expectationFailed)) rejectedRequest(request);
   };
   const clientErrors = new ClientErrors({
     connections,
+    answers,
     listeners,
     headerTimeoutMs: settings.headerTimeoutMs,
     maxHeaderBytes: settings.maxHeaderBytes,
@@ -182,6 +189,11 @@ async function loadHandler(written: string, next: RequestListener, context: Serv
   if (typeof handler !== "function")
     throw notAFunction(context.placeOf("handler"), `what ${written} gave`, `a ${typeof handler}`, "a function (request, response)");
   return guardListener(handler as RequestListener, `the handler ${written}`, context.log);
+}
+
+async function loadRenderer(written: string | undefined, context: ServerContext): Promise<ErrorRenderer | undefined> {
+  if (written === undefined) return undefined;
+  return (await context.loadFunction(written, "renderError")) as unknown as ErrorRenderer;
 }
 
 /** What of Node's parser is used: it calls `onIncoming` with each message (`parserOnIncoming` in lib/_http_server.js). */

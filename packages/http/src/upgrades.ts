@@ -5,7 +5,6 @@ import type { Refusal } from "./check-head.ts";
 import { connectionKey, type Connection, type TrackedSocket } from "./connection.ts";
 import type { Connections } from "./connections.ts";
 import { HttpRequest } from "./http-request.ts";
-import { tellGoingAway } from "./websocket-close.ts";
 
 export interface UpgradeTracking {
   readonly requests: ActiveRequests;
@@ -50,6 +49,7 @@ export function makeTakeUpgrade({ requests, connections, checkHead, refuse, onAn
       }
       connection.upgrade = request;
       connections.requestBegins(connection);
+      connections.openUpgrades += 1;
       requests.add(request);
       // What Node set for the time between two requests.
       socket.setTimeout(0);
@@ -57,10 +57,11 @@ export function makeTakeUpgrade({ requests, connections, checkHead, refuse, onAn
         request.switchStatus = statusOf(text);
         onAnswer?.(request, performance.now());
         // Its handshake was not over when the others were told.
-        if (connections.stopping) setImmediate(tellGoingAway, connection, connections.isEnding);
+        if (connections.stopping) setImmediate(() => connections.goAway(connection));
       });
       socket.once("close", () => {
         request.isOver = true;
+        connections.openUpgrades -= 1;
         requests.delete(request);
         if (request.switchStatus === undefined) connections.unanswered(request);
         onEnd?.(request, performance.now());

@@ -16,7 +16,7 @@ export interface Step<T = void> {
   readonly name: string;
   start(): T | Promise<T>;
   /** The stop signal came; everything still serves. */
-  drain?(started: T): void;
+  drain?(started: T, cause: Cause): void;
   /** Ends the step, at the latest soon after the deadline. `cut` counts the work that was lost. */
   stop?(started: T, deadline: AbortSignal): Promise<{ readonly cut: number } | void> | void;
 }
@@ -76,7 +76,7 @@ export async function runLifecycle(lifecycle: Lifecycle): Promise<End> {
 /** A step that has started, with what its start gave bound to its functions. */
 interface StartedStep {
   readonly name: string;
-  drain(): void;
+  drain(cause: Cause): void;
   stop(deadline: AbortSignal): Promise<{ readonly cut: number } | void> | void;
 }
 
@@ -98,7 +98,7 @@ async function startSteps({ start, clock, causes, emit }: Lifecycle): Promise<St
     const started = await raceOf(step.start(), causes.first);
     steps.push({
       name: step.name,
-      drain: () => step.drain?.(started),
+      drain: (cause) => step.drain?.(started, cause),
       stop: (deadline) => step.stop?.(started, deadline),
     });
     emit({ type: "step-started", step: step.name, ms: clock.now() - stepBegan });
@@ -146,7 +146,7 @@ async function drain({ settings, clock, emit }: Lifecycle, steps: readonly Start
   emit({ type: "shutdown", cause, drainTimeMs });
   for (const step of steps) {
     try {
-      step.drain();
+      step.drain(cause);
     } catch (error) {
       emit({ type: "drain-failed", step: step.name, error });
     }

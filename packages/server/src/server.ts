@@ -2,6 +2,7 @@ import type { Listener } from "@tsserve/listener";
 import type { Spec } from "@tsserve/config";
 import type { Logger } from "pino";
 import type { ActiveRequests } from "./active-requests.ts";
+import type { Cause } from "./events.ts";
 import type { Guard } from "./guard.ts";
 import type { Meter } from "./meter.ts";
 import type { Health } from "./health.ts";
@@ -12,8 +13,8 @@ import type { Tracing } from "./tracing.ts";
 export interface Server {
   /** Resolves when connections are accepted; rejects when they can't be. */
   start(): Promise<void>;
-  /** The stop signal came: keep serving, begin to move clients away. */
-  drain(): void;
+  /** The stop signal came: keep serving, begin to move clients away. `cause` is what they may be told. */
+  drain(cause?: Cause): void;
   /**
    * No new connections from now on. Resolves when nothing is in progress any more, or soon after the
    * deadline with the number of requests that were cut.
@@ -27,6 +28,8 @@ export interface Server {
   accept?(listener: Listener): Promise<() => void>;
   /** Where the server really listens, known once it has started: `http://127.0.0.1:9090`. */
   addresses?(): readonly string[];
+  /** Opens the files that it logs to anew: they have been renamed. */
+  reopen?(): void;
   /** What the server answers to, for `tsserve routes`. */
   routes?(): Promise<readonly Route[]>;
   /** Resolves, or rejects with the reason, when the server ends without being asked to. */

@@ -9,10 +9,10 @@ import type { Guard, Server } from "@tsserve/server";
  */
 export function guardServer(server: Server, guard: Guard): Server {
   if (!isServer(server)) throw wrongServer(kindOf(server));
-  const { accept, routes, addresses } = server;
+  const { accept, reopen, routes, addresses } = server;
   return {
     start: async () => server.start(),
-    drain: () => guard.tell("drain() of the server", () => server.drain?.()),
+    drain: (cause) => guard.tell("drain() of the server", () => server.drain?.(cause)),
     stop: async (deadline) => {
       const stopped: { readonly cut?: unknown } | undefined = await server.stop(deadline);
       return { cut: Number(stopped?.cut) || 0 };
@@ -22,6 +22,7 @@ export function guardServer(server: Server, guard: Guard): Server {
       return guard.call("stats() of the server", () => server.stats?.() ?? none, none);
     },
     ...(accept === undefined ? {} : { accept: async (listener) => accept.call(server, listener) }),
+    ...(reopen === undefined ? {} : { reopen: () => guard.tell("reopen() of the server", () => reopen.call(server)) }),
     ...(addresses === undefined
       ? {}
       : { addresses: () => guard.call("addresses() of the server", () => addresses.call(server) ?? [], []) }),

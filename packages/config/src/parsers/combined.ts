@@ -97,7 +97,7 @@ export function dictOf<const S extends Spec>(inner: S): Reader<Readonly<Record<s
   const nested = typeof inner === "object" && (!isReader(inner) || inner[covers] !== undefined);
   return {
     ...secrecyOf(inner),
-    [covers]: (prefix, candidate) => candidate.startsWith(joinKey(prefix, "")),
+    [covers]: (prefix, candidate) => candidate.startsWith(prefix === "" ? "" : `${prefix}.`),
     [read]: (source, key) => {
       const start = key === "" ? "" : `${key}.`;
       const names = Object.keys(source.raw)

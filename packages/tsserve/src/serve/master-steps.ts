@@ -19,6 +19,7 @@ export function mastersSocketsStep(master: MasterChannel | undefined, server: Se
     name: "the master's sockets",
     start: async () => {
       if (master === undefined) return undefined;
+      master.on("tsserve:reopen", () => server.reopen?.());
       const [{ borrowSockets }, { MetricsSocketInbox }] = await Promise.all([
         import("../workers/lend-sockets.ts"),
         import("../workers/metrics-socket.ts"),

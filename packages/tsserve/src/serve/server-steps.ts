@@ -12,7 +12,7 @@ export function serverStep(
   return {
     name: "the server",
     start: () => application.makeServer(app, listeners, tracing),
-    drain: (server) => server.drain(),
+    drain: (server, cause) => server.drain(cause),
     stop: (server, deadline) => server.stop(deadline),
   };
 }

@@ -1,0 +1,14 @@
+import type { ServerResponse } from "node:http";
+
+/** What Node keeps of an answer: the length that its head announces, whether it has a body at all, and the head. */
+interface SentResponse extends ServerResponse {
+  readonly _contentLength?: number | null;
+  readonly _hasBody?: boolean;
+  readonly _header?: string | null;
+}
+
+/** How many bytes the body of an answer had. Of one without a length, the framing of its chunks is counted, too. */
+export function bodyBytesOf({ _contentLength: length, _hasBody: hasBody, _header: head }: SentResponse, bytes: number): number {
+  if (hasBody === false) return 0;
+  return typeof length === "number" ? length : Math.max(0, bytes - (head?.length ?? 0));
+}
