@@ -118,7 +118,7 @@ function framed(refusal: Refusal, { headers = {}, body }: RenderedError, own: re
   return {
     headers: [
       ...(hasOwn ? [] : own),
-      ...kept.flatMap(([name, value]) => [name, String(value)]),
+      ...kept.flat(),
       ...(refusal.retryAfterSeconds === undefined ? [] : ["Retry-After", String(refusal.retryAfterSeconds)]),
       "Content-Length",
       String(bytes.length),
