@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort, makeTemporaryFolder, spawnTsserve, until, type TemporaryFolder } from "@tsserve/testing";
@@ -146,6 +148,25 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ", () => {
     expect((await stuck.exited()).code).toBe(1);
     expect(await stuck.log(/was cut/)).toMatchObject({ message_id: "the-stuck-one" });
     expect(await ready(model, stuck.queue)).toBe(1);
+  });
+
+  test("a stop in the middle of the start, whatever the broker does, ends soon, and leaves no consumer behind", async () => {
+    const silent = createServer((socket) => void socket.on("error", () => undefined).resume()).listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const silentPort = String((silent.address() as AddressInfo).port);
+    const queue = `q${(lastQueue += 1)}`;
+    await Promise.all(
+      [{}, {}, {}, { "amqp.port": silentPort }].map(async (settings, index) => {
+        await using server = consume({ server: settings, args: ["--log-level", "debug"] }, { queue });
+        await server.log(/^started$/);
+        await new Promise((resolve) => setTimeout(resolve, 30 * index));
+        server.kill();
+        expect((await server.exited(15_000)).code).toBe(0);
+      }),
+    );
+    silent.close();
+    const consumers = await broker.query("list_consumers", "queue_name");
+    expect(consumers.filter((line) => line.includes(queue))).toEqual([]);
   });
 
   test("a FatalError gives its message back, and ends the server with 1", async () => {

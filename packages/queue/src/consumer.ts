@@ -1,4 +1,4 @@
-import { systemClock, traceScope, wait, type ActiveRequests } from "@tsserve/server";
+import { systemClock, traceScope, wait, type ActiveRequests, type Tracing } from "@tsserve/server";
 import type { Logger } from "pino";
 import { backOff } from "./back-off.ts";
 import type { Sink } from "./broker.ts";
@@ -10,6 +10,7 @@ import { isNamed, type BrokerErrorReason } from "./outcome-errors.ts";
 import type { QueueMetrics, QueueOutcome } from "./queue-metrics.ts";
 import { QueueRun } from "./queue-run.ts";
 import { millisecondsOf } from "./milliseconds.ts";
+import { traceRun } from "./trace-run.ts";
 import type { Slots } from "./slots.ts";
 
 /** What one consumer shares with the others of its process. */
@@ -19,6 +20,7 @@ export interface ConsumerParts {
   readonly log: Logger;
   /** Of the handlers. */
   readonly appLog: Logger;
+  readonly tracing?: Tracing | undefined;
   metricsOf(consumer: Consumer): QueueMetrics | undefined;
   /** A handler threw a `FatalError`. */
   onFatal(error: Error): void;
@@ -211,12 +213,11 @@ export class Consumer implements Sink {
     if (delivery.isSuspect) this.#suspectsRunning += 1;
     if (run.attempt === 1 && delivery.sentAt !== undefined) this.#metrics?.lagged((Date.now() - delivery.sentAt.getTime()) / 1000);
     this.#watchTimeouts();
-    if (this.#traceScope.isWanted)
-      this.#traceScope.run(
-        () => run.trace,
-        () => this.#parse(run),
-      );
-    else this.#parse(run);
+    const { tracing } = this.#parts;
+    const parse = (): void => this.#parse(run);
+    const scoped = this.#traceScope.isWanted ? (): void => this.#traceScope.run(() => run.trace, parse) : parse;
+    if (tracing === undefined) scoped();
+    else tracing.run(run.trace, scoped);
   }
 
   #parse(run: QueueRun): void {
@@ -256,7 +257,7 @@ export class Consumer implements Sink {
 
   #endWell(run: QueueRun): void {
     if (!this.#leave(run)) return;
-    this.#metrics?.ran(true, (performance.now() - run.startedAt) / 1000);
+    this.#ran(run);
     if (run.delivery.isSuspect) this.#isSuspicious = false;
     const acknowledged = run.delivery.acknowledge();
     if (typeof acknowledged === "boolean") this.#settled(run.delivery, run.key, acknowledged ? "ack" : "stale", true);
@@ -266,13 +267,14 @@ export class Consumer implements Sink {
 
   #endUnparseable(run: QueueRun, error: unknown): void {
     if (!this.#leave(run)) return;
+    this.#ran(run, error ?? "nothing was thrown");
     this.#track(this.#bury(run.delivery, run.key, "unparseable", error, failuresOf(run)));
     this.#pump();
   }
 
   #endFailed(run: QueueRun, error: unknown): void {
     if (!this.#leave(run)) return;
-    this.#metrics?.ran(false, (performance.now() - run.startedAt) / 1000);
+    this.#ran(run, error ?? "nothing was thrown");
     if (isNamed(error, "FatalError")) {
       // Unsettled until the subscription is cancelled: given back sooner, it would come straight back.
       if (run.key !== undefined) this.#finished.end(run.key, false);
@@ -282,6 +284,12 @@ export class Consumer implements Sink {
       this.#track(this.#bury(run.delivery, run.key, "rejected", error, failuresOf(run)));
     } else this.#track(this.#retry(run, error));
     this.#pump();
+  }
+
+  #ran(run: QueueRun, error?: unknown): void {
+    const { tracing } = this.#parts;
+    this.#metrics?.ran(error === undefined, (performance.now() - run.startedAt) / 1000);
+    if (tracing !== undefined) traceRun(tracing, run, this.definition, error);
   }
 
   async #retry(run: QueueRun, error: unknown): Promise<void> {

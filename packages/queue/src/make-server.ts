@@ -94,10 +94,11 @@ function makeConsumers(
   context: ServerContext,
   onFatal: (error: Error) => void,
 ): Consumer[] {
-  const { meter, requests } = context;
+  const { meter, requests, tracing } = context;
   const parts: ConsumerParts = {
     slots: new Slots(settings.maxConcurrency),
     requests,
+    tracing,
     log: context.logger("tsserve.queue"),
     appLog: context.logger("app"),
     metricsOf: (consumer) => meter && new QueueMetrics(meter, consumer.definition, () => consumer),

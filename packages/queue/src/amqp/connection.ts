@@ -74,6 +74,7 @@ export class AmqpConnection {
   /** Resolves when the broker has read everything, or has had two seconds for it. */
   async close(): Promise<void> {
     this.#ending.abort();
+    // One that is being opened is given up by the signal.
     const model = this.#model ?? (await this.#opening?.catch(() => undefined));
     this.#model = undefined;
     if (model === undefined) return;
@@ -121,7 +122,7 @@ export class AmqpConnection {
       keepAliveDelay: 30_000,
       timeout: connectTimeoutMs,
       // amqplib hands its options on to `net.connect`: with the signal, the socket goes too when we give up.
-      signal: giveUp.signal,
+      signal: AbortSignal.any([giveUp.signal, this.#ending.signal]),
       clientProperties: { connection_name: `${name} ${hostname()} ${process.pid}` },
       ...(tls && { ca: contentOf(tls.ca), cert: contentOf(tls.cert), key: contentOf(tls.key) }),
     } as Parameters<AmqpLibrary["connect"]>[1]);

@@ -60,7 +60,10 @@ export class AmqpSubscription implements Subscription {
 
   async close(): Promise<void> {
     this.#ending.abort();
-    await this.#channel?.close();
+    const channel = this.#channel;
+    // Without a channel, it may be waiting for an answer of the broker: that ends with the connection, which is closed next.
+    if (channel === undefined) return;
+    await channel.close();
     await this.#running;
   }
 
@@ -70,6 +73,11 @@ export class AmqpSubscription implements Subscription {
       let reason: BrokerError | undefined;
       try {
         const channel = await this.#subscribe();
+        // A stop may have come meanwhile, and found nothing to cancel.
+        if (this.#ending.signal.aborted) {
+          await channel.close();
+          break;
+        }
         this.#channel = channel;
         beginning = performance.now();
         this.#sink.subscribed();
@@ -102,8 +110,11 @@ export class AmqpSubscription implements Subscription {
         prefetch: this.#source.prefetch,
         consumerTag: `${this.#consumer.name}-${randomUUID()}`.slice(-255),
         rpcTimeoutMs: settings.connectTimeoutMs,
-        onMessage: (message, channel) =>
-          this.#sink.deliver(new AmqpDelivery(message, channel, this.#source, this.#consumer, failedMessages)),
+        onMessage: (message, channel) => {
+          // Closing gives it back.
+          if (this.#ending.signal.aborted && this.#channel !== channel) return;
+          this.#sink.deliver(new AmqpDelivery(message, channel, this.#source, this.#consumer, failedMessages));
+        },
         onError: (err) => log.error({ err }, `a listener of the channel of ${this.#source.queue} failed`),
       });
     } catch (error) {
