@@ -34,7 +34,7 @@ test("one in progress is waited for; one that is done is known; one that failed 
   const finished = new FinishedMessages(10);
   expect(finished.find("a")).toBeUndefined();
   finished.begin("a");
-  const waiting = [finished.find("a"), finished.find("a")];
+  const waiting = [finished.find("a"), finished.find("a")].map(async (found) => found);
   finished.end("a", true);
   expect(await Promise.all(waiting)).toEqual([true, true]);
   expect(finished.find("a")).toBe(true);

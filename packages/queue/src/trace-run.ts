@@ -1,3 +1,4 @@
+import { asError } from "@tsserve/config";
 import type { Tracing } from "@tsserve/server";
 import type { ConsumerDefinition } from "./consumer-definition.ts";
 import type { QueueRun } from "./queue-run.ts";
@@ -17,7 +18,8 @@ export function traceRun(tracing: Tracing, run: QueueRun, { source, name }: Cons
   };
   if (delivery.id !== undefined) attributes["messaging.message.id"] = delivery.id;
   if (delivery.routingKey !== undefined) attributes["messaging.rabbitmq.destination.routing_key"] = delivery.routingKey;
-  if (error !== undefined) attributes["error.type"] = error instanceof Error ? error.name : "_OTHER";
-  const failure = error === undefined ? undefined : error instanceof Error ? error.message : String(error);
+  const thrown = error === undefined ? undefined : asError(error);
+  if (thrown !== undefined) attributes["error.type"] = thrown.name;
+  const failure = thrown?.message;
   tracing.record({ name: `process ${source.queue}`, kind: "consumer", trace, startedAt, endedAt: performance.now(), attributes, failure });
 }

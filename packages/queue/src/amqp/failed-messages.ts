@@ -1,4 +1,4 @@
-import { maskSecret } from "@tsserve/config";
+import { asError, maskSecret } from "@tsserve/config";
 import type { ConsumeMessage, Options } from "amqplib";
 import type { AmqpSource } from "../consumer-definition.ts";
 import type { DeadReason, Failure } from "../delivery.ts";
@@ -167,7 +167,8 @@ function originHeaders({ properties, fields }: ConsumeMessage, { queue }: AmqpSo
 
 /** Class and message, secrets masked, one kilobyte at most. */
 function describeError(error: unknown): string {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const { name, message } = asError(error);
+  const text = `${name}: ${message}`;
   const bytes = Buffer.from(maskSecret("", text));
   return bytes.length <= longestErrorBytes ? bytes.toString() : bytes.toString("utf8", 0, longestErrorBytes - 3).replace(/\uFFFD*$/, "");
 }

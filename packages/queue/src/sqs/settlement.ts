@@ -1,4 +1,4 @@
-import { maskSecret } from "@tsserve/config";
+import { asError, maskSecret } from "@tsserve/config";
 import type { MessageAttributeValue } from "@aws-sdk/client-sqs";
 import type { Logger } from "pino";
 import type { SqsSource } from "../consumer-definition.ts";
@@ -128,7 +128,8 @@ function deadAttributes(
   reason: DeadReason,
   { error, failures, retryLimit }: Failure,
 ): Record<string, MessageAttributeValue> {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const { name, message } = asError(error);
+  const text = `${name}: ${message}`;
   const values = {
     "x-dead-reason": reason,
     "x-last-error": plain(maskSecret("", text)).slice(0, longestErrorCharacters),
@@ -137,7 +138,7 @@ function deadAttributes(
     "x-retry-limit": String(retryLimit),
     "x-first-failed-at": new Date().toISOString(),
   };
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { DataType: "String", StringValue: value }]));
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, { DataType: "String", StringValue: value }]));
 }
 
 /** SQS takes the characters of XML only, and no empty value. */
