@@ -57,7 +57,7 @@ describe.each(["fastify", "fastify without options", "plain", "http.Server", "ex
     await using served = serve({ app: "secrets.js", server, config: { kind }, args: ["--debug"] });
     const base = await served.listening();
     await Promise.all(ways.map((way) => ask(base, way)));
-    await until("the lines", () => served.logs().filter(({ msg }) => /^request /.test(msg)).length >= ways.length || undefined);
+    await until("the lines", () => served.logs().filter(({ msg }) => msg.startsWith("request ")).length >= ways.length || undefined);
     served.kill();
     await served.exited();
     const text = served.stdout();
