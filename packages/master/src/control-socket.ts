@@ -27,7 +27,8 @@ export interface ControlSocketOptions {
 export class ControlSocket {
   readonly path: string;
   readonly #options: ControlSocketOptions;
-  readonly #connections = new Set<Socket>();
+  /** Those who are connected, and how each is let go. */
+  readonly #connections = new Map<Socket, () => void>();
   #server: Server;
   #placed: PlacedSocket;
   #timer: NodeJS.Timeout;
@@ -52,19 +53,18 @@ export class ControlSocket {
     return new ControlSocket(options, server, placed);
   }
 
-  /** Removes the file. Answers that have been written arrive; who waits for others is told that there are none. */
+  /** Removes the file, and takes nobody any more. Whoever waits for an answer still gets it. */
   close(): void {
     clearTimeout(this.#timer);
     this.#placed.remove();
     this.#server.close();
-    for (const socket of this.#connections) socket.end();
+    for (const letGo of this.#connections.values()) letGo();
   }
 
   #accept(server: Server): void {
     server.on("connection", (socket) => {
-      this.#connections.add(socket);
+      this.#connections.set(socket, serve(socket, this.#options));
       socket.once("close", () => this.#connections.delete(socket));
-      serve(socket, this.#options);
     });
     server.on("error", (error) => this.#options.warn(`the control socket: ${error.message}`));
   }
@@ -98,11 +98,13 @@ async function listen(path: string): Promise<{ readonly server: Server; readonly
   return { server, placed: await listenAtPath(server, path, { mode: 0o600 }) };
 }
 
-function serve(socket: Socket, { commands, warn }: ControlSocketOptions): void {
+/** @returns lets the connection go as soon as nothing is waited for */
+function serve(socket: Socket, { commands, warn }: ControlSocketOptions): () => void {
   const parts: string[] = [];
   let length = 0;
   let waiting = 0;
   let hasWarned = false;
+  let isOver = false;
   socket.setEncoding("utf8");
   // Whoever waits for the end of an upgrade is not idle.
   socket.setTimeout(idleTimeoutMs, () => (waiting === 0 ? socket.destroy() : undefined));
@@ -118,6 +120,7 @@ function serve(socket: Socket, { commands, warn }: ControlSocketOptions): void {
     void answer(line, commands, strange).then((given) => {
       waiting -= 1;
       if (given !== undefined) write(socket, given);
+      if (isOver && waiting === 0) socket.end();
     });
   };
   socket.on("data", (text: string) => {
@@ -135,6 +138,10 @@ function serve(socket: Socket, { commands, warn }: ControlSocketOptions): void {
     parts.length = 0;
     socket.removeAllListeners("data").resume().end();
   });
+  return () => {
+    isOver = true;
+    if (waiting === 0) socket.end();
+  };
 }
 
 /** A worker's ACK expects no answer: `undefined`. */

@@ -14,6 +14,7 @@ import { guardProcess } from "../process/guard-process.ts";
 import { isReloadChild, tellWrites } from "../reload/child.ts";
 import { appModuleStep, appStep, stopHooksStep } from "../serve/app-steps.ts";
 import { endStuck } from "../serve/end-stuck.ts";
+import { controlStep } from "../serve/control-step.ts";
 import { figuresStep } from "../serve/figures-step.ts";
 import { acknowledgeStep, mastersSocketsStep } from "../serve/master-steps.ts";
 import { metricsStep, type Metrics } from "../serve/metrics-step.ts";
@@ -30,6 +31,7 @@ import { takeFleetSecret } from "../workers/fleet-secret.ts";
 import { tellFailure } from "../tell-failure.ts";
 import { obeyMaster } from "../workers/obey-master.ts";
 import { lostMaster } from "../workers/orphan.ts";
+import { warnOfLostEinhorn } from "../workers/lost-einhorn.ts";
 import { openMasterChannel } from "../workers/own-worker.ts";
 
 /** Serves: as one process, as a master with workers, or watching the files. Each loads only what it needs. */
@@ -94,6 +96,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
   // Where to listen.
   const told = { worker, listen: configuration.listen, metrics: configuration.metrics };
   const { listeners, exporter } = await whereToListen(host, told, log);
+  warnOfLostEinhorn(host, log);
   if (isReloadChild(host)) tellWrites();
   let metrics: Metrics | undefined;
   // The steps, in the order in which they start; they stop in reverse.
@@ -110,6 +113,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     await begin(listenStep(server, host.causes));
     const ofMaster = await begin(mastersSocketsStep(master, server));
     await begin(acknowledgeStep(host, worker, master));
+    await begin(controlStep(host, configuration, application, log));
     metrics.of(server, ofMaster?.inbox);
     watchdog.started();
     return server.addresses?.() ?? listeners.map(({ endpoint }) => formatEndpoint(endpoint));

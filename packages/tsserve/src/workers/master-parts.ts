@@ -2,6 +2,7 @@ import { isTsserveError, type Masker } from "@tsserve/config";
 import { ControlSocket, type ControlCommands, type Master, type MasterEvent, type WorkerProcess } from "@tsserve/master";
 import type { Logger } from "pino";
 import type { Configuration } from "../configuration.ts";
+import { differences, type Difference } from "../differences.ts";
 import type { Host } from "../host.ts";
 import { makeLogger } from "../make-logger.ts";
 import { controlPlace, type ControlPlace } from "./control-place.ts";
@@ -58,18 +59,21 @@ export class MasterParts {
     this.#publisher?.start(master);
   }
 
-  /** Goes by another configuration from now on. What fails leaves what was there. */
+  /** Goes by another configuration from now on, and logs every difference. What fails leaves what was there. */
   async change(next: Configuration): Promise<void> {
     const before = this.configuration;
     this.configuration = next;
     this.#maskers = [next.masker, ...this.#maskers].slice(0, mostMaskers);
     if (isOther(before.logging, next.logging)) this.log = masterLog(this.#host, next);
     if (before.master.controlSocket !== next.master.controlSocket) await this.#moveControl(next.master.controlSocket);
-    if (before.metrics.enabled !== next.metrics.enabled || isOther(before.metrics.endpoint, next.metrics.endpoint)) {
-      this.#metrics?.close();
-      this.#metrics = undefined;
-      if (next.metrics.enabled) await this.#openMetrics();
-    }
+    for (const difference of differences(before, next)) this.#tellDifference(difference);
+  }
+
+  #tellDifference({ section, key, before, after, effect }: Difference): void {
+    const what = `[${section}] ${key}: ${before ?? "not set"} → ${after ?? "not set"}`;
+    const fields = { section, key, before, after, effect };
+    if (effect === "restart") this.log.warn(fields, `${what}; a running master can't change it: it holds after a restart`);
+    else this.log.info(fields, `${what}; ${effect === "now" ? "from now on, and for the new workers" : "for the new workers"}`);
   }
 
   /** Masks the secrets of this configuration, and of those before it. */
