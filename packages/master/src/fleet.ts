@@ -119,15 +119,10 @@ export interface Fleet {
 }
 
 export type FleetEvent =
-  /** The process runs, with these sockets. `jitter` is chance, which comes from outside. */
-  | {
-      readonly type: "spawned";
-      readonly id: number;
-      readonly pid: number;
-      readonly set: number;
-      readonly sets: number;
-      readonly jitter: number;
-    }
+  /** There are so many sets of sockets by now: the kernel gives connections to each, whether a worker was started for it or not. */
+  | { readonly type: "sockets"; readonly sets: number }
+  /** The process runs, with the sockets of this set. `jitter` is chance, which comes from outside. */
+  | { readonly type: "spawned"; readonly id: number; readonly pid: number; readonly set: number; readonly jitter: number }
   | { readonly type: "acknowledged"; readonly id: number }
   | { readonly type: "heard"; readonly id: number; readonly figures: WorkerFigures }
   /** It begins to leave, and nobody told it to. */

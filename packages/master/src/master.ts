@@ -237,6 +237,7 @@ export class Master {
     let set: number;
     try {
       set = sockets.setOf(slot);
+      if (sockets.sets !== this.#fleet.sets) this.#send({ type: "sockets", sets: sockets.sets });
       child = spawn(worker);
     } catch (error) {
       warn(`a worker could not be started: ${(error as Error).message}`, worker, error);
@@ -259,7 +260,7 @@ export class Master {
     this.#processes.set(id, process);
     if (child.pid === undefined) return undefined;
     emit({ type: "spawned", worker: { ...worker, pid: child.pid } }, "");
-    return this.#send({ type: "spawned", id, pid: child.pid, set, sets: sockets.sets, jitter: random() });
+    return this.#send({ type: "spawned", id, pid: child.pid, set, jitter: random() });
   }
 
   #wordsOf(worker: Worker): string {

@@ -32,7 +32,8 @@ class Simulation {
       if (action.type !== "spawn") continue;
       const { id, slot } = action.worker;
       this.#sets = Math.max(this.#sets, slot + 1);
-      this.send({ type: "spawned", id, pid: 100 + id, set: slot, sets: this.#sets, jitter: 0 });
+      this.send({ type: "sockets", sets: this.#sets });
+      this.send({ type: "spawned", id, pid: 100 + id, set: slot, jitter: 0 });
     }
     return actions;
   }
@@ -445,6 +446,15 @@ describe("what the simulation found", () => {
     expect(simulation.taken()).toEqual(["kill 1"]);
     // No tick is asked for at the instant that it is.
     expect(simulation.fleet.tickAt).toBeGreaterThan(simulation.now);
+  });
+
+  test("a set of sockets whose worker could not be started is lent to the others", () => {
+    const simulation = served(1);
+    simulation.rest();
+    simulation.send({ type: "resize", target: 2 });
+    // The sockets are there, and the process is not.
+    simulation.exit(2);
+    expect(simulation.rest()).toContain("lend 1 1");
   });
 
   test("an age that is reached by the sum of two fractions is reached by their difference", () => {

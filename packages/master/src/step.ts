@@ -32,9 +32,11 @@ function isRoutine(fleet: Fleet, event: FleetEvent): boolean {
 
 function apply(fleet: Fleet, event: FleetEvent, now: number, actions: Action[]): Fleet {
   switch (event.type) {
+    case "sockets":
+      return { ...fleet, sets: event.sets };
     case "spawned": {
-      const { id, pid, set, sets, jitter } = event;
-      return withWorker({ ...fleet, sets }, id, { pid, set, jitter });
+      const { id, pid, set, jitter } = event;
+      return withWorker(fleet, id, { pid, set, jitter });
     }
     case "acknowledged":
       return acknowledged(fleet, event.id, now, actions);

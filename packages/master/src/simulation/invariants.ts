@@ -46,7 +46,6 @@ export class Invariants {
   paused(ms: number): void {
     if (this.#stopAt !== undefined) this.#stopAt += ms;
     this.#upgradeSince += ms;
-    this.#startsSince += ms;
   }
 
   after(before: Fleet, event: FleetEvent, fleet: Fleet, actions: readonly Action[], now: number): void {

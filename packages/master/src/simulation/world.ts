@@ -203,14 +203,16 @@ export class World {
   }
 
   #spawn(id: number, slot: number, killAfterMs: number): void {
-    this.#sets = Math.min(this.#mostSets, Math.max(this.#sets, slot + 1));
+    const sets = Math.min(this.#mostSets, Math.max(this.#sets, slot + 1));
+    if (sets !== this.#sets) this.#send({ type: "sockets", sets });
+    this.#sets = sets;
     const process = new SimulatedProcess({ ...this.#surroundings, random: this.#random }, id, slot % this.#sets, killAfterMs);
     this.#processes.set(id, process);
     if (this.#random.chance(this.#climate.failsToSpawn)) {
       process.isAlive = false;
       return this.#send({ type: "exited", id, code: null, signal: null });
     }
-    this.#send({ type: "spawned", id, pid: 1000 + id, set: process.set, sets: this.#sets, jitter: this.#random.next() });
+    this.#send({ type: "spawned", id, pid: 1000 + id, set: process.set, jitter: this.#random.next() });
     return process.start();
   }
 
