@@ -100,10 +100,15 @@ export class Keeper {
   async stop(): Promise<void> {
     await this.copyRegistries();
     this.flush();
-    this.#counters?.close();
-    this.#gauges?.close();
+    this.abandon();
     const { folder, owner } = this.#options;
     if (folder !== undefined) removeFiles(folder, processBase(owner));
+  }
+
+  /** Leaves the files as they are, as a process does that is killed. */
+  abandon(): void {
+    this.#counters?.close();
+    this.#gauges?.close();
   }
 
   /** One at a time. */
