@@ -1,5 +1,5 @@
 import type { Listener } from "@tsserve/listener";
-import { systemClock, type Route, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
+import { systemClock, timerMs, type Route, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
 import { AmqpBroker } from "./amqp/broker.ts";
 import { amqpRoute } from "./amqp/source.ts";
 import type { Broker } from "./broker.ts";
@@ -121,7 +121,7 @@ function warnOf({ keepsDeadLetters, amqp }: QueueSettings, definitions: readonly
 /** Aborts a tenth of the time before the deadline, at least a second: enough for what has not begun to go back. */
 function beforeDeadline(deadline: AbortSignal, stopTimeoutMs: number): AbortSignal {
   const margin = Math.min(Math.max(stopTimeoutMs / 10, 1000), stopTimeoutMs / 2);
-  return AbortSignal.any([deadline, AbortSignal.timeout(Math.max(0, Math.round(stopTimeoutMs - margin)))]);
+  return AbortSignal.any([deadline, AbortSignal.timeout(timerMs(Math.max(0, Math.round(stopTimeoutMs - margin))))]);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

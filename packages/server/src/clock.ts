@@ -6,13 +6,22 @@ export interface Clock {
   after(ms: number, callback: () => void): () => void;
 }
 
-/** The longest delay that Node's timers take; longer ones would fire at once. */
+/** The longest delay that Node's timers take, 24.8 days; longer ones would fire at once. */
 const longestTimerMs = 2 ** 31 - 1;
+
+/** A delay that may be handed to `setTimeout`, for limits that nobody means to be reached: no longer than it takes. */
+export function timerMs(ms: number): number {
+  return ms > longestTimerMs ? longestTimerMs : ms;
+}
 
 export const systemClock: Clock = {
   now: () => performance.now(),
   after: (ms, callback) => {
-    const timer = setTimeout(callback, Math.min(ms, longestTimerMs));
+    let timer: NodeJS.Timeout;
+    const wait = (left: number): void => {
+      timer = left > longestTimerMs ? setTimeout(wait, longestTimerMs, left - longestTimerMs) : setTimeout(callback, left);
+    };
+    wait(ms);
     return () => clearTimeout(timer);
   },
 };

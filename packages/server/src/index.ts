@@ -7,7 +7,7 @@
 export { ActiveRequest, ActiveRequests } from "./active-requests.ts";
 export { Admission } from "./admission.ts";
 export { Causes } from "./causes.ts";
-export { systemClock, wait } from "./clock.ts";
+export { systemClock, timerMs, wait } from "./clock.ts";
 export { exitCodeAfter, exitCodes, signalExitCode } from "./exit-codes.ts";
 export { makeGuard, ownerOf } from "./guard.ts";
 export { Health, parseProbe, probeNumbers } from "./health.ts";

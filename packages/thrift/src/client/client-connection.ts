@@ -1,3 +1,4 @@
+import { timerMs } from "@tsserve/server";
 import { connect, type Socket } from "node:net";
 import { formatEndpoint } from "@tsserve/config";
 import { ApplicationError, applicationErrors } from "../application-error.ts";
@@ -59,7 +60,7 @@ export class ClientConnection implements MessageSink {
     return new Promise((resolve, reject) => {
       const connection = new ClientConnection(settings, memory, onFree);
       const { socket } = connection;
-      const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+      const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)), timerMs(timeoutMs));
       socket.once("connect", () => {
         clearTimeout(timer);
         socket.off("error", fail);

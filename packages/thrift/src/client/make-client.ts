@@ -1,5 +1,5 @@
 import { didYouMean } from "@tsserve/config";
-import type { PoolFigures } from "@tsserve/server";
+import { timerMs, type PoolFigures } from "@tsserve/server";
 import type { MethodCodec } from "../codec/codec.ts";
 import { currentRequest } from "../server/request-context.ts";
 import type { ThriftService } from "../service/load-service.ts";
@@ -88,7 +88,7 @@ function send(pool: Pool, { endpoint, timeoutMs }: ClientSettings, { budgetMs, .
       finish(() => reject(new TransportError("TIMED_OUT", `${outgoing.method}: no answer from ${where} within ${Math.ceil(budgetMs)} ms`)));
       connection?.forget(call);
     };
-    const timer = setTimeout(expire, budgetMs === Number.POSITIVE_INFINITY ? timeoutMs : budgetMs);
+    const timer = setTimeout(expire, timerMs(budgetMs === Number.POSITIVE_INFINITY ? timeoutMs : budgetMs));
     const finish = (settle: () => void): void => {
       isOver = true;
       clearTimeout(timer);

@@ -1,4 +1,4 @@
-import type { PoolFigures } from "@tsserve/server";
+import { timerMs, type PoolFigures } from "@tsserve/server";
 import type { Call } from "./call.ts";
 import { ClientConnection, ClientMemory } from "./client-connection.ts";
 import type { ClientSettings } from "./options.ts";
@@ -111,7 +111,7 @@ export class Pool {
       const timer = setTimeout(() => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
         reject(new TransportError("POOL_EXHAUSTED", `none of the pool's ${size} connections was free within ${timeoutMs} ms`));
-      }, timeoutMs);
+      }, timerMs(timeoutMs));
       const waiting: Waiting = {
         use: (connection) => {
           clearTimeout(timer);

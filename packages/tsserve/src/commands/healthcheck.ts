@@ -1,6 +1,6 @@
 import { request } from "node:http";
 import { endpoint, formatEndpoint, timespanOrSeconds, type Endpoint, type Parser } from "@tsserve/config";
-import { exitCodes, parseProbe, probeNumbers, type Probe } from "@tsserve/server";
+import { exitCodes, parseProbe, probeNumbers, timerMs, type Probe } from "@tsserve/server";
 import type { Host } from "../host.ts";
 import { UsageError, type OptionValues } from "../options.ts";
 
@@ -39,13 +39,16 @@ async function askHttp(target: Endpoint, probe: Probe, timeoutMs: number): Promi
   const where =
     "path" in target ? { socketPath: target.path } : { host: target.host === "" ? "localhost" : target.host, port: target.port };
   const { status, body } = await new Promise<{ status: number; body: string }>((resolve, reject) => {
-    const asked = request({ ...where, path: `/health?type=${probe}`, agent: false, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
-      let text = "";
-      response.setEncoding("utf8");
-      response.on("data", (chunk: string) => (text = (text + chunk).slice(0, longestAnswer)));
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, body: text }));
-      response.on("error", reject);
-    });
+    const asked = request(
+      { ...where, path: `/health?type=${probe}`, agent: false, signal: AbortSignal.timeout(timerMs(timeoutMs)) },
+      (response) => {
+        let text = "";
+        response.setEncoding("utf8");
+        response.on("data", (chunk: string) => (text = (text + chunk).slice(0, longestAnswer)));
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, body: text }));
+        response.on("error", reject);
+      },
+    );
     asked.on("error", (error) =>
       reject(error.name === "AbortError" || error.name === "TimeoutError" ? new Error(`no answer within ${timeoutMs} ms`) : error),
     );
