@@ -74,24 +74,14 @@ describe("an upgrade", () => {
     const release = (name: string): Record<string, string> => ({
       [`${name}/package.json`]: '{"type":"module"}',
       [`${name}/app.js`]: `export const makeApp = ({ greeting }) => (request, response) => response.end("code ${name}, " + greeting);`,
-      [`${name}/app.ini`]: `[server:main]\nfactory = tsserve/http\n[app:main]\nfactory = ./app.js\ngreeting = ini ${name}, environment \${NAME}\n`,
+      [`${name}/app.ini`]: `[server:main]\nfactory = tsserve/http\nworkers = ${name === "r1" ? 2 : 3}\n[app:main]\nfactory = ./app.js\ngreeting = ini ${name}, environment \${NAME}\n`,
       [`${name}/app.env`]: `NAME=${name}\n`,
     });
     const folder = makeTemporaryFolder({ ...release("r1"), ...release("r2") });
     const current = `${folder.path}/current`;
     symlinkSync("r1", current);
     const port = await freePort();
-    const args = [
-      "app.ini",
-      "--env-file",
-      "app.env",
-      "--bind",
-      `127.0.0.1:${port}`,
-      "--workers",
-      "2",
-      "--socket",
-      `${folder.path}/ctl.sock`,
-    ];
+    const args = ["app.ini", "--env-file", "app.env", "--bind", `127.0.0.1:${port}`, "--socket", `${folder.path}/ctl.sock`];
     // As after `cd current` in a shell.
     const master = spawnTsserve({ args, cwd: current, env: { PWD: current } });
     const text = async (): Promise<string> => await (await fetch(`http://127.0.0.1:${port}`, { headers: { Connection: "close" } })).text();
@@ -102,6 +92,11 @@ describe("an upgrade", () => {
       renameSync(`${current}.new`, current);
       expect(await run({}, ["ctl", "upgrade", "--socket", `${folder.path}/ctl.sock`])).toMatchObject({ code: 0 });
       expect(await text()).toBe("code r2, ini r2, environment r2");
+      // The master's own share of the new file, too.
+      await until("three workers", async () => {
+        const { stdout } = await run({}, ["ctl", "status", "--json", "--socket", `${folder.path}/ctl.sock`]);
+        return (JSON.parse(stdout) as { workers: { state: string }[] }).workers.filter(({ state }) => state === "up").length === 3;
+      });
     } finally {
       master.kill("SIGTERM");
       expect(await master.exited()).toMatchObject({ code: 0 });

@@ -18,10 +18,10 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   after: (ms, callback) => {
     let timer: NodeJS.Timeout;
-    const wait = (left: number): void => {
-      timer = left > longestTimerMs ? setTimeout(wait, longestTimerMs, left - longestTimerMs) : setTimeout(callback, left);
+    const begin = (left: number): void => {
+      timer = left > longestTimerMs ? setTimeout(begin, longestTimerMs, left - longestTimerMs) : setTimeout(callback, left);
     };
-    wait(ms);
+    begin(ms);
     return () => clearTimeout(timer);
   },
 };

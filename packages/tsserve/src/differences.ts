@@ -23,13 +23,13 @@ export interface Difference {
   readonly effect: Effect;
 }
 
-/** What is bound once, when a master starts: its listeners, and the exporter's socket. */
+/** What is bound once, when a master starts. */
 const fixed: ReadonlySet<string> = new Set(
-  "bind host port backlog reuse_port socket_mode socket_user socket_group metrics.endpoint metrics.enabled metrics.listener".split(" "),
+  "bind host port backlog reuse_port socket_mode socket_user socket_group metrics.listener".split(" "),
 );
 /** What a master reads for itself. */
 const masters: ReadonlySet<string> = new Set(
-  "drain_time stop_timeout workers upgrade start_timeout control_socket max_requests max_requests_jitter max_age max_memory worker_timeout".split(
+  "drain_time stop_timeout workers upgrade start_timeout control_socket max_requests max_requests_jitter max_age max_memory worker_timeout metrics.endpoint metrics.enabled".split(
     " ",
   ),
 );
@@ -83,9 +83,9 @@ function effectOfServerKey(key: string): Effect {
   return fixed.has(key) ? "restart" : masters.has(key) ? "now" : "new workers";
 }
 
-/** The keys of `metrics` may stand in the app's section, too. */
+/** Of the app's section a master reads the keys of `metrics`, which may stand there, too. */
 function effectOfAppKey(key: string): Effect {
-  return key.startsWith("metrics.") && fixed.has(key) ? "restart" : "new workers";
+  return key.startsWith("metrics.") ? effectOfServerKey(key) : "new workers";
 }
 
 /** The values of a section, and the defaults of what it does not set, in the order of the spec. */

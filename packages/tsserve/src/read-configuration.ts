@@ -15,12 +15,18 @@ import { serverSettings } from "./server-settings.ts";
  * Reads the configuration file and the environment file that the command line names. The environment of the process
  * stays as it is: see `adoptEnvironment`.
  *
+ * @param settingsOf asks a server factory for its keys; by default its module is loaded for that
  * @throws {ConfigurationError} with every problem of the file
  * @throws {TsserveError} when the server factory can't be asked for its keys, and nothing else is wrong
  * @throws {UsageError} when a file of the command line can't be read, or an option is wrong
  */
-export async function readConfiguration(host: Host, positionals: readonly string[], values: OptionValues): Promise<Configuration> {
-  return makeConfiguration({ ...(await readSource(host, onlyFile(positionals), values)), serverSettings });
+export async function readConfiguration(
+  host: Host,
+  positionals: readonly string[],
+  values: OptionValues,
+  settingsOf: ConfigurationSource["serverSettings"] = serverSettings,
+): Promise<Configuration> {
+  return makeConfiguration({ ...(await readSource(host, onlyFile(positionals), values)), serverSettings: settingsOf });
 }
 
 /** What `script` needs: it has no server. @throws as `readConfiguration` does */

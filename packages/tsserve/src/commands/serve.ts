@@ -28,6 +28,7 @@ import { watchdogStep } from "../serve/watchdog-step.ts";
 import { settingsOf, startWatchdog } from "../stacks/watchdog.ts";
 import { keepStderrWhole } from "../stderr-whole.ts";
 import { takeFleetSecret } from "../workers/fleet-secret.ts";
+import { builtInSettings } from "../server-settings.ts";
 import { tellFailure } from "../tell-failure.ts";
 import { obeyMaster } from "../workers/obey-master.ts";
 import { lostMaster } from "../workers/orphan.ts";
@@ -45,11 +46,11 @@ export async function run(host: Host, positionals: readonly string[], values: Op
     host.printError(`tsserve: the master ${masterPid} has gone before its worker started`);
     return exitCodeAfter({ kind: "start-interrupted", cause: { kind: "orphaned", masterPid }, lost: false });
   }
-  const read = (): Promise<Configuration> => readConfiguration(host, positionals, values);
-  const configuration = await interruptible(host, read());
+  const configuration = await interruptible(host, readConfiguration(host, positionals, values));
   if (configuration.master.workers !== undefined && values.reload === undefined && !isWorker(host)) {
     const { superviseWorkers } = await import("../workers/supervise-workers.ts");
-    return superviseWorkers(host, configuration, configuration.master.workers, read);
+    const readAnew = (cwd: string): Promise<Configuration> => readConfiguration({ ...host, cwd }, positionals, values, builtInSettings);
+    return superviseWorkers(host, configuration, configuration.master.workers, readAnew);
   }
   return serveApplication(host, configuration);
 }

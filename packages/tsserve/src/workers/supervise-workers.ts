@@ -22,13 +22,13 @@ const killMarginMs = 5000;
 /**
  * Serves with worker processes: binds, keeps them alive, and replaces them when asked to.
  *
- * @param read reads the configuration anew, for an upgrade
+ * @param read reads the configuration anew, for an upgrade, from a working folder
  */
 export async function superviseWorkers(
   host: Host,
   configuration: Configuration,
   count: number,
-  read: () => Promise<Configuration>,
+  read: (cwd: string) => Promise<Configuration>,
 ): Promise<number> {
   spareCompilers();
   // That is for the workers to have.
@@ -52,7 +52,7 @@ export async function superviseWorkers(
   });
   const upgrade = async (): Promise<Result> => {
     try {
-      const next = await read();
+      const next = await read(start.folder());
       const wanted = next.master.workers;
       if (wanted !== undefined && wanted !== parts.configuration.master.workers) void master.resize(wanted);
       master.configure(fleetOptions(next));
