@@ -165,9 +165,13 @@ function isQuiet({ outstanding, idleSince }: ClientConnection): boolean {
   return outstanding === 0 && performance.now() - idleSince > quietMs;
 }
 
-/** What is sent after the end of a connection is lost: a timer's code runs before what came while this process slept. */
+/**
+ * Lets Node read what has come. A call that is sent after the end of its connection is lost, and the end may wait: a timer's
+ * code runs before what came while this process slept. The first immediate ends the current round of the event loop, in
+ * which the sockets may have been asked already; before the second they are asked once more.
+ */
 function readWhatCame(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 }
 
 function use(connection: ClientConnection, call: Call): ClientConnection {

@@ -23,7 +23,7 @@ export function describeType(type: Type): string {
   if (type.kind === "enum") return `a value of ${type.enum.name}`;
   if (type.kind === "i64") return "an i64 (a bigint or a safe integer)";
   if (type.kind === "binary") return "bytes or a text";
-  return /^[aeiou]/.test(type.kind) ? `an ${type.kind}` : `a ${type.kind}`;
+  return /^[aei]/.test(type.kind) ? `an ${type.kind}` : `a ${type.kind}`;
 }
 
 export function wrongValue(path: string, expected: string, value: unknown): never {
