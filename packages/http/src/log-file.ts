@@ -1,10 +1,8 @@
-import { close, fstatSync, openSync, stat, write, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, stat, writeSync } from "node:fs";
 import type { Clock } from "@tsserve/server";
 
 const flushMs = 1000;
 const flushBytes = 8192;
-/** What waits while the disk does not take it; more is lost. */
-const longestQueueBytes = 4 * 1024 * 1024;
 
 /**
  * A file of lines that several processes append to, and that others rename. Lines are gathered for a second at most, and
@@ -21,7 +19,7 @@ export class LogFile {
   #lines: string[] = [];
   #bytes = 0;
   #lost = 0;
-  #isWriting = false;
+  #lastError: Error | undefined;
   #isClosed = false;
   #cancel: () => void;
 
@@ -40,10 +38,7 @@ export class LogFile {
 
   /** A line, with its line feed. */
   write(line: string): void {
-    if (this.#isClosed || this.#bytes > longestQueueBytes) {
-      this.#lost += 1;
-      return;
-    }
+    if (this.#isClosed) return;
     this.#lines.push(line);
     this.#bytes += line.length;
     if (this.#bytes >= flushBytes) this.#flush();
@@ -53,12 +48,10 @@ export class LogFile {
   reopen(): void {
     try {
       const fd = openSync(this.#path, "a");
-      this.#flushNow();
-      const old = this.#fd;
+      this.#flush();
+      closeSync(this.#fd);
       this.#fd = fd;
       this.#inode = fstatSync(fd, { bigint: true }).ino;
-      // One that is being written to is closed when that has ended, which takes no turn longer than this.
-      this.#clock.after(flushMs, () => close(old));
     } catch (error) {
       this.#failed(error as Error, 0);
     }
@@ -69,13 +62,21 @@ export class LogFile {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#cancel();
-    this.#flushNow();
-    if (this.#lost > 0) this.#failed(new Error("the file was not writable"), this.#lost);
+    this.#flush();
+    this.#tellLost();
+    closeSync(this.#fd);
+  }
+
+  #tellLost(): void {
+    if (this.#lost === 0) return;
+    this.#failed(this.#lastError ?? new Error("it is not writable"), this.#lost);
+    this.#lost = 0;
   }
 
   #tick(): void {
     if (this.#isClosed) return;
     this.#flush();
+    this.#tellLost();
     stat(this.#path, { bigint: true }, (error, found) => {
       if (this.#isClosed) return;
       if (error !== null ? error.code === "ENOENT" : found.ino !== this.#inode) this.reopen();
@@ -83,34 +84,18 @@ export class LogFile {
     this.#cancel = this.#clock.after(flushMs, () => this.#tick());
   }
 
-  #take(): Buffer {
+  /** At once, so that lines stay in order and none is left behind by an exit: the system takes them into memory. */
+  #flush(): void {
+    if (this.#bytes === 0) return;
+    const count = this.#lines.length;
     const bytes = Buffer.from(this.#lines.join(""));
     this.#lines = [];
     this.#bytes = 0;
-    return bytes;
-  }
-
-  #flush(): void {
-    if (this.#isWriting || this.#bytes === 0) return;
-    this.#isWriting = true;
-    const count = this.#lines.length;
-    write(this.#fd, this.#take(), (error) => {
-      this.#isWriting = false;
-      if (error !== null) this.#lost += count;
-      if (this.#lost > 0 && !this.#isClosed) {
-        this.#failed(error ?? new Error("too many lines waited"), this.#lost);
-        this.#lost = 0;
-      }
-    });
-  }
-
-  #flushNow(): void {
-    if (this.#bytes === 0) return;
-    const count = this.#lines.length;
     try {
-      writeSync(this.#fd, this.#take());
+      writeSync(this.#fd, bytes);
     } catch (error) {
-      this.#failed(error as Error, count);
+      this.#lost += count;
+      this.#lastError = error as Error;
     }
   }
 }

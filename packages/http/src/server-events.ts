@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
+import type { IncomingMessage, RequestListener, Server as HttpServer, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Server as TlsServer } from "node:tls";
@@ -23,6 +23,8 @@ export interface ServerEvents {
 
 /** What stands behind `ServerEvents`: those who listen to the server, whenever they came. */
 export interface ServerListeners {
+  /** Calls those who listen for requests. */
+  readonly request: RequestListener;
   /** Calls them. */
   emit(event: string, ...values: unknown[]): boolean;
   /** Whether somebody listens. */
@@ -50,33 +52,43 @@ export function standBefore(server: HttpServer, events: ServerEvents): ServerLis
   const answeredByNode = ["checkContinue", "checkExpectation", "connect"];
   for (const event of answeredByNode) server.on(event, ours);
   const connection = server instanceof TlsServer ? "secureConnection" : "connection";
-  server.emit = (event: string, ...values: unknown[]): boolean => {
+  // Called for each request: its values are no list until somebody wants one.
+  server.emit = function (event: string, first?: unknown, second?: unknown, third?: unknown): boolean {
     switch (event) {
       case "request":
+        events.request(first as IncomingMessage, second as ServerResponse);
+        return true;
       case "checkContinue":
       case "checkExpectation":
-        events[event](values[0] as IncomingMessage, values[1] as ServerResponse);
+        events[event](first as IncomingMessage, second as ServerResponse);
         return true;
       case "upgrade":
       case "connect":
-        events[event](values[0] as IncomingMessage, values[1] as Duplex, values[2] as Buffer);
+        events[event](first as IncomingMessage, second as Duplex, third as Buffer);
         return true;
       case "clientError":
-        events.clientError(values[0] as NodeJS.ErrnoException, values[1] as Duplex);
+        events.clientError(first as NodeJS.ErrnoException, second as Duplex);
         return true;
       case connection:
-        events.connection(values[0] as Socket, event);
+        events.connection(first as Socket, event);
         return true;
       case "timeout":
-        return events.timeout(values[0] as Socket) || callAll(event, ...values);
+        return events.timeout(first as Socket) || callAll(event, first);
       case "error":
-        return events.error(values[0] as NodeJS.ErrnoException) || callAll(event, ...values);
+        return events.error(first as NodeJS.ErrnoException) || callAll(event, first);
       default:
-        return callAll(event, ...values);
+        return callAll(...(arguments as unknown as [event: string, ...values: unknown[]]));
     }
   };
   return {
     emit,
+    request: (incoming, response) => {
+      try {
+        callAll("request", incoming, response);
+      } catch (thrown) {
+        events.failed(thrown, "request", [incoming, response]);
+      }
+    },
     has: (event) => server.listenerCount(event) > (answeredByNode.includes(event) ? 1 : 0),
     clientErrorListeners: () => server.listeners("clientError"),
   };

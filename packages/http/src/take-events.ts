@@ -89,7 +89,7 @@ export async function takeEvents(
     onRefused: rejectedRequest,
     onEnd,
   });
-  const app: RequestListener = (incoming, response) => void listeners.emit("request", incoming, response);
+  const app: RequestListener = (incoming, response) => listeners.request(incoming, response);
   const wrapped = await wrapApp(app, opened, settings, context);
   const handle = tracing === undefined ? wrapped : traceHandling(wrapped, tracing);
   const descriptors = new Descriptors(context.log);

@@ -1,0 +1,53 @@
+import { describe, expect, test } from "vitest";
+import { escaped, webServerLine } from "./access-line.ts";
+import { exclusion, isExcluded } from "./exclusion.ts";
+import type { HttpRequest } from "./http-request.ts";
+
+describe("a line as web servers write it", () => {
+  const now = new Date(Date.UTC(2026, 0, 5, 3, 4, 9));
+
+  test("common and combined", () => {
+    const record = { method: "GET", path: "/a", http_version: "1.0", status: 200, bytes: 5, client: "::1", referer: "r", user_agent: "u" };
+    expect(webServerLine(record, false, now)).toBe('::1 - - [05/Jan/2026:03:04:09 +0000] "GET /a HTTP/1.0" 200 5\n');
+    expect(webServerLine(record, true, now)).toBe('::1 - - [05/Jan/2026:03:04:09 +0000] "GET /a HTTP/1.0" 200 5 "r" "u"\n');
+  });
+
+  test("what is not known is a dash", () => {
+    expect(webServerLine({ status: 400 }, true, now)).toBe('- - - [05/Jan/2026:03:04:09 +0000] "-" 400 - "-" "-"\n');
+  });
+
+  test("no text of a client's ends the quotes, or the line", () => {
+    for (let code = 0; code < 0x300; code++) {
+      const written = escaped(`a${String.fromCharCode(code)}b`);
+      expect(written).toMatch(/^a(?:[ -~]|(?:\\x[0-9A-F]{2})+)b$/);
+      expect(written).not.toMatch(/"|\\(?!x)/);
+    }
+  });
+});
+
+describe("what has no line", () => {
+  const request = (url: string, status: number, isProbe = false): HttpRequest => ({ url, status, isProbe }) as HttpRequest;
+
+  test.each([
+    ["/health", "/health", true],
+    ["/health", "/health?type=liveness", true],
+    ["/health", "/healthy", false],
+    ["/static/*", "/static/a.css", true],
+    ["/static/*", "/static/a/b.css", false],
+    ["/static/**", "/static/a/b.css", true],
+    ["/a.b", "/axb", false],
+    ["/(x", "/(x", true],
+    ["3xx", "/any", true],
+    ["4XX", "/any", false],
+    ["probes", "/health", false],
+  ])("%s, asked of %s with a 302: %s", (pattern, url, expected) => {
+    expect(isExcluded(request(url, 302), [exclusion(pattern)])).toBe(expected);
+  });
+
+  test("probes are those that the server answered as such", () => {
+    expect(isExcluded(request("/health", 200, true), [exclusion("probes")])).toBe(true);
+    expect(isExcluded(request("/health", 200, true), [])).toBe(false);
+  });
+
+  test.each(["6xx", "health", "", "*"])("%j is none of them", (text) => expect(() => exclusion(text)).toThrow("expected paths"));
+});
