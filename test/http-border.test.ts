@@ -156,6 +156,22 @@ describe("100 Continue is said when the app reads", () => {
   }
 });
 
+test("100 Continue in a pipeline comes in its turn, and never into an answer", async () => {
+  await using server = serve({ app: "fetch.js" });
+  using raw = await openRaw(await server.listening());
+  const post = (more: string): string => `POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n${more}\r\n12345`;
+  raw.send(Array.from({ length: 8 }, () => post("Expect: 100-continue\r\n")).join(""));
+  await until("all answers", () => (raw.received().match(/5 bytes/g) ?? []).length === 8);
+  const texts = raw.received().split("HTTP/1.1 100 Continue\r\n\r\n").join("");
+  expect(
+    texts
+      .split("5 bytes")
+      .slice(0, 8)
+      .every((head) => /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\n$/.test(head)),
+  ).toBe(true);
+  expect(raw.received()).not.toMatch(/content-length: 7[^]{0,80}?\r\n\r\nHTTP\/1\.1 100/i);
+});
+
 describe("a body that was begun and not read to its end does not block the connection", () => {
   for (const kind of kinds) {
     test(kind, async () => {

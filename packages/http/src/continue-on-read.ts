@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { HttpRequest } from "./http-request.ts";
 
 /**
@@ -13,7 +13,18 @@ export function continueOnRead(request: HttpRequest): void {
   incoming._read = function (this: IncomingMessage, size: number): void {
     delete (this as { _read?: unknown })._read;
     request.awaitsContinue = false;
-    if (!response.headersSent && request.refusal === undefined) response.writeContinue();
+    sayContinue(request, response);
     this._read(size);
   };
+}
+
+/**
+ * In its turn: Node puts the head of an answer that waits for those before it in front of all that was written to it, so that a
+ * `100 Continue` that waits with it would come between head and body (`_send` in
+ * github.com/nodejs/node/blob/main/lib/_http_outgoing.js).
+ */
+function sayContinue(request: HttpRequest, response: ServerResponse): void {
+  if (response.headersSent || request.refusal !== undefined) return;
+  if (response.socket === null) response.once("socket", () => sayContinue(request, response));
+  else response.writeContinue();
 }
