@@ -143,7 +143,6 @@ describe("stop", () => {
     using raw = await openRaw(await server.listening());
     raw.send(get("/"));
     await raw.receives(/"state":"RUNNING"/);
-    const begun = performance.now();
     server.kill();
     await server.log(/^stopping/);
     raw.send(get("/"));
@@ -151,11 +150,10 @@ describe("stop", () => {
     expect(all.match(/HTTP\/1.1 200/g)).toHaveLength(2);
     expect(all).toMatch(/"shutting_down":true/);
     expect((await server.exited()).code).toBe(0);
-    expect(performance.now() - begun).toBeLessThan(8000);
   });
 
   test("neither a silent connection nor a half-sent request holds the stop", async () => {
-    await using server = serve({ app: "slow.js", server: { stop_timeout: "20 seconds" } });
+    await using server = serve({ app: "slow.js", server: { stop_timeout: "1 hour" } });
     const base = await server.listening();
     using silent = await openRaw(base);
     using halfHead = await openRaw(base);
@@ -166,9 +164,7 @@ describe("stop", () => {
     pinged.send(get("/"));
     await pinged.receives(/RUNNING/);
     server.kill();
-    const begun = performance.now();
     expect((await server.exited()).code).toBe(0);
-    expect(performance.now() - begun).toBeLessThan(8000);
     expect(await silent.closed()).toBe("");
     expect(await halfHead.closed()).toMatch(/^HTTP\/1.1 408/);
     await halfBody.closed();
@@ -185,6 +181,22 @@ describe("stop", () => {
     expect(raw.isClosed).toBe(false);
     server.kill("SIGINT");
     expect(await server.exited()).toEqual({ code: 130, signal: null });
+  });
+
+  test("times of more than 24.8 days, the longest that Node's timers take, are as long as they say", async () => {
+    const long = "60 days";
+    const server = { drain_time: long, stop_timeout: long, keepalive_timeout: long, request_timeout: long, header_timeout: long };
+    await using served = serve({ app: "slow.js", server: { ...server, "monitoring.blocked_hub": long } });
+    using raw = await beginSlow(served, "a");
+    served.kill();
+    await served.log(/draining for 5184000000 ms/);
+    expect((await fetch(await served.listening())).status).toBe(200);
+    served.kill();
+    await served.log(/^stopping/);
+    expect(raw.isClosed).toBe(false);
+    served.kill();
+    expect(await served.exited()).toEqual({ code: 143, signal: null });
+    expect(served.stderr()).toBe("");
   });
 
   test("an app that closes its own server ends the process, with exit code 1", async () => {

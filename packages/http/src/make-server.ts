@@ -2,7 +2,7 @@ import { createServer as createNetServer, type AddressInfo, type Server as NetSe
 import type { Server as HttpServer } from "node:http";
 import { asError } from "@tsserve/config";
 import { acceptAlso, stopAccepting, type Listener } from "@tsserve/listener";
-import { systemClock, type Cause, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
+import { systemClock, timerMs, type Cause, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
 import { Connections } from "./connections.ts";
 import { runPreClose } from "./fastify-pre-close.ts";
 import { openApp } from "./http-app.ts";
@@ -119,9 +119,9 @@ interface ServerLimits extends HttpServer {
 
 function applyLimits(nodeServer: HttpServer, settings: HttpSettings): void {
   const server = nodeServer as ServerLimits;
-  server.keepAliveTimeout = settings.keepAliveTimeoutMs;
-  server.headersTimeout = settings.headerTimeoutMs;
-  server.requestTimeout = settings.requestTimeoutMs;
+  server.keepAliveTimeout = timerMs(settings.keepAliveTimeoutMs);
+  server.headersTimeout = timerMs(settings.headerTimeoutMs);
+  server.requestTimeout = timerMs(settings.requestTimeoutMs);
   // Node looks only every 30 s, so that a limit of 5 s could last for 35.
   server.connectionsCheckingInterval = Math.min(Math.max(settings.headerTimeoutMs / 4, 100), 5000);
   server.maxHeaderSize = settings.maxHeaderBytes;

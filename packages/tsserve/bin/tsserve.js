@@ -19,6 +19,10 @@ esac
 import "../dist/first-instruction.js";
 import module from "node:module";
 
-// Where Node can (22.8 and later), what it compiles is kept for the next start.
-module.enableCompileCache?.();
+// Where Node can (22.8 and later), what it compiles is kept for the next start: in a folder of the user's own, or not at all.
+if (module.enableCompileCache !== undefined) {
+  const { compileCacheFolder } = await import("../dist/compile-cache-folder.js");
+  const folder = process.env.NODE_COMPILE_CACHE === undefined ? compileCacheFolder(process.env, process.geteuid?.()) : undefined;
+  if (folder !== undefined) module.enableCompileCache(folder);
+}
 await import("../dist/bin.js");

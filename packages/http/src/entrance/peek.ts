@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { timerMs } from "@tsserve/server";
 
 /** How looking at the first bytes of a connection ended, where it did not tell anything. */
 export type PeekFailure = "timeout" | "closed";
@@ -17,7 +18,7 @@ export interface Peek<T> {
 /** Looks at what a connection begins with, before anything is told that there is one. */
 export function peek<T>(socket: Socket, { timeoutMs, look, onFound, onFailure }: Peek<T>): void {
   let bytes: Buffer = Buffer.alloc(0);
-  const timer = setTimeout(() => finish(() => onFailure("timeout")), timeoutMs);
+  const timer = setTimeout(() => finish(() => onFailure("timeout")), timerMs(timeoutMs));
 
   const onReadable = (): void => {
     let chunk: Buffer | null;

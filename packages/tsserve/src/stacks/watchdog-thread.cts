@@ -23,6 +23,8 @@ const hearWithinMs = 1000;
 const pauseWithinMs = 30_000;
 /** From the third signal that asks to stop, when the main thread can't be interrupted. */
 const killAfterMs = 1000;
+/** Longer delays fire at once (docs of `setTimeout`). */
+const longestTimerMs = 2 ** 31 - 1;
 
 const { internalBinding } = require("internal/test/binding") as {
   internalBinding(name: "signal_wrap"): { Signal: new () => SignalHandle };
@@ -108,7 +110,7 @@ function watchForBlocks(thresholdMs: number): void {
   const beat = Atomics.load(shared, cells.beat);
   const standsForMs = sinceMs(beat);
   if (beat === 0n || standsForMs < thresholdMs) {
-    setTimeout(watchForBlocks, beat === 0n ? thresholdMs : thresholdMs - standsForMs, thresholdMs);
+    setTimeout(watchForBlocks, Math.min(beat === 0n ? thresholdMs : thresholdMs - standsForMs, longestTimerMs), thresholdMs);
     return;
   }
   dump({
@@ -118,7 +120,7 @@ function watchForBlocks(thresholdMs: number): void {
     isCurrent: () => Atomics.load(shared, cells.beat) === beat,
   });
   const untilNextBeat = (): void => {
-    if (Atomics.load(shared, cells.beat) === beat) setTimeout(untilNextBeat, thresholdMs / 4);
+    if (Atomics.load(shared, cells.beat) === beat) setTimeout(untilNextBeat, Math.min(thresholdMs / 4, longestTimerMs));
     else watchForBlocks(thresholdMs);
   };
   untilNextBeat();
