@@ -185,7 +185,7 @@ describe("stop", () => {
 
   test("times of more than 24.8 days, the longest that Node's timers take, are as long as they say", async () => {
     const long = "60 days";
-    const server = { drain_time: long, stop_timeout: long, keepalive_timeout: long, request_timeout: long, header_timeout: long };
+    const server = { drain_time: long, stop_timeout: long, keepalive_timeout: long };
     await using served = serve({ app: "slow.js", server: { ...server, "monitoring.blocked_hub": long } });
     using raw = await beginSlow(served, "a");
     served.kill();
