@@ -21,7 +21,7 @@ function sources(): string[] {
   return folders.flatMap((folder) => {
     try {
       return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-        .filter((file) => /\.(?:c?ts|js)$/.test(file) && !/\.test\.ts$/.test(file))
+        .filter((file) => /\.(?:c?ts|js)$/.test(file) && !file.endsWith(".test.ts"))
         .map((file) => join(root, folder, file));
     } catch {
       return [];
