@@ -12,7 +12,7 @@ const family = {
 const longestBeatMs = 50;
 const shortestBeatMs = 2;
 /** More would be more exact, and wake an idle process more often. */
-const beatsPerThreshold = 5;
+const beatsPerThreshold = 2;
 
 /**
  * Observes each block of the event loop that is longer than a threshold once, with its duration.

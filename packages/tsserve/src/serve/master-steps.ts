@@ -45,6 +45,8 @@ export function acknowledgeStep(
       if (worker === undefined) return undefined;
       if (master === undefined) await acknowledge(worker, host);
       else await master.tell({ type: "tsserve:acknowledge" });
+      // Our own master's end is known by the end of its channel: nobody need look for it.
+      if (master !== undefined) return undefined;
       return watchMaster(worker.masterPid, () => host.causes.add({ kind: "orphaned", masterPid: worker.masterPid }));
     },
     stop: (endWatch) => endWatch?.(),
