@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
@@ -29,7 +29,7 @@ function sources(): string[] {
   });
 }
 
-/** Of each private part, the names of the files that use it. */
+/** Of each private part, the packages that use it. */
 function used(): Map<string, Set<string>> {
   const found = new Map<string, Set<string>>();
   for (const file of sources()) {
@@ -38,30 +38,30 @@ function used(): Map<string, Set<string>> {
       const code = line.replace(/\(_\w+(?:, |\) =>)/g, "(");
       for (const [, part = ""] of [...code.matchAll(underscored), ...code.matchAll(named)]) {
         if (notNodes.has(part)) continue;
-        found.set(part, (found.get(part) ?? new Set()).add(basename(file)));
+        found.set(part, (found.get(part) ?? new Set()).add(relative(root, file).split("/")[1] ?? ""));
       }
     }
   }
   return found;
 }
 
-/** The table of the page: of each part, the files that it names, and its other cells. */
-function listed(): Map<string, { readonly files: Set<string>; readonly cells: readonly string[] }> {
+/** The table of the page: of each part, the packages that it names, and its other cells. */
+function listed(): Map<string, { readonly packages: Set<string>; readonly cells: readonly string[] }> {
   const rows = page.split("\n").filter((line) => line.startsWith("| `"));
   return new Map(
     rows.map((row) => {
-      const [part = "", files = "", ...cells] = row
+      const [part = "", packages = "", ...cells] = row
         .split("|")
         .slice(1, -1)
         .map((cell) => cell.trim());
-      return [part.replaceAll("`", ""), { files: new Set(files.replaceAll("`", "").split(", ")), cells }];
+      return [part.replaceAll("`", ""), { packages: new Set(packages.split(", ")), cells }];
     }),
   );
 }
 
-test("every private part of Node that is used stands on the page, with the files that use it, and nothing else does", () => {
-  const onPage = Object.fromEntries([...listed()].map(([part, { files }]) => [part, [...files].sort()]));
-  const inCode = Object.fromEntries([...used()].map(([part, files]) => [part, [...files].sort()]));
+test("every private part of Node that is used stands on the page, with the packages that use it, and nothing else does", () => {
+  const onPage = Object.fromEntries([...listed()].map(([part, { packages }]) => [part, [...packages].sort()]));
+  const inCode = Object.fromEntries([...used()].map(([part, packages]) => [part, [...packages].sort()]));
   expect(onPage).toEqual(inCode);
 });
 
