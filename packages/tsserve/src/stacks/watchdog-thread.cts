@@ -22,7 +22,7 @@ const hearWithinMs = 1000;
 /** How long to wait for a stack: native code can't be interrupted, the pause comes when it returns. */
 const pauseWithinMs = 30_000;
 /** From the third signal that asks to stop, when the main thread can't be interrupted. */
-const killAfterMs = 1000;
+const killAfterMs = 5000;
 /** Longer delays fire at once (docs of `setTimeout`). */
 const longestTimerMs = 2 ** 31 - 1;
 
