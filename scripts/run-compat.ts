@@ -52,6 +52,8 @@ async function serve(name: string, { endpoint, dependencies }: Row, args: readon
   const metrics = await freePort();
   const env = { METRICS_PORT: String(metrics) };
   await using server = spawnTsserve({ args: ["app.ini", "--bind", "127.0.0.1:0", ...args], cwd: join(folder, name), env });
+  // Some frameworks take their time on a busy machine.
+  await until("the start", () => server.logs().some(({ msg }) => msg.startsWith("listening on ")) || undefined, { timeoutMs: 60_000 });
   // Of a fleet it is the master that knows the port.
   const base =
     args.length > 0

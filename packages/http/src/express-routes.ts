@@ -40,12 +40,13 @@ const deepest = 20;
 
 /** The routes of an Express app (4: `_router`, 5: `router`) with those of the routers that are mounted in it. */
 export function expressRoutes(app: object): Route[] {
-  return found(app).flatMap(({ route, mount }) =>
-    Object.keys(route.methods ?? {}).map((method) => ({
-      method: method === "_all" ? "ALL" : method.toUpperCase(),
-      path: joined(mount ?? "*", route.path),
-    })),
-  );
+  return found(app).flatMap(({ route, mount }) => methodsOf(route).map((method) => ({ method, path: joined(mount ?? "*", route.path) })));
+}
+
+/** `app.all` adds the route for each method that there is, or as `_all`. */
+function methodsOf({ methods = {} }: Partial<ExpressRoute>): readonly string[] {
+  const names = Object.keys(methods);
+  return names.includes("_all") || names.length > 20 ? ["ALL"] : names.map((name) => name.toUpperCase());
 }
 
 /** How many mounts a route may have whose patterns are not known: beyond, raw paths would be without number. */

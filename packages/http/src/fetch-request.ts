@@ -32,6 +32,8 @@ export function toFetchRequest(incoming: IncomingMessage, signal: AbortSignal): 
 function urlOf(incoming: IncomingMessage): string | undefined {
   const { scheme, host } = clientOf(incoming);
   const target = incoming.url ?? "/";
+  // The head check lets through no such Host; what a proxy tells, and another server in front, may be one.
+  if (host !== undefined && /[/?#@\\\s]/.test(host)) return undefined;
   const origin = `${scheme}://${host === undefined || host === "" ? "localhost" : host}`;
   if (target === "*") return validUrl(origin);
   if (target.startsWith("/")) return validUrl(origin, target);
