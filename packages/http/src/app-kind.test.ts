@@ -1,10 +1,12 @@
 import { createServer } from "node:http";
-import express from "express";
+import { createRequire } from "node:module";
 import Fastify from "fastify";
 import { Hono } from "hono";
 import { describe, expect, test } from "vitest";
 import { hasHandler, isApp, isFetchApp, isHttpServer, isKoa, isNest, isSecureServer } from "./app-kind.ts";
 import { isFastify } from "./fastify-like.ts";
+
+const express = createRequire(import.meta.url)("express") as () => unknown;
 
 const koa = { callback: () => () => undefined, middleware: [], context: {}, listenerCount: () => 0, on: () => undefined };
 const nest = { init: async () => undefined, getHttpAdapter: () => undefined, getHttpServer: () => undefined, close: async () => undefined };
@@ -34,19 +36,7 @@ describe("an app is told from a factory that makes one", () => {
 
   test("anything else is not", () => {
     const makeApp = (_config: unknown, _context: unknown): void => undefined;
-    for (const value of [
-      makeApp,
-      () => undefined,
-      Array,
-      {},
-      { fetch: 1 },
-      [],
-      null,
-      undefined,
-      "app",
-      1,
-      { callback: () => undefined },
-    ])
+    for (const value of [makeApp, () => undefined, Array, {}, { fetch: 1 }, [], null, undefined, "app", 1, { callback: () => undefined }])
       expect(isApp(value)).toBe(false);
   });
 

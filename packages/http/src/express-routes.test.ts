@@ -1,7 +1,19 @@
 import type { IncomingMessage } from "node:http";
-import express from "express";
+import { createRequire } from "node:module";
 import { describe, expect, test } from "vitest";
 import { expressPatterns, expressRoutes, trustFirstHop } from "./express-routes.ts";
+
+/** What is used of Express, which brings no types. */
+interface ExpressApp {
+  use(...values: unknown[]): ExpressApp;
+  get(name: string, listener?: () => void): unknown;
+  all(path: string, listener: () => void): unknown;
+  delete(path: string, listener: () => void): unknown;
+  set(name: string, value: unknown): ExpressApp;
+  route(path: string): { get(listener: () => void): { post(listener: () => void): unknown } };
+}
+
+const express = createRequire(import.meta.url)("express") as (() => ExpressApp) & { Router(options?: object): ExpressApp };
 
 const answer = (): void => undefined;
 
