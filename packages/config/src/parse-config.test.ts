@@ -95,6 +95,30 @@ describe("dictOf", () => {
   });
 });
 
+test("a dictionary of dictionaries takes part after part", () => {
+  const raw = { "x.one.a": "1", "x.one.b.c": "2", "x.two.a": "3" };
+  expect(parseConfig(raw, { x: dictOf(dictOf(integer)) })).toEqual({ x: { one: { a: 1, "b.c": 2 }, two: { a: 3 } } });
+  expect(parseConfig(raw, { x: dictOf(optional(dictOf(integer))) })).toEqual({ x: { one: { a: 1, "b.c": 2 }, two: { a: 3 } } });
+});
+
+describe("names that every object has", () => {
+  const names = ["constructor", "toString", "__proto__", "hasOwnProperty", "valueOf"];
+
+  test("are absent unless somebody wrote them", () => {
+    for (const name of names) {
+      const spec = Object.fromEntries([[name, optional(string, "absent")]]);
+      expect(Object.values(parseConfig({}, spec))).toEqual(["absent"]);
+      expect(parseConfig(Object.fromEntries([[name, "here"]]), spec)).toEqual(Object.fromEntries([[name, "here"]]));
+      expect(parseConfig({}, { d: dictOf(string) }).d[name]).toBeUndefined();
+      expect(problems(() => parseConfig({}, { a: defaultFromEnv(string, name) }, { env: {} }))).toHaveLength(1);
+    }
+  });
+
+  test("are unknown keys like any other", () => {
+    for (const name of names) expect(unknownKeys(Object.fromEntries([[name, "x"]]), { a: string })).toHaveLength(1);
+  });
+});
+
 test("fallback tries one after the other", () => {
   const parser = fallback(integer, fallback(float, string));
   expect([parser("1"), parser("1.5"), parser("x")]).toEqual([1, 1.5, "x"]);

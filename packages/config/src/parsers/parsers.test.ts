@@ -54,6 +54,8 @@ const cases: readonly (readonly [string, Parser<unknown>, Readonly<Record<string
       "37.2%": 0.372,
       "0%": 0,
       "100 %": 1,
+      " 50%": 0.5,
+      "50% ": Error("such as 37.2%"),
       "101%": Error("0% to 100%"),
       "-1%": Error("0% to 100%"),
       "50": Error("such as 37.2%"),
@@ -68,6 +70,8 @@ const cases: readonly (readonly [string, Parser<unknown>, Readonly<Record<string
       "1 millisecond": 1,
       "1 second": 1000,
       "5 minutes": 300_000,
+      "5\tseconds": 5000,
+      " 5  \t seconds ": 5000,
       "2 hours": 7_200_000,
       "1 day": 86_400_000,
       "30s": 30_000,
@@ -142,6 +146,7 @@ test("file opens the file", () => {
     expect(readFileSync(fd, "utf8")).toBe("content");
     closeSync(fd);
     expect(() => file()(join(folder, "none"))).toThrow("could not open the file: ENOENT");
+    expect(() => file()(folder)).toThrow("could not open the file: it is a folder");
   } finally {
     rmSync(folder, { recursive: true });
   }
