@@ -1,6 +1,8 @@
 // Do upgrades lose requests? All workers are replaced, again and again, under clients that keep their connections and
 // clients that open one for each request; a node:cluster app and PM2 (from npm) in the same run.
-// node --import tsx benchmarks/upgrades.ts [UPGRADES] [CLIENTS] [WORKERS] [SECONDS between upgrades]
+// node --import tsx benchmarks/upgrades.ts [UPGRADES] [CLIENTS] [WORKERS] [SECONDS between upgrades] [SUBJECT,…]
+// Subjects: tsserve, removed (tsserve, the control socket's file removed before each upgrade), cluster, pm2; all by default.
+import { existsSync, rmSync } from "node:fs";
 import { once } from "node:events";
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { freePort, load, lost, makeTemporaryFolder, spawnTsserve, until, type LoadResult } from "@tsserve/testing";
@@ -17,13 +19,27 @@ interface Subject {
   end(): Promise<void>;
 }
 
-async function tsserve(port: number): Promise<Subject> {
+/** Cleaners of folders for temporary files do it: the socket is there again a second later. */
+async function removed(port: number): Promise<Subject> {
+  const { upgrade, end, socket } = await tsserve(port);
+  return {
+    upgrade: async () => {
+      rmSync(socket);
+      await until("the socket", () => existsSync(socket));
+      await upgrade();
+    },
+    end,
+  };
+}
+
+async function tsserve(port: number): Promise<Subject & { readonly socket: string }> {
   const folder = makeTemporaryFolder({});
   const socket = `${folder.path}/ctl.sock`;
   const args = [path("apps/workers.ini"), "--bind", `127.0.0.1:${port}`, "--workers", String(workers), "--socket", socket];
   const master = spawnTsserve({ args });
   await until("the workers", () => master.logs().filter(({ msg }) => msg.endsWith(" is up")).length >= workers);
   return {
+    socket,
     upgrade: async () => {
       await using ctl = spawnTsserve({ args: ["ctl", "upgrade", "--socket", socket] });
       const { code } = await ctl.exited(60_000);
@@ -110,7 +126,9 @@ async function measure(name: string, start: (port: number) => Promise<Subject>, 
   await subject.end();
 }
 
-await measure("tsserve", tsserve, upgrades);
+const wanted = process.argv[6]?.split(",") ?? ["tsserve", "removed", "cluster", "pm2"];
 const few = Math.min(upgrades, 10);
-await measure("node:cluster", cluster, few);
-await measure("pm2 reload", pm2, few);
+if (wanted.includes("tsserve")) await measure("tsserve", tsserve, upgrades);
+if (wanted.includes("removed")) await measure("tsserve, its control socket removed each time", removed, upgrades);
+if (wanted.includes("cluster")) await measure("node:cluster", cluster, few);
+if (wanted.includes("pm2")) await measure("pm2 reload", pm2, few);

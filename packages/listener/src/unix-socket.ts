@@ -1,7 +1,8 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { chmodSync, chownSync, linkSync, lstatSync, renameSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve as absolute } from "node:path";
+import { withAbstractLock } from "./abstract-lock.ts";
 import { ListenError, listenError } from "./listen-error.ts";
 import { checkUnixPath } from "./unix-path.ts";
 
@@ -47,7 +48,7 @@ export function nameBeside(path: string): string {
 /**
  * Gives a socket that listens at `temporary` its name. Of several processes that do so at once, one has it: a link is
  * never made over a file that is there, and a file that a dead process left is moved away, looked at again, and only
- * then removed.
+ * then removed; where there is such a lock, one process after the other does so.
  *
  * @throws {ListenError} when a live process listens at the path, or the file is something else
  */
@@ -57,10 +58,12 @@ export async function placeSocket(temporary: string, path: string, access: UnixS
     if (access.mode !== undefined) chmodSync(temporary, access.mode);
     if (access.uid !== undefined || access.gid !== undefined) chownSync(temporary, access.uid ?? -1, access.gid ?? -1);
     const { ino, dev } = lstatSync(temporary);
-    for (let tries = 0; !link(temporary, path); tries++) {
-      if (tries === mostTries) throw inUse(path);
-      await clearStaleSocket(path);
-    }
+    await withAbstractLock(`path:${createHash("sha256").update(absolute(path)).digest("hex")}`, async () => {
+      for (let tries = 0; !link(temporary, path); tries++) {
+        if (tries === mostTries) throw inUse(path);
+        await clearStaleSocket(path);
+      }
+    });
     remove(temporary);
     const isThere = (): boolean => {
       const found = lookAt(path);

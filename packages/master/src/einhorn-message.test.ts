@@ -22,3 +22,12 @@ test("an answer is on one line, and survives unescaping", () => {
   const line = formatEinhornMessage({ message: "100%\nof it", request_id: "1" });
   expect(line).toBe('{"message":"100%25\\nof it","request_id":"1"}');
 });
+
+test("whatever is written is read in time that grows with its length alone", () => {
+  const lengthOf = (text: string): unknown => parseEinhornMessage(text);
+  // Patterns that go back would take minutes for each of them.
+  for (const part of [" ", "-", "- ", ":", "a: ", "'", "%20", "%0A", "\t", "\u2028"]) {
+    for (const end of ["", "\r", "x", "'"]) lengthOf(`a:${part.repeat(100_000)}${end}`);
+  }
+  expect(parseEinhornMessage(`command: ${" ".repeat(100_000)}inc`)).toEqual({ command: "inc" });
+});

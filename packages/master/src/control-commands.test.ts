@@ -1,0 +1,65 @@
+import { expect, test } from "vitest";
+import { answerTo, type ControlCommands } from "./control-commands.ts";
+
+function commandsOf(): { readonly called: string[]; readonly commands: ControlCommands } {
+  const called: string[] = [];
+  const note = (text: string) => {
+    called.push(text);
+    return Promise.resolve({ ok: true as const, message: text });
+  };
+  return {
+    called,
+    commands: {
+      status: () => ({ pid: 1, generation: 2, workers: [] }),
+      greeting: () => "hello",
+      target: () => 3,
+      upgrade: () => note("upgrade"),
+      resize: (target) => note(`resize ${target}`),
+      stop: (how) => note(`stop ${how}`),
+      signal: (name) => note(`signal ${name}`),
+      reopen: () => note("reopen"),
+      acknowledge: (pid) => void note(`acknowledge ${pid}`),
+    },
+  };
+}
+
+test.each([
+  [{ command: "upgrade" }, "upgrade"],
+  [{ command: "inc" }, "resize 4"],
+  [{ command: "dec", count: 2 }, "resize 1"],
+  [{ command: "workers", count: 7 }, "resize 7"],
+  [{ command: "signal", signal: "usr1" }, "signal SIGUSR1"],
+  [{ command: "reopen" }, "reopen"],
+  [{ command: "stop" }, "stop gracefully"],
+  [{ command: "stop", now: false }, "stop gracefully"],
+  [{ command: "stop", now: true }, "stop cut"],
+  [{ command: "die" }, "stop gracefully"],
+])("%j: %s", async (message, expected) => {
+  const { called, commands } = commandsOf();
+  expect(await answerTo(message, commands, () => called.push("strange"))).toEqual({ ok: true, message: expected });
+  expect(called).toEqual([expected]);
+});
+
+test.each([
+  [{ command: "dec", count: 3 }, /expected a number of workers from 1 to 1024, found 0/],
+  [{ command: "inc", count: "many" }, /expected a number/],
+  [{ command: "workers" }, /expected a number/],
+  [{ command: "workers", count: 1.5 }, /found 1.5/],
+  [{ command: "signal", signal: "SIGSTOP" }, /expected a signal such as SIGUSR1, found "SIGSTOP"/],
+  [{ command: "x".repeat(5000) }, /^unknown command "x{100}"; there are status/],
+])("%j is refused", async (message, error) => {
+  const { called, commands } = commandsOf();
+  expect(await answerTo(message, commands, () => undefined)).toMatchObject({ ok: false, error: expect.stringMatching(error) as string });
+  expect(called).toEqual([]);
+});
+
+test("an ACK has no answer, and one without a number means nothing; what is no command is told", async () => {
+  const { called, commands } = commandsOf();
+  expect(await answerTo({ command: "worker:ack", pid: 7 }, commands, () => undefined)).toBe(undefined);
+  expect(await answerTo({ command: "worker:ack", pid: "7" }, commands, () => undefined)).toBe(undefined);
+  expect(called).toEqual(["acknowledge 7"]);
+  for (const message of [{}, { command: 7 }, { command: null }]) {
+    expect(await answerTo(message, commands, () => called.push("strange"))).toMatchObject({ ok: false });
+  }
+  expect(called.filter((each) => each === "strange")).toHaveLength(3);
+});
