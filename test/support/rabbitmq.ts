@@ -66,7 +66,7 @@ export async function startRabbitmq(configuration: readonly string[] = []): Prom
     child.stdout?.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.stderr?.on("data", (chunk: Buffer) => (output += chunk.toString()));
     await until("RabbitMQ to accept connections", () => existsSync(join(folder, "pid")) && accepts(port), {
-      timeoutMs: 60_000,
+      timeoutMs: 120_000,
       describe: () => output,
     });
   };
@@ -74,10 +74,23 @@ export async function startRabbitmq(configuration: readonly string[] = []): Prom
     const running = child;
     if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
     const ended = new Promise((resolve) => running.once("exit", resolve));
-    process.kill(pid(), signal);
+    if (existsSync(join(folder, "pid"))) process.kill(pid(), signal);
+    else killGroup(running.pid ?? 0);
     await ended;
   };
-  await start();
+  const end = async (): Promise<void> => {
+    await kill();
+    if (child?.pid !== undefined) killGroup(child.pid);
+    // Erlang's name server stays behind as a daemon.
+    spawnSync("epmd", ["-port", String(epmd), "-kill"], { env, stdio: "ignore", timeout: 10_000 });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  };
+  try {
+    await start();
+  } catch (error) {
+    await end();
+    throw error;
+  }
   return {
     port,
     settings: { "amqp.port": String(port) },
@@ -89,13 +102,7 @@ export async function startRabbitmq(configuration: readonly string[] = []): Prom
     },
     kill,
     start,
-    [Symbol.asyncDispose]: async () => {
-      await kill();
-      if (child?.pid !== undefined) killGroup(child.pid);
-      // Erlang's name server stays behind as a daemon.
-      spawnSync("epmd", ["-port", String(epmd), "-kill"], { env, stdio: "ignore", timeout: 10_000 });
-      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-    },
+    [Symbol.asyncDispose]: end,
   };
 }
 

@@ -213,11 +213,18 @@ export class Consumer implements Sink {
     if (delivery.isSuspect) this.#suspectsRunning += 1;
     if (run.attempt === 1 && delivery.sentAt !== undefined) this.#metrics?.lagged((Date.now() - delivery.sentAt.getTime()) / 1000);
     this.#watchTimeouts();
-    const { tracing } = this.#parts;
-    const parse = (): void => this.#parse(run);
-    const scoped = this.#traceScope.isWanted ? (): void => this.#traceScope.run(() => run.trace, parse) : parse;
-    if (tracing === undefined) scoped();
-    else tracing.run(run.trace, scoped);
+    if (this.#parts.tracing !== undefined) this.#parts.tracing.run(run.trace, () => this.#parseInScope(run));
+    else this.#parseInScope(run);
+  }
+
+  /** What the handler publishes continues the trace of its message. */
+  #parseInScope(run: QueueRun): void {
+    if (!this.#traceScope.isWanted) this.#parse(run);
+    else
+      this.#traceScope.run(
+        () => run.trace,
+        () => this.#parse(run),
+      );
   }
 
   #parse(run: QueueRun): void {

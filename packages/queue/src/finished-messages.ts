@@ -11,8 +11,10 @@ const sampledBytes = 32;
  */
 export class FinishedMessages {
   readonly #limit: number;
-  readonly #finished = new Set<string>();
-  readonly #running = new Map<string, ((isFinished: boolean) => void)[]>();
+  /** The last ones, and those before them: dropping the oldest of one set, again and again, gets slower with each that it has dropped. */
+  #recent = new Set<string>();
+  #older: ReadonlySet<string> = new Set();
+  readonly #running = new Map<string, ((isFinished: boolean) => void)[] | undefined>();
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -29,26 +31,26 @@ export class FinishedMessages {
 
   /** What became of this message here: finished, or a promise of whether it will be; `undefined` when it was never here. */
   find(key: string): true | Promise<boolean> | undefined {
-    if (this.#finished.has(key)) return true;
-    const waiting = this.#running.get(key);
-    return waiting && new Promise((resolve) => waiting.push(resolve));
+    if (this.#recent.has(key) || this.#older.has(key)) return true;
+    if (!this.#running.has(key)) return undefined;
+    return new Promise((resolve) => this.#running.set(key, [...(this.#running.get(key) ?? []), resolve]));
   }
 
   begin(key: string): void {
-    this.#running.set(key, []);
+    this.#running.set(key, undefined);
   }
 
   end(key: string, isFinished: boolean): void {
     const waiting = this.#running.get(key);
     this.#running.delete(key);
     if (isFinished) this.#remember(key);
-    for (const resolve of waiting ?? []) resolve(isFinished);
+    if (waiting !== undefined) for (const resolve of waiting) resolve(isFinished);
   }
 
   #remember(key: string): void {
-    this.#finished.add(key);
-    if (this.#finished.size <= this.#limit) return;
-    const [oldest] = this.#finished;
-    if (oldest !== undefined) this.#finished.delete(oldest);
+    this.#recent.add(key);
+    if (this.#recent.size < this.#limit) return;
+    this.#older = this.#recent;
+    this.#recent = new Set();
   }
 }
