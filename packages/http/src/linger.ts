@@ -3,7 +3,9 @@ import { Socket } from "node:net";
 import type { Clock } from "@tsserve/server";
 import { connectionKey, type Connection, type TrackedSocket } from "./connection.ts";
 
-const longestMs = 1000;
+/** For how long it may be quiet, and how long all of it may take. */
+const quietLimitMs = 2000;
+const longestMs = 5000;
 const lookMs = 250;
 
 /**
@@ -22,8 +24,8 @@ export function readingTimeOf({ lastAnswerBytes }: Connection): number {
  * In the place of `Socket#destroySoon`, which Node calls after the last answer of a connection. A socket that is closed while
  * something it received is unread, or that is sent more, answers with a reset, and a client that is still sending (its too
  * large body, further requests of a pipeline) then meets the reset before the answer (RFC 9112, section 9.6). So only our
- * side is closed, and what still comes is thrown away until the client has closed its own: for a second at most, but as
- * long as something comes where the app itself reads on.
+ * side is closed, and what still comes is thrown away until the client has closed its own, or has been quiet for a while: for
+ * five seconds at most, but as long as something comes where the app itself reads on.
  */
 export function lingerInClosing(this: Socket): void {
   const connection = (this as TrackedSocket)[connectionKey];
@@ -33,16 +35,19 @@ export function lingerInClosing(this: Socket): void {
   }
   connection.lingers = true;
   const body = connection.unfinishedBody;
-  const limitMs = longestMs + readingTimeOf(connection);
+  const limitMs = quietLimitMs + readingTimeOf(connection);
   let bytes = this.bytesRead;
   let quietMs = 0;
+  let lingeringMs = 0;
   if (body !== undefined && !isBeingRead(body) && body.readableFlowing !== false) discard(body, this);
   const look = setInterval(() => {
-    const appReads = body !== undefined && !body.complete && isBeingRead(body) && this.bytesRead > bytes;
+    const comes = this.bytesRead > bytes;
+    const appReads = body !== undefined && !body.complete && isBeingRead(body) && comes;
     bytes = this.bytesRead;
     if (!this.writableFinished) return;
-    quietMs = appReads ? 0 : quietMs + lookMs;
-    if (quietMs >= limitMs) this.destroy();
+    quietMs = comes ? 0 : quietMs + lookMs;
+    lingeringMs = appReads ? 0 : lingeringMs + lookMs;
+    if (quietMs >= limitMs || lingeringMs >= longestMs + readingTimeOf(connection)) this.destroy();
     else if (!appReads && body !== undefined) discard(body, this);
   }, lookMs).unref();
   this.once("close", () => clearInterval(look));
