@@ -324,7 +324,7 @@ describe("the metrics of several workers", () => {
 describe("prom-client, whichever copy an app has", () => {
   const modules = new URL("../node_modules/", import.meta.url).pathname;
 
-  test("version 14 of the app's own and the one of context.metrics are exported, with two definitions of one name once", async () => {
+  test("version 14 of the app's own and another copy beside it are exported, with two definitions of one name once", async () => {
     const folder = makeTemporaryFolder({ "package.json": "{}" });
     for (const [from, to] of [
       ["prom-client-14", "prom-client"],
@@ -340,9 +340,10 @@ describe("prom-client, whichever copy an app has", () => {
       const took = new Histogram({ name: "took_seconds", help: "Took.", buckets: [1] });
       new Gauge({ name: "level", help: "Level.", collect() { this.set(7); } });
       exports.makeApp = (config, context) => {
-        if (context.metrics === register) throw new Error("it is the same copy");
-        new Gauge({ name: "hits_total", help: "Hits, otherwise.", registers: [context.metrics] }).set(3);
-        const other = new Counter({ name: "other_total", help: "Other.", registers: [context.metrics] });
+        const another = require("${modules}prom-client/index.js");
+        if (another.register === register) throw new Error("it is the same copy");
+        new another.Gauge({ name: "hits_total", help: "Hits, otherwise." }).set(3);
+        const other = new another.Counter({ name: "other_total", help: "Other." });
         return (request, response) => {
           hits.inc({ a: "x" });
           took.observe(-2);
@@ -384,14 +385,14 @@ describe("prom-client, whichever copy an app has", () => {
     await using fleet = await measuredFleet({ workers: 2, app });
     const pids = new Set<number>();
     for (let n = 0; pids.size < 2; n++) pids.add((await get(fleet, `/0.5/first${n}`)).pid);
-    await get(fleet, "/1.5/second");
+    await get(fleet, "/1.5/later");
     const open = await until("the last ones", async () => {
       const seen = await scrape(fleet.metrics, { Accept: "APPLICATION/openmetrics-text" });
-      return seen.text.includes("second") && seen.text.includes('le="1.0"') ? seen.text : undefined;
+      return seen.text.includes("later") && seen.text.includes('le="1.0"') ? seen.text : undefined;
     });
     expect(open).toMatch(/^took_seconds_bucket\{le="1\.0"\} \d+ # \{trace_id="first\d+"\} 0\.5 \d+\.\d+$/m);
-    expect(open).toMatch(/^took_seconds_bucket\{le="2\.0"\} \d+ # \{trace_id="second"\} 1\.5 \d+\.\d+$/m);
-    expect(open).toMatch(/^hits_total \d+ # \{trace_id="second"\} 1 \d+\.\d+$/m);
+    expect(open).toMatch(/^took_seconds_bucket\{le="2\.0"\} \d+ # \{trace_id="later"\} 1\.5 \d+\.\d+$/m);
+    expect(open).toMatch(/^hits_total \d+ # \{trace_id="later"\} 1 \d+\.\d+$/m);
     expect((await scrape(fleet.metrics)).text).not.toContain("trace_id");
     expect((await scrape(fleet.metrics, { Accept: "application/openmetrics-text;q=0.1, text/plain" })).text).not.toContain("# EOF");
   });
