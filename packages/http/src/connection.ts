@@ -84,6 +84,11 @@ export class Connection {
     return this.latest !== undefined && saysClose(this.latest);
   }
 
+  /** Whether the client said that its last request is the last. Node ends the connection before it tells that the answer is over. */
+  get hasClientEnded(): boolean {
+    return this.clientEnds || (this.latest !== undefined && saysClose(this.latest) && asksForClose(this.latest.incoming));
+  }
+
   beginRequest(request: HttpRequest): void {
     request.earlier = this.latest;
     this.latest = request;

@@ -80,8 +80,8 @@ export function endUnlessRead(connection: Connection, clock: Clock): void {
 }
 
 /** A client that has ended, or that has said that this is its last request, sends nothing more. */
-function mayBeSending({ socket, closing, clientEnds, unfinishedBody }: Connection): boolean {
-  return !socket.readableEnded && (unfinishedBody !== undefined || (closing && !clientEnds));
+function mayBeSending({ socket, isClosing, hasClientEnded, unfinishedBody }: Connection): boolean {
+  return !socket.readableEnded && (unfinishedBody !== undefined || (isClosing && !hasClientEnded));
 }
 
 /** Whether somebody reads the body of a request, at this moment. */
