@@ -46,7 +46,7 @@ const configurationCases: Readonly<Record<string, Case>> = {
       'app.ini:4: [server:main] stop_timeout: expected a number and a unit, such as 30 seconds, or a number of seconds, found "soon"',
       'app.ini:5: [server:main] max_concurrency: the environment variable NO_SUCH_VARIABLE is not set (set it, or give a default: ${NO_SUCH_VARIABLE:-…}), found "${NO_SUCH_VARIABLE}"',
       'app.ini:6: [server:main] keepalive_timeout: expected more than 0, found "0"',
-      'app.ini:7: [server:main] access_log: expected true or false, found "yes"',
+      'app.ini:7: [server:main] access_log: expected true, false, or the path of a file such as /var/log/app/access.log or ./access.log, found "yes"',
       "app.ini:8: [server:main] rubbish: unknown key, expected one that this server knows",
       'app.ini:10: [logging] level: expected one of trace, debug, info, warn, error, fatal, silent, found "loud"',
     ].join("\n"),

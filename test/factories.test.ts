@@ -197,7 +197,7 @@ describe("what can be wrong with a factory: exit code 3, nothing bound", () => {
       "a factory that forgets its return",
       "./app.mjs",
       { "app.mjs": "export function makeApp() {}" },
-      "app.ini:5: [app:main] factory: the app factory gave undefined (does it return the app?); tsserve/http serves a Fastify instance, a function (request, response), or an object with fetch(request)",
+      "app.ini:5: [app:main] factory: the app factory gave undefined (does it return the app?); tsserve/http serves a Fastify instance, a function (request, response), an object with fetch(request), a Koa or NestJS app, or an http.Server",
     ],
     [
       "a module name that is none",

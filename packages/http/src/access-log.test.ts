@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { pageOf } from "./access-log.ts";
 import { escaped, webServerLine } from "./access-line.ts";
 import { exclusion, isExcluded } from "./exclusion.ts";
 import type { HttpRequest } from "./http-request.ts";
@@ -50,4 +51,16 @@ describe("what has no line", () => {
   });
 
   test.each(["6xx", "health", "", "*"])("%j is none of them", (text) => expect(() => exclusion(text)).toThrow("expected paths"));
+});
+
+test.each([
+  [undefined, undefined],
+  ["https://shop.example/cart", "https://shop.example/cart"],
+  ["https://shop.example/cart?token=hunter2#part", "https://shop.example/cart"],
+  ["https://me:hunter2@shop.example/", "https://shop.example/"],
+  ["hunter2", undefined],
+  ["javascript:alert(1)", undefined],
+  [`https://shop.example/${"x".repeat(3000)}`, undefined],
+])("the page that a request came from: %s", (referer, page) => {
+  expect(pageOf(referer)).toBe(page);
 });

@@ -111,7 +111,7 @@ function recordOf(request: HttpRequest, endedAt: number, { bodyLimit }: AccessLo
     duration_ms: Math.round((endedAt - request.startedAt) * 1000) / 1000,
     client: clientOf(incoming).address,
     user_agent: optional(headers["user-agent"]),
-    referer: optional(headers.referer),
+    referer: pageOf(headers.referer),
     tls: tlsVersionOf(incoming.socket),
     upstream_id: optional(headers["x-request-id"]),
     aborted: aborted || undefined,
@@ -121,6 +121,14 @@ function recordOf(request: HttpRequest, endedAt: number, { bodyLimit }: AccessLo
   };
 }
 
+/** The page that a request came from, without what its address may carry along: a user's name, a query with a token. */
+export function pageOf(referer: string | undefined): string | undefined {
+  if (referer === undefined || referer.length > longestReferer || !/^https?:\/\//.test(referer) || !URL.canParse(referer)) return undefined;
+  const { origin, pathname } = new URL(referer);
+  return optional(`${origin}${pathname}`);
+}
+
+const longestReferer = 2048;
 const longestHeader = 512;
 
 /** A header of a client's, in a length and in characters that no reader of logs minds. */

@@ -1,7 +1,6 @@
 import {
   boolean,
   byteSize,
-  fallback,
   integer,
   oneOf,
   optionalSetting,
@@ -63,10 +62,14 @@ const headerText: Parser<string> = (text) => {
   return text;
 };
 
-const logPath: Parser<string> = (text) => {
-  if (!text.includes("/"))
-    throw new Error(`expected true, false, or the path of a file such as /var/log/app/access.log or ./access.log, found "${text}"`);
-  return text;
+/** Whether there is an access log, or the file that it is also written to. */
+const accessLogPlace: Parser<boolean | string> = (text) => {
+  if (text.includes("/")) return text;
+  try {
+    return boolean(text);
+  } catch {
+    throw new Error("expected true, false, or the path of a file such as /var/log/app/access.log or ./access.log");
+  }
 };
 
 type HttpSettingsSpec = {
@@ -169,7 +172,7 @@ export const settings: HttpSettingsSpec = {
   server_header: optionalSetting(headerText, "The `Server` header of every answer, those below the app too; an app's own wins."),
   access_log: {
     "": setting(
-      fallback(boolean, logPath),
+      accessLogPlace,
       "true",
       "Log a line for each request: id, method, route, status, duration, client. A path writes them to that file, too; it is opened anew when it has been renamed.",
     ),

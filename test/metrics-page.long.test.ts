@@ -234,7 +234,11 @@ test("the last hour, as JSON and for a terminal; what died is in it with what it
   expect(records).toMatchObject([{ pid: busy.pid, active_requests: 1, requests: [{ method: "GET" }] }]);
   expect(JSON.stringify([events, records])).not.toContain("hunter2");
   expect((await fleet.ctl("upgrade")).code).toBe(0);
-  const told = await fleet.ctl("history");
+  // Events are kept a moment after they happen.
+  const told = await until("the upgrade in the history", async () => {
+    const history = await fleet.ctl("history");
+    return history.stdout.includes("upgraded to generation 2") ? history : undefined;
+  });
   expect(told.stdout).toMatch(/^UNTIL {2}WORKERS {2}REQUESTS\/S/);
   expect(told.stdout).toMatch(/^\d\d:\d\d:\d\d {2}died {7}worker \d/m);
   expect(told.stdout).toMatch(/^\d\d:\d\d:\d\d {2}upgraded {3}upgraded to generation 2 in \d+ ms$/m);

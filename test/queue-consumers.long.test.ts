@@ -11,7 +11,7 @@ import { fill, noRabbitmq, ready, startRabbitmq, type Rabbitmq } from "./support
 import { run } from "./support/run.ts";
 import { iniOf, serve, type ServeOptions, type Served } from "./support/serve.ts";
 
-if (noRabbitmq !== undefined) console.log(`queue.test.ts ${noRabbitmq}`);
+if (noRabbitmq !== undefined) console.log(`queue-consumers.long.test.ts ${noRabbitmq}`);
 
 describe.skipIf(noRabbitmq !== undefined)("RabbitMQ", () => {
   let broker: Rabbitmq;
