@@ -236,8 +236,8 @@ test("the last hour, as JSON and for a terminal; what died is in it with what it
   expect((await fleet.ctl("upgrade")).code).toBe(0);
   // Events are kept a moment after they happen.
   const told = await until("the upgrade in the history", async () => {
-    const history = await fleet.ctl("history");
-    return history.stdout.includes("upgraded to generation 2") ? history : undefined;
+    const printed = await fleet.ctl("history");
+    return printed.stdout.includes("upgraded to generation 2") ? printed : undefined;
   });
   expect(told.stdout).toMatch(/^UNTIL {2}WORKERS {2}REQUESTS\/S/);
   expect(told.stdout).toMatch(/^\d\d:\d\d:\d\d {2}died {7}worker \d/m);

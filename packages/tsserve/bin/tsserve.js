@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env sh
 ":" /*
 # This part is for the shell, which hands over to Node.
 # A SIGUSR1 that comes before Node masks it is ignored rather than the end of the process.
