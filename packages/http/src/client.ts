@@ -70,14 +70,14 @@ export function makeClientResolver(settings: ProxySettings): (incoming: Incoming
   const isTrusted = (address: string, hop: number): boolean =>
     (count === undefined || hop < count) && (from.length === 0 ? count !== undefined : trusts(address === "unix" ? undefined : address));
   const names = [...new Set([...forwarding, header])];
+  const isForwarded = makeFinder(names);
   return (incoming) => {
     showPlainAddress(incoming.socket);
-    const { headers } = incoming;
-    const isForwarded = names.some((name) => headers[name] !== undefined);
     if (believesNobody) {
-      if (isForwarded) replaceHeaders(incoming, names, {});
+      if (isForwarded(incoming.rawHeaders)) replaceHeaders(incoming, names, {});
       return;
     }
+    const { headers } = incoming;
     const peer = peerOf(incoming);
     const client = isTrusted(peer.address, 0) ? resolve(incoming, peer, header, count, isTrusted) : peer;
     (incoming as ResolvedMessage)[clientKey] = client;
@@ -94,8 +94,29 @@ export function makeClientResolver(settings: ProxySettings): (incoming: Incoming
   };
 }
 
-/** Middlewares and frameworks read the socket's address themselves: there, too, an IPv4 one is written as such. */
-function showPlainAddress(socket: Socket): void {
+/**
+ * Whether a list of names and values has one of these names. `headers` is left alone: Node makes it when it is asked for, and many a
+ * request is answered without it. The lengths of names tell most of them apart.
+ */
+function makeFinder(names: readonly string[]): (rawHeaders: readonly string[]) => boolean {
+  const wanted = new Set(names);
+  const lengths: boolean[] = [];
+  for (const { length } of names) lengths[length] = true;
+  return (rawHeaders) => {
+    for (let n = 0; n < rawHeaders.length; n += 2) {
+      const name = rawHeaders[n] as string;
+      if (lengths[name.length] === true && wanted.has(name.toLowerCase())) return true;
+    }
+    return false;
+  };
+}
+
+const shownKey: unique symbol = Symbol("tsserve.shown");
+
+/** Middlewares and frameworks read the socket's address themselves: there, too, an IPv4 one is written as such. Once for a connection. */
+function showPlainAddress(socket: Socket & { [shownKey]?: boolean }): void {
+  if (socket[shownKey] === true) return;
+  socket[shownKey] = true;
   const address = socket.remoteAddress;
   const plain = plainAddress(address) ?? (socket.destroyed ? undefined : "unix");
   if (plain !== address && plain !== undefined) Object.defineProperty(socket, "remoteAddress", { value: plain, configurable: true });
