@@ -2,6 +2,7 @@ import { ConfigurationError, descriptorOf, endpoint, parseConfig, type Endpoint,
 import type { ListenChoices } from "@tsserve/listener";
 import { listenSpec } from "@tsserve/server";
 import { readBinds, type OptionValues } from "./options.ts";
+import { withoutOverlap } from "./without-overlap.ts";
 
 /** Where to listen, unless a master or systemd passes sockets. */
 export interface ListenSettings {
@@ -30,9 +31,9 @@ export function listenSettings({ values: section }: ResolvedSection, values: Opt
   };
   if (parsed.reuse_port && !canReusePort(nodeVersion))
     throw problem("reuse_port", `needs Node 22.12 or later: this is ${nodeVersion}, which would ignore it`, section);
-  const where = endpointsOf(parsed, section, values);
+  const { endpoints, from } = endpointsOf(parsed, section, values);
   const isInFile = parsed.bind !== undefined || parsed.host !== undefined || parsed.port !== undefined;
-  const settings = { ...where, beatsFile: isInFile && where.from === "command line", choices };
+  const settings = { endpoints: withoutOverlap(endpoints), from, beatsFile: isInFile && from === "command line", choices };
   const descriptors = settings.endpoints.filter((each) => descriptorOf(each) !== undefined);
   if (descriptors.length > 0 && descriptors.length < settings.endpoints.length)
     throw problem("bind", "expected either descriptors or addresses, not both", section);
