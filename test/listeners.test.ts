@@ -32,10 +32,20 @@ describe("where it listens", () => {
     expect(await answers(address)).toBe(true);
   });
 
-  test("all interfaces", async () => {
-    await using server = serve({ bind: [":0"] });
+  // 127.0.0.2 is an address of Linux's loopback interface that `localhost` is not.
+  const other = process.platform === "linux" ? "127.0.0.2" : "127.0.0.1";
+
+  test.each(["hello.js", "express.js", "fetch.js", "plain.js"])("all interfaces, whatever the app: %s", async (app) => {
+    await using server = serve({ app, bind: [":0"] });
     const [address = ""] = await addresses(server);
-    expect(await answers(`http://127.0.0.1:${new URL(address).port}`)).toBe(true);
+    for (const host of ["127.0.0.1", other]) expect(await answers(`http://${host}:${new URL(address).port}`)).toBe(true);
+  });
+
+  test("all interfaces, said twice", async () => {
+    const port = await freePort();
+    await using server = serve({ bind: [`0.0.0.0:${port}`, `[::]:${port}`, `127.0.0.1:${port}`] });
+    expect(await addresses(server)).toHaveLength(1);
+    for (const host of ["127.0.0.1", other]) expect(await answers(`http://${host}:${port}`)).toBe(true);
   });
 
   test("several at once, and a stop refuses on all of them", async () => {

@@ -17,9 +17,9 @@ export async function openFastify(app: FastifyLike): Promise<HttpApp> {
     // Fastify's own `listen` also runs its onListen hooks. It gets addresses only, never "localhost",
     // for which it would open a second server that nobody could drain.
     listen: async (listener) => {
-      const options = (await listener.listenOptions()) as object;
+      const options = await listener.listenOptions();
       try {
-        await quietly(app, (text) => app.listen({ ...options, listenTextResolver: () => text }));
+        await quietly(app, (text) => listenEverywhere(app, { ...options, listenTextResolver: () => text }));
       } catch (error) {
         throw listenError(error as Error, formatEndpoint(listener.endpoint));
       }
@@ -27,6 +27,22 @@ export async function openFastify(app: FastifyLike): Promise<HttpApp> {
     close: async () => void (await app.close()),
   };
 }
+
+/** Without a host, Node listens on all interfaces, and Fastify on localhost alone. IPv6's takes IPv4 along, where the machine has it. */
+async function listenEverywhere(app: FastifyLike, options: object): Promise<void> {
+  if ("host" in options || "path" in options || "fd" in options) {
+    await app.listen(options);
+    return;
+  }
+  try {
+    await app.listen({ ...options, host: "::" });
+  } catch (error) {
+    if (!noIpv6.has((error as NodeJS.ErrnoException).code)) throw error;
+    await app.listen({ ...options, host: "0.0.0.0" });
+  }
+}
+
+const noIpv6: ReadonlySet<string | undefined> = new Set(["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"]);
 
 /** Fastify logs where it listens, and can only be told in which words: ours is the line for that, so these words are left out. */
 async function quietly(app: FastifyLike, listen: (text: string) => Promise<unknown>): Promise<void> {
