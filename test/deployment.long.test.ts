@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { freePort, makeTemporaryFolder, until, type TemporaryFolder } from "@tsserve/testing";
 import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
-import { serve } from "./support/serve.ts";
+import { fixture, serve } from "./support/serve.ts";
 import { hasProgram } from "./support/measured.ts";
 import { run } from "./support/run.ts";
 
@@ -135,6 +135,21 @@ describe("k8s", () => {
     expect(readFileSync(join(folder.path, "chart", "values.yaml"), "utf8")).toBe(before);
     folder.remove();
   });
+});
+
+test("an image is told by its environment what it serves", async () => {
+  const folder = makeTemporaryFolder({
+    "package.json": '{"name":"orders"}',
+    "configs/shop.ini": `[server:web]\nfactory = tsserve/http\n[app:web]\nfactory = ${fixture("hello.js")}\n`,
+  });
+  const env = { CONFIG_NAME: "shop", WORKER_TYPE: "web", WORKER_CONNECTIONS: "40" };
+  const checked = await run({}, ["check"], { cwd: folder.path, env });
+  expect([checked.stderr, checked.code]).toEqual(["", 0]);
+  expect(checked.stdout).toContain("max_active_requests = 40");
+  const { stdout } = await run({}, ["kit", "docker", "configs/shop.ini"], { cwd: folder.path, env: { WORKER_TYPE: "web" } });
+  expect(stdout).toContain("ENV CONFIG_NAME=shop");
+  expect(stdout).not.toMatch(/^CMD/m);
+  folder.remove();
 });
 
 describe("kit", () => {

@@ -194,3 +194,11 @@ test("the schema knows the keys of the file's server, their defaults and their c
   expect(server?.additionalProperties).toBe(false);
   expect(schema.properties["logging"]).toMatchObject({ patternProperties: { "^levels\\.": { type: "string" } } });
 });
+
+test("WORKER_CONNECTIONS of an image is max_active_requests of its HTTP server, over what the file says", async () => {
+  const environment = { WORKER_CONNECTIONS: "40" };
+  const file = good.replace("[app:main]", "max_active_requests = 7\n[app:main]");
+  for (const text of [good, file]) expect((await make(text, { environment })).server.values["max_active_requests"]).toBe("40");
+  expect((await make(file, { environment: { WORKER_CONNECTIONS: "" } })).server.values["max_active_requests"]).toBe("7");
+  expect(await problemsOf(good, { environment: { WORKER_CONNECTIONS: "many" } })).toEqual([expect.stringContaining("max_active_requests")]);
+});

@@ -132,7 +132,9 @@ export async function makeConfiguration(source: ConfigurationSource): Promise<Co
   const { server: serverName, app: appName } = sectionNames(source.values);
   const reading = begin(source);
   const { environment, problems, document } = reading;
-  const server = gather(problems, () => requireFactory(resolveSection(document, serverName, environment, source.masker), problems));
+  const server = gather(problems, () =>
+    ofImage(requireFactory(resolveSection(document, serverName, environment, source.masker), problems), environment),
+  );
   const app = gather(problems, () => requireFactory(resolveSection(document, appName, environment, source.masker), problems));
   const settings = server && (await askServerFactory(server, source));
   const factorySpec = isTsserveError(settings) ? undefined : (settings?.settings as Readonly<Record<string, Spec>> | undefined);
@@ -165,6 +167,13 @@ export function makeAppConfiguration(source: Omit<ConfigurationSource, "serverSe
   if (app === undefined || logging === undefined || problems.length > 0) throw new ConfigurationError(distinct(problems));
   const { file, folder, fileEnvironment } = source;
   return Object.freeze({ file, folder, app, logging, fileEnvironment, masker: source.masker });
+}
+
+/** `WORKER_CONNECTIONS` of an image's environment is `max_active_requests`, in each worker. */
+function ofImage(server: ResolvedSection, environment: Environment): ResolvedSection {
+  const connections = Object.hasOwn(environment, "WORKER_CONNECTIONS") ? environment["WORKER_CONNECTIONS"] : undefined;
+  if (connections === undefined || connections === "" || server.values["factory"] !== "tsserve/http") return server;
+  return { ...server, values: Object.freeze({ ...server.values, max_active_requests: connections }) };
 }
 
 interface Reading {

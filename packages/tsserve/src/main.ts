@@ -4,7 +4,7 @@ import { commands, isCommand, type CommandName } from "./commands.ts";
 import { helpOf } from "./help.ts";
 import type { Host } from "./host.ts";
 import { Interruption } from "./interruptible.ts";
-import { readArguments, UsageError } from "./options.ts";
+import { fileOfImage, readArguments, UsageError } from "./options.ts";
 import { tellFailure } from "./tell-failure.ts";
 import { version } from "./version.ts";
 
@@ -16,11 +16,19 @@ export async function main(host: Host): Promise<number> {
     const { positionals, values, help, version: wantsVersion } = readArguments(args, command.options, host.env, command.ownPositionals);
     if (help) host.print(helpOf(host.args.length > args.length ? name : undefined));
     else if (wantsVersion) host.print(`tsserve ${version()} (Node ${process.version})`);
-    else return await (await command.load()).run(host, positionals, values);
+    else return await (await command.load()).run(host, filesOf(name, positionals, host), values);
     return exitCodes.stopped;
   } catch (error) {
     return explain(error, host);
   }
+}
+
+const takingFile: ReadonlySet<CommandName> = new Set<CommandName>(["serve", "check", "routes", "shell"]);
+
+/** Without arguments, an image is told by its environment which file it serves. */
+function filesOf(name: CommandName, positionals: readonly string[], { env }: Host): readonly string[] {
+  const file = positionals.length === 0 && takingFile.has(name) ? fileOfImage(env) : undefined;
+  return file === undefined ? positionals : [file];
 }
 
 /** `serve` is the default: a first argument that is no command is the file. */

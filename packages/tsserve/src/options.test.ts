@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { commands } from "./commands.ts";
-import { environmentName, options, readArguments, readBinds, UsageError, type OptionName } from "./options.ts";
+import { environmentName, fileOfImage, options, readArguments, readBinds, UsageError, type OptionName } from "./options.ts";
 
 const serve = commands.serve.options;
 
@@ -68,6 +68,28 @@ describe("the environment", () => {
   test("has no option that nobody set, and no switch that is neither on nor off", () => {
     expect(readArguments([], serve, Object.create({ TSSERVE_WORKERS: "9" }) as Record<string, string>).values.workers).toBeUndefined();
     expect(said(() => readArguments([], serve, { TSSERVE_DEBUG: "maybe" }))).toBe('TSSERVE_DEBUG: expected true or false, found "maybe"');
+  });
+});
+
+describe("the environment of an image", () => {
+  test("chooses sections and workers, unless a variable of ours or the command line does", () => {
+    const env = { WORKER_TYPE: "socketio", WORKER_COUNT: "3" };
+    expect(readArguments([], serve, env).values).toMatchObject({ "server-name": "socketio", "app-name": "socketio", workers: "3" });
+    const own = { ...env, TSSERVE_APP_NAME: "other", TSSERVE_WORKERS: "5" };
+    expect(readArguments(["--workers", "7"], serve, own).values).toMatchObject({
+      "server-name": "socketio",
+      "app-name": "other",
+      workers: "7",
+    });
+    expect(readArguments([], serve, { WORKER_TYPE: "", WORKER_COUNT: "" }).values.workers).toBeUndefined();
+  });
+
+  test("names the file", () => {
+    expect(fileOfImage({ CONFIG_NAME: "production-eu.1" })).toBe("configs/production-eu.1.ini");
+    expect(fileOfImage({ CONFIG_NAME: "" })).toBeUndefined();
+    expect(fileOfImage({})).toBeUndefined();
+    for (const name of ["../etc/passwd", "a/b", ".", "-x", "a b"])
+      expect(said(() => fileOfImage({ CONFIG_NAME: name }))).toMatch(/^CONFIG_NAME: /);
   });
 });
 

@@ -162,12 +162,37 @@ function unknownOption(rawName: string, known: readonly OptionName[]): UsageErro
 
 function fromEnvironment(name: OptionName, env: Environment): string | undefined {
   const variable = environmentName(name);
-  const value = Object.hasOwn(env, variable) ? env[variable] : undefined;
+  const value = variableOf(env, variable) ?? variableOf(env, imageVariables[name]);
   if (value === undefined || value === "") return undefined;
   if (options[name].type === "string") return value;
   if (/^(true|1)$/i.test(value)) return "true";
   if (/^(false|0)$/i.test(value)) return undefined;
   throw new UsageError(`${variable}: expected true or false, found "${value}"`);
+}
+
+/** What one image runs as, by variables without a prefix: a `[server:…]` and an `[app:…]` of one name, and its workers. */
+const imageVariables: { readonly [Name in OptionName]?: string } = {
+  "server-name": "WORKER_TYPE",
+  "app-name": "WORKER_TYPE",
+  workers: "WORKER_COUNT",
+};
+
+function variableOf(env: Environment, name: string | undefined): string | undefined {
+  const value = name !== undefined && Object.hasOwn(env, name) ? env[name] : undefined;
+  return value === "" ? undefined : value;
+}
+
+/**
+ * The file that `CONFIG_NAME` names, for an image that is started without arguments: `configs/NAME.ini`.
+ *
+ * @throws {UsageError} when it is no name
+ */
+export function fileOfImage(env: Environment): string | undefined {
+  const name = variableOf(env, "CONFIG_NAME");
+  if (name === undefined) return undefined;
+  if (!/^\w[\w.-]*$/.test(name))
+    throw new UsageError(`CONFIG_NAME: expected the name of a file of configs/ without its ending, found "${name}"`);
+  return `configs/${name}.ini`;
 }
 
 /** What repeats on the command line is a list in its variable. */

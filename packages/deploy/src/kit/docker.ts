@@ -17,6 +17,7 @@ export function dockerFiles(plan: DeploymentPlan): KitFiles {
 
 function dockerfile(plan: DeploymentPlan): string {
   const { name, iniPath, port, metricsPort, startSeconds } = plan;
+  const configName = /^configs\/(\w[\w.-]*)\.ini$/.exec(iniPath)?.[1];
   const required = requiredVariables(plan);
   const ports = [port, ...(metricsPort === undefined ? [] : [metricsPort])].join(" ");
   return `# ${name}: derived from ${iniPath} by "tsserve kit docker". Build: docker build -t ${name} .
@@ -36,7 +37,8 @@ LABEL org.opencontainers.image.title="${name}"
 ENV NODE_ENV=production \\
     TSSERVE_BIND=0.0.0.0:${port}${plan.serverName === "main" ? "" : ` \\\n    TSSERVE_SERVER_NAME=${plan.serverName}`}${plan.appName === "main" ? "" : ` \\\n    TSSERVE_APP_NAME=${plan.appName}`}
 # What one image runs as is chosen by WORKER_TYPE (the name of a [server:…] and an [app:…] section), WORKER_COUNT (its
-# workers), WORKER_CONNECTIONS (requests in progress in each worker) and CONFIG_NAME (configs/NAME.ini).
+# workers), WORKER_CONNECTIONS (requests in progress in each worker) and, where no file is named below, CONFIG_NAME (of
+# configs/NAME.ini).
 WORKDIR /app
 # Owned by root, so that the process cannot change its own code.
 COPY --from=build /app /app
@@ -47,7 +49,7 @@ STOPSIGNAL SIGTERM
 ${healthCheck(plan, Math.ceil(startSeconds))}
 # The exec form: a shell, npm or npx in between would keep the signals from the server.
 ENTRYPOINT ${JSON.stringify(command)}
-CMD ${JSON.stringify([iniPath])}
+${configName === undefined ? `CMD ${JSON.stringify([iniPath])}` : `ENV CONFIG_NAME=${configName}`}
 `;
 }
 
