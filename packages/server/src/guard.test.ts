@@ -16,6 +16,7 @@ test("what is called through a guard fails alone, and is told with its owner", a
     },
   };
   expect(guard.call("sync", fails, 7)).toBe(7);
+  expect(guard.call<unknown>("a promise where a value is expected", () => Promise.reject(new Error("later")), 12)).toBe(12);
   expect(await guard.wait("async", async () => fails(), 8)).toBe(8);
   expect(await guard.wait("at once", fails, 9)).toBe(9);
   expect(await guard.wait("thenable", () => thenable as unknown as PromiseLike<number>, 10)).toBe(10);
@@ -25,6 +26,7 @@ test("what is called through a guard fails alone, and is told with its owner", a
   await new Promise((resolve) => setImmediate(resolve));
   expect(told).toEqual([
     "sync: fails",
+    "a promise where a value is expected: later",
     "async: fails",
     "at once: fails",
     "thenable: a thenable",

@@ -10,7 +10,7 @@ export type ReportFailure = (owner: string, error: Error) => void;
  */
 export interface Guard {
   /**
-   * Calls at once.
+   * Calls at once. A promise is no value: what it rejects with is told, too.
    *
    * @param owner whose it is, in words: `the pool "db"`
    * @param otherwise what is given when it throws
@@ -37,7 +37,11 @@ export function makeGuard(report: ReportFailure): Guard {
     report: tellFailure,
     call: (owner, run, otherwise) => {
       try {
-        return run();
+        const given = run();
+        if (!isThenable(given)) return given;
+        // A promise where a value is expected is none; what it rejects with must not end the process.
+        Promise.resolve(given).catch((thrown: unknown) => tellFailure(owner, thrown));
+        return otherwise;
       } catch (thrown) {
         tellFailure(owner, thrown);
         return otherwise;
@@ -60,6 +64,10 @@ export function makeGuard(report: ReportFailure): Guard {
       }
     },
   };
+}
+
+function isThenable(value: unknown): boolean {
+  return mayBePromise(value) && typeof (value as { then?: unknown }).then === "function";
 }
 
 function mayBePromise(value: unknown): boolean {

@@ -87,7 +87,12 @@ function guardPool(name: string, figures: () => PoolFigures, guard: Guard): () =
   let isTold = false;
   return () => {
     try {
-      const { size, idle, inUse, waiting }: Readonly<Record<keyof PoolFigures, unknown>> = figures();
+      const given: unknown = figures();
+      if (isPromise(given)) {
+        given.then(undefined, () => undefined);
+        throw new TypeError("expected the pool's figures at once, found a promise");
+      }
+      const { size, idle, inUse, waiting } = given as Readonly<Record<keyof PoolFigures, unknown>>;
       const numbers = { size: Number(size), idle: Number(idle), inUse: Number(inUse), waiting: Number(waiting) };
       isTold = false;
       return numbers;
@@ -102,4 +107,8 @@ function guardPool(name: string, figures: () => PoolFigures, guard: Guard): () =
 function positiveMaximum(name: string, max: unknown): number {
   if (typeof max === "number" && Number.isInteger(max) && max > 0) return max;
   throw new TypeError(`expected { max } of the pool "${name}" to be a number of connections, found ${String(max)}`);
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

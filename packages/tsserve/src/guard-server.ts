@@ -19,16 +19,21 @@ export function guardServer(server: Server, guard: Guard): Server {
     },
     stats: () => {
       const none = { openConnections: 0, activeRequests: 0 };
-      return guard.call("stats() of the server", () => server.stats?.() ?? none, none);
+      const { openConnections, activeRequests } = guard.call("stats() of the server", () => server.stats?.() ?? none, none);
+      return { openConnections: Number(openConnections) || 0, activeRequests: Number(activeRequests) || 0 };
     },
     ...(accept === undefined ? {} : { accept: async (listener) => accept.call(server, listener) }),
     ...(reopen === undefined ? {} : { reopen: () => guard.tell("reopen() of the server", () => reopen.call(server)) }),
     ...(addresses === undefined
       ? {}
-      : { addresses: () => guard.call("addresses() of the server", () => addresses.call(server) ?? [], []) }),
+      : { addresses: () => textsIn(guard.call<unknown>("addresses() of the server", () => addresses.call(server), [])) }),
     ...(routes === undefined ? {} : { routes: async () => routes.call(server) }),
     ...(server.ended === undefined ? {} : { ended: Promise.resolve(server.ended) }),
   };
+}
+
+function textsIn(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((each) => typeof each === "string") : [];
 }
 
 function isServer(value: unknown): value is Server {
