@@ -4,6 +4,7 @@ import { AmqpPublisher, type AmqpPublishOptions } from "./amqp/publisher.ts";
 import { amqpSettings } from "./amqp/settings.ts";
 import { SqsPublisher, type SnsPublishOptions, type SqsPublishOptions, type SqsSendEntry, type SqsSendResult } from "./sqs/publisher.ts";
 import { sqsSettings } from "./sqs/settings.ts";
+import { outcomeOf, publisherCounter } from "./publisher-metrics.ts";
 import { traceHeaders } from "./trace.ts";
 
 /** Sends messages. Data are JSON, but for a `Uint8Array`, which is sent as it is. */
@@ -40,7 +41,12 @@ export interface Publisher {
  * @throws {ConfigurationError} on a bad key
  * @throws {BrokerError} `library` when keys name a broker whose library is not installed
  */
-export async function openPublisher({ config, log, onStop }: Pick<AppContext, "config" | "log" | "onStop">): Promise<Publisher> {
+export async function openPublisher({
+  config,
+  log,
+  onStop,
+  metrics,
+}: Pick<AppContext, "config" | "log" | "onStop"> & Partial<Pick<AppContext, "metrics">>): Promise<Publisher> {
   const scope = traceScope();
   scope.want();
   const parts = {
@@ -48,7 +54,23 @@ export async function openPublisher({ config, log, onStop }: Pick<AppContext, "c
     headers: () => traceHeaders(currentTrace(scope.current())),
     makeId: randomUUID,
   };
-  const amqp = new AmqpPublisher(amqpSettings(config), parts);
+  const count = publisherCounter(metrics);
+  const counted = async <T>(system: string, destination: string, publishing: Promise<T>): Promise<T> => {
+    try {
+      const given = await publishing;
+      count(system, destination, "sent");
+      return given;
+    } catch (error) {
+      count(system, destination, outcomeOf(error));
+      throw error;
+    }
+  };
+  const countEach = (queue: string, results: readonly SqsSendResult[]): SqsSendResult[] => {
+    for (const result of results) count("aws_sqs", queue, result.ok ? "sent" : outcomeOf(result.error));
+    return [...results];
+  };
+  const amqpOptions = amqpSettings(config);
+  const amqp = new AmqpPublisher(amqpOptions, parts);
   const sqs = new SqsPublisher(sqsSettings(config), parts);
   const names = Object.keys(config);
   if (names.some((name) => name.startsWith("amqp."))) await amqp.prepare();
@@ -58,12 +80,13 @@ export async function openPublisher({ config, log, onStop }: Pick<AppContext, "c
   };
   onStop(close);
   const publish: Publish = {
-    amqp: (routingKey, data, options) => amqp.publish(routingKey, data, options),
-    sns: (topic, data, options) => sqs.publish(topic, data, options),
+    amqp: (routingKey, data, options) =>
+      counted("rabbitmq", options?.exchange ?? amqpOptions.exchange, amqp.publish(routingKey, data, options)),
+    sns: (topic, data, options) => counted("aws_sns", topic, sqs.publish(topic, data, options)),
     sqs: (async (queue: string, data: unknown, options?: SqsPublishOptions) =>
       Array.isArray(data) && options === undefined
-        ? sqs.sendAll(queue, data as SqsSendEntry[])
-        : sqs.send(queue, data, options)) as Publish["sqs"],
+        ? countEach(queue, await sqs.sendAll(queue, data as SqsSendEntry[]))
+        : counted("aws_sqs", queue, sqs.send(queue, data, options))) as Publish["sqs"],
   };
   return { publish, close };
 }
