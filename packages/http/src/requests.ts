@@ -113,8 +113,7 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
       refuse(request, refusal);
       return;
     }
-    const { headers: sent } = incoming;
-    const hasBody = sent["content-length"] !== undefined || sent["transfer-encoding"] !== undefined;
+    const hasBody = announcesBody(incoming);
     if (hasBody || expects || guardsAll || connection.closeWanted || connections.mustEnd(connection)) guardHead(request, rules);
     if (isTooMany(request)) {
       refuse(request, hasBody ? overloaded : overloadedForNow);
@@ -133,6 +132,16 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
         () => handle(incoming, response),
       );
   };
+}
+
+/** Whether a body follows (RFC 9112, section 6.3). `headers` is left alone: Node makes it when it is asked for. */
+function announcesBody({ rawHeaders }: IncomingMessage): boolean {
+  for (let n = 0; n < rawHeaders.length; n += 2) {
+    const name = rawHeaders[n] as string;
+    if (name.length === 14 && name.toLowerCase() === "content-length") return true;
+    if (name.length === 17 && name.toLowerCase() === "transfer-encoding") return true;
+  }
+  return false;
 }
 
 /** Makes every answer in progress, whose head has not been sent yet, say that its connection ends. */
