@@ -19,8 +19,8 @@ export function guardServer(server: Server, guard: Guard): Server {
     },
     stats: () => {
       const none = { openConnections: 0, activeRequests: 0 };
-      const { openConnections, activeRequests } = guard.call("stats() of the server", () => server.stats?.() ?? none, none);
-      return { openConnections: Number(openConnections) || 0, activeRequests: Number(activeRequests) || 0 };
+      const given: object = guard.call<object>("stats() of the server", () => server.stats?.() ?? none, none);
+      return { openConnections: countIn(given, "openConnections"), activeRequests: countIn(given, "activeRequests") };
     },
     ...(accept === undefined ? {} : { accept: async (listener) => accept.call(server, listener) }),
     ...(reopen === undefined ? {} : { reopen: () => guard.tell("reopen() of the server", () => reopen.call(server)) }),
@@ -30,6 +30,10 @@ export function guardServer(server: Server, guard: Guard): Server {
     ...(routes === undefined ? {} : { routes: async () => routes.call(server) }),
     ...(server.ended === undefined ? {} : { ended: Promise.resolve(server.ended) }),
   };
+}
+
+function countIn(given: object, name: keyof ReturnType<Server["stats"]>): number {
+  return Number((given as Readonly<Record<string, unknown>>)[name]) || 0;
 }
 
 function textsIn(value: unknown): string[] {
