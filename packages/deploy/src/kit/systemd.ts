@@ -24,9 +24,8 @@ Wants=network-online.target
 After=network-online.target ${name}.socket
 
 [Service]
-# The server tells systemd when all of its workers serve, by systemd-notify, which is a process of its own.
-Type=notify
-NotifyAccess=all
+# Started means that the process runs: when it serves, its readiness path and its log say.
+Type=exec
 User=${user}
 Group=${user}
 WorkingDirectory=${current}
