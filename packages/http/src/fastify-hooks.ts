@@ -1,5 +1,5 @@
 import { subscribe } from "node:diagnostics_channel";
-import type { Route } from "@tsserve/server";
+import { failureReports, type Route } from "@tsserve/server";
 import type { Logger } from "pino";
 import {
   isFastify,
@@ -9,6 +9,7 @@ import {
   type FastifyRequestLike,
   type LogControllerLike,
 } from "./fastify-like.ts";
+import { fastifyErrorHook } from "./framework-failures.ts";
 import { logGivenTo } from "./fastify-options.ts";
 import { notePreClose } from "./fastify-pre-close.ts";
 import { requestKey, type TrackedMessage } from "./http-request.ts";
@@ -45,6 +46,7 @@ function adopt(app: FastifyLike): void {
   const controller = privateOf(app, "fastify.logController") as LogControllerLike | undefined;
   if (controller !== undefined) followController(controller, log, isOwn(app, controller));
   else if (log !== undefined) app.setChildLoggerFactory(childLoggerFactory(log));
+  if (failureReports().isWanted) app.addHook("onError", fastifyErrorHook);
   const needsHook = controller === undefined && log === undefined;
   app.addHook("onRoute", (route) => {
     for (const method of [route.method].flat()) routes.push({ method, path: route.url });

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { wrongApp } from "@tsserve/config";
 import type { Listener } from "@tsserve/listener";
-import type { Route } from "@tsserve/server";
+import { failureReports, type Route } from "@tsserve/server";
 import type { Logger } from "pino";
 import {
   hasHandler,
@@ -20,6 +20,7 @@ import { openFastify } from "./fastify-app.ts";
 import { isFastify, type FastifyLike } from "./fastify-like.ts";
 import { fetchListener, type FetchApp } from "./fetch-app.ts";
 import { fetchPatterns, fetchRoutes } from "./fetch-routes.ts";
+import { followFailures } from "./framework-failures.ts";
 import { guardListener } from "./guard-listener.ts";
 import { requestKey, type TrackedMessage } from "./http-request.ts";
 import { koaListener, koaRoutes } from "./koa-app.ts";
@@ -59,9 +60,14 @@ export async function openApp(app: unknown, proxies: ProxySettings, log: Logger)
       return serverApp(server, expressRoutes(framework), expressPatterns(framework));
     });
   }
-  if (isKoa(app)) return listenerApp(koaListener(app, log, proxies), "the app", log, koaRoutes(app));
+  if (isKoa(app)) {
+    const listener = koaListener(app, log, proxies);
+    if (failureReports().isWanted) followFailures(app);
+    return listenerApp(listener, "the app", log, koaRoutes(app));
+  }
   if (isSecureServer(app)) throw wrongApp("a server with a certificate of its own", "give an http.Server, or what listens to its requests");
   if (isHttpServer(app)) return serverApp(app, []);
+  if (failureReports().isWanted) followFailures(app);
   if (typeof app === "function") {
     trustFirstHop(app, proxies);
     return listenerApp(app as RequestListener, "the app", log, expressRoutes(app), expressPatterns(app));

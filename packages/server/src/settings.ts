@@ -22,6 +22,7 @@ import {
   type Reader,
   type Spec,
 } from "@tsserve/config";
+import { sentrySpec, type SentrySpec } from "./sentry-settings.ts";
 import { httpUrl, tracingSpec, type TracingSpec } from "./tracing-settings.ts";
 
 type CommonSettings = {
@@ -52,6 +53,7 @@ type CommonSettings = {
   };
   readonly metrics: MetricsSpec;
   readonly tracing: TracingSpec;
+  readonly sentry: SentrySpec;
   readonly monitoring: {
     readonly blocked_hub: Reader<number | undefined>;
     readonly concurrency: Reader<boolean>;
@@ -226,6 +228,7 @@ export const commonSettings: CommonSettings = {
   },
   metrics: metricsSpec,
   tracing: tracingSpec,
+  sentry: sentrySpec,
   monitoring: {
     blocked_hub: optionalSetting(
       positive(timespanOrSeconds),

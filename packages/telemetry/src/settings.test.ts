@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { tracingSettings } from "./settings.ts";
+import { sentrySettings, tracingSettings } from "./settings.ts";
 
 describe("what a section says of traces", () => {
   it("is nothing unless a collector is named", () => {
@@ -34,5 +34,31 @@ describe("what a section says of traces", () => {
     [{ "tracing.endpoint": "http://c", "tracing.sample": "101%" }, {}, "tracing.sample"],
   ])("refuses %o", (raw, environment, place) => {
     expect(() => tracingSettings(raw as Record<string, string>, environment, "main")).toThrow(place);
+  });
+});
+
+describe("what a section says of reporting errors", () => {
+  const dsn = "https://key@sentry.example/1";
+
+  it("is nothing without a DSN, whatever else it says", () => {
+    expect(sentrySettings({ "sentry.release": "1" }, { SENTRY_RELEASE: "2" })).toBeUndefined();
+  });
+
+  it.each([
+    [{}, {}, { environment: "production", release: undefined, sample: 1 }],
+    [{}, { NODE_ENV: "staging", SENTRY_RELEASE: "r1" }, { environment: "staging", release: "r1" }],
+    [{}, { NODE_ENV: "staging", SENTRY_ENVIRONMENT: "eu" }, { environment: "eu" }],
+    [
+      { "sentry.environment": "mine", "sentry.release": "r2", "sentry.sample": "25%" },
+      { SENTRY_ENVIRONMENT: "eu", SENTRY_RELEASE: "r1" },
+      { environment: "mine", release: "r2", sample: 0.25 },
+    ],
+  ])("has defaults, variables, then the file: %o %o", (raw, environment, expected) => {
+    expect(sentrySettings({ "sentry.dsn": dsn, ...raw }, environment)).toMatchObject({ dsn, ...expected });
+  });
+
+  it("refuses what is no DSN without repeating it", () => {
+    expect(() => sentrySettings({ "sentry.dsn": "https://hidden-key@host" }, {})).toThrow(/sentry\.dsn/);
+    expect(() => sentrySettings({ "sentry.dsn": "https://hidden-key@host" }, {})).not.toThrow(/hidden-key/);
   });
 });

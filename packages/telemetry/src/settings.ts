@@ -1,5 +1,5 @@
 import { ConfigurationError, parseConfig } from "@tsserve/config";
-import { httpUrl, tracingSpec } from "@tsserve/server";
+import { httpUrl, sentrySpec, tracingSpec } from "@tsserve/server";
 
 export interface TracingSettings {
   /** The base URL of the collector. */
@@ -40,4 +40,32 @@ function endpointOf(text: string | undefined): string | undefined {
     const message = `OTEL_EXPORTER_OTLP_ENDPOINT: ${(error as Error).message}`;
     throw new ConfigurationError([{ key: "tracing.endpoint", message, value: text }]);
   }
+}
+
+export interface SentrySettings {
+  readonly dsn: string;
+  readonly environment: string;
+  /** `undefined` for that of the app's package. */
+  readonly release: string | undefined;
+  /** From 0 to 1. */
+  readonly sample: number;
+}
+
+/**
+ * What a section says of reporting errors; `undefined` where none are.
+ *
+ * @throws {ConfigurationError}
+ */
+export function sentrySettings(
+  raw: Readonly<Record<string, string>>,
+  environment: Readonly<Record<string, string | undefined>>,
+): SentrySettings | undefined {
+  const { dsn, environment: name, release, sample } = parseConfig(raw, { sentry: sentrySpec }).sentry;
+  if (dsn === undefined) return undefined;
+  return {
+    dsn,
+    environment: name ?? (environment["SENTRY_ENVIRONMENT"] || environment["NODE_ENV"] || "production"),
+    release: release ?? (environment["SENTRY_RELEASE"] || undefined),
+    sample,
+  };
 }

@@ -17,12 +17,13 @@ import {
   type TsserveError,
 } from "@tsserve/config";
 import { commonSettings, lifecycleSettings, type LifecycleSettings, type ServerModuleExtras } from "@tsserve/server";
-import { tracingSettings, type TracingSettings } from "@tsserve/telemetry/settings";
+import { tracingSettings, type SentrySettings, type TracingSettings } from "@tsserve/telemetry/settings";
 import { listenSettings, type ListenSettings } from "./listen-settings.ts";
 import { loggingSettings, loggingSpec, type LoggingSettings } from "./logging-settings.ts";
 import { metricsSettings, type MetricsSettings } from "./metrics/metrics-settings.ts";
 import { monitoringSettings, type MonitoringSettings } from "./metrics/monitoring-settings.ts";
 import type { OptionValues } from "./options.ts";
+import { sentryOf } from "./sentry-of.ts";
 import { poolSettings, type PoolSettings } from "./pools/pool-settings.ts";
 import { masterSettings, type MasterSettings } from "./workers/master-settings.ts";
 
@@ -94,6 +95,8 @@ export interface Slices {
   readonly pools: PoolSettings;
   /** `undefined` where nothing is traced. */
   readonly tracing: TracingSettings | undefined;
+  /** `undefined` where errors are reported to nobody. */
+  readonly sentry: SentrySettings | undefined;
 }
 
 /** What a slice is read from. */
@@ -118,6 +121,7 @@ const slices: { readonly [Name in keyof Slices]: (source: SliceSource) => Slices
   monitoring: ({ server }) => monitoringSettings(server),
   pools: ({ app }) => poolSettings(app),
   tracing: ({ server, environment, values }) => tracingSettings(server.values, environment, values["app-name"] ?? "main"),
+  sentry: ({ server, app, environment }) => sentryOf(server, app, environment),
 };
 
 /**

@@ -1,8 +1,10 @@
+import { failureReports } from "@tsserve/server";
 import ownPino, { type Logger, type LoggerOptions } from "pino";
 import { findPeer } from "./find-peer.ts";
 import type { Host } from "./host.ts";
 import { boundLine } from "./logging/bound-line.ts";
 import { LogOutput } from "./logging/log-output.ts";
+import { reportOfLine } from "./logging/report-of-line.ts";
 import { prettyLine } from "./logging/pretty-line.ts";
 import { errorFields, requestFields, responseFields, withoutMessages } from "./logging/serializers.ts";
 import type { LoggingSettings, LogLevel } from "./logging-settings.ts";
@@ -21,6 +23,7 @@ export function makeLogger(settings: LoggingSettings, host: Host, folder?: strin
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { req: requestFields, res: responseFields, err: errorFields },
     formatters: { level: (label) => ({ level: label }), log: withoutMessages },
+    ...(failureReports().isWanted ? { hooks: { logMethod: tellFailures } } : {}),
     ...(settings.redact.length === 0 ? {} : { redact: [...settings.redact] }),
     ...(Object.keys(settings.levels).length === 0 ? {} : { onChild: (child) => setLevel(child, settings.levels) }),
   };
@@ -34,6 +37,13 @@ export function makeLogger(settings: LoggingSettings, host: Host, folder?: strin
   host.onExit(() => output.end());
   return pino(options, { write: (line) => output.write(compose(line)) });
 }
+
+/** What is logged at error or above with an error is told to the error tracker, too. */
+const tellFailures: NonNullable<NonNullable<LoggerOptions["hooks"]>["logMethod"]> = function (values, method, level) {
+  const report = reportOfLine(values, level, () => this.bindings());
+  if (report !== undefined) failureReports().tell(report);
+  return method.apply(this, values);
+};
 
 /** The app's own pino, where it has one that we know how to use: what instruments it instruments our lines, too. */
 function pinoOf(folder: string): typeof ownPino {

@@ -1,6 +1,6 @@
-import { formatEndpoint, isTsserveError, startFailed, TsserveError } from "@tsserve/config";
+import { asError, formatEndpoint, isTsserveError, startFailed, TsserveError } from "@tsserve/config";
 import { readEinhornWorker } from "@tsserve/listener";
-import { exitCodeAfter, runLifecycle, SERVER_STATE, systemClock, type Begin, type LifecycleEvent } from "@tsserve/server";
+import { exitCodeAfter, failureReports, runLifecycle, SERVER_STATE, systemClock, type Begin, type LifecycleEvent } from "@tsserve/server";
 import { prepareApplication } from "../application.ts";
 import type { Host } from "../host.ts";
 import type { Configuration } from "../configuration.ts";
@@ -19,6 +19,7 @@ import { figuresStep } from "../serve/figures-step.ts";
 import { acknowledgeStep, mastersSocketsStep } from "../serve/master-steps.ts";
 import { metricsStep, type Metrics } from "../serve/metrics-step.ts";
 import { listenStep, serverStep } from "../serve/server-steps.ts";
+import { sentryStep } from "../serve/sentry-step.ts";
 import { tracingStep } from "../serve/tracing-step.ts";
 import { turnStep } from "../serve/turn-step.ts";
 import { whereToListen } from "../serve/where-to-listen.ts";
@@ -61,6 +62,11 @@ function phaseOf({ earliest }: Host["causes"]): "start" | "service" | "stop" {
   return SERVER_STATE.state === "STARTING" ? "start" : "service";
 }
 
+/** What the user's own code threw, where an error of ours is wrapped round it. */
+function causeOf(thrown: unknown): Error {
+  return isTsserveError(thrown) && thrown.cause !== undefined ? asError(thrown.cause) : asError(thrown);
+}
+
 /** A master's child, ours or Einhorn's, serves by itself, whatever the file says of workers. */
 function isWorker({ env, ppid }: Host): boolean {
   return env["EINHORN_MASTER_PID"] === String(ppid);
@@ -79,7 +85,8 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     obeyMaster(host, master);
   }
   await checkMetrics(configuration.metrics);
-  // Log.
+  // Log. What is logged of failures may have another reader.
+  if (configuration.sentry !== undefined) failureReports().want();
   const rootLog = makeLogger(configuration.logging, host, configuration.folder);
   const log = rootLog.child({ logger: "tsserve", ...(worker?.childIndex === undefined ? {} : { worker: worker.childIndex }) });
   // What the app's module will be called with; it is loaded by a step.
@@ -106,6 +113,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     metrics = await begin(metricsStep({ host, configuration, application, watchdog, worker, exporter, log: rootLog }));
     await begin(stopHooksStep(application));
     await begin(watchdogStep(watchdog));
+    await begin(sentryStep(host, configuration, application.requests, rootLog));
     const app = await begin(appStep(application, await begin(appModuleStep(application))));
     guard.tellHandlers();
     await begin(turnStep(host));
@@ -132,6 +140,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     emit: (event: LifecycleEvent) => {
       logEvent(event);
       metrics?.tell(event);
+      if (event.type === "step-failed") failureReports().tell({ error: causeOf(event.error), level: "fatal", owner: event.step });
       if (event.type === "step-failed") tellFailure(host, isTsserveError(event.error) ? event.error : startFailed(event.step, event.error));
     },
     requests: () => application.requests.describe(),

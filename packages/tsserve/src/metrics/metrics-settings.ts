@@ -1,12 +1,5 @@
-import {
-  ConfigurationError,
-  isConfigurationError,
-  parseConfig,
-  type Endpoint,
-  type Environment,
-  type Problem,
-  type ResolvedSection,
-} from "@tsserve/config";
+import { ConfigurationError, parseConfig, type Endpoint, type Environment, type ResolvedSection } from "@tsserve/config";
+import { eitherSection } from "../either-section.ts";
 import { metricsSpec, type PageAccess } from "@tsserve/server";
 
 export interface MetricsSettings {
@@ -27,22 +20,13 @@ export interface MetricsSettings {
  * @throws {ConfigurationError} with their places
  */
 export function metricsSettings(server: ResolvedSection, app: ResolvedSection | undefined, environment: Environment): MetricsSettings {
-  const own = keysOf(server);
-  try {
-    const { metrics } = parseConfig({ ...(app && keysOf(app)), ...own }, { metrics: metricsSpec });
+  return eitherSection("metrics.", server, app, (values) => {
+    const { metrics } = parseConfig(values, { metrics: metricsSpec });
     const { statsd } = metrics;
     if (statsd !== undefined && "path" in statsd)
       throw new ConfigurationError([{ key: "metrics.statsd", message: "expected HOST:PORT", value: statsd.path }]);
     return { ...metrics, statsd, parent: environment["PROMETHEUS_MULTIPROC_DIR"] || undefined };
-  } catch (error) {
-    if (!isConfigurationError(error)) throw error;
-    const place = (problem: Problem): Problem[] => (Object.hasOwn(own, problem.key) || app === undefined ? server : app).locate([problem]);
-    throw new ConfigurationError(error.problems.flatMap(place));
-  }
-}
-
-function keysOf({ values }: ResolvedSection): Record<string, string> {
-  return Object.fromEntries(Object.entries(values).filter(([key]) => key.startsWith("metrics.")));
+  });
 }
 
 /** @throws {ConfigurationError} when the environment names a folder that can't be used, or the client of StatsD is not installed */

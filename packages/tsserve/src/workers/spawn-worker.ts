@@ -4,7 +4,7 @@ import type { BoundSocket } from "@tsserve/listener";
 import type { Worker } from "@tsserve/master";
 import type { Host } from "../host.ts";
 import { nodeArguments } from "../node-arguments.ts";
-import { masterVariable } from "./own-worker.ts";
+import { generationVariable, masterVariable } from "./own-worker.ts";
 
 /** What all workers of a master are started with. */
 export interface WorkerStart {
@@ -18,7 +18,7 @@ export interface WorkerStart {
 }
 
 /** Starts the process of a worker, by Einhorn's contract: the sockets from descriptor 3 on, and a channel of our own after them. */
-export function spawnWorker({ index }: Worker, sockets: readonly BoundSocket[], start: WorkerStart): ChildProcess {
+export function spawnWorker({ index, generation }: Worker, sockets: readonly BoundSocket[], start: WorkerStart): ChildProcess {
   const { host, environment, folder, controlPath } = start;
   const descriptors = Object.fromEntries(sockets.map((_, position) => [`EINHORN_FD_${position}`, String(3 + position)]));
   return spawn(process.execPath, [...nodeArguments(process.execArgv, environment["NODE_OPTIONS"]), process.argv[1] ?? "", ...host.args], {
@@ -31,6 +31,7 @@ export function spawnWorker({ index }: Worker, sockets: readonly BoundSocket[], 
       EINHORN_CHILD_INDEX: String(index),
       ...descriptors,
       [masterVariable]: String(host.pid),
+      [generationVariable]: String(generation),
     },
     stdio: ["ignore", "inherit", "pipe", ...sockets.map(({ fd }) => fd), "ipc"],
     // A signal of the terminal is for the master, which passes it on.

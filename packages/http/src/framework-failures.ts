@@ -1,0 +1,99 @@
+import type { IncomingMessage } from "node:http";
+import { asError } from "@tsserve/config";
+import { failureReports } from "@tsserve/server";
+import { isKoa } from "./app-kind.ts";
+import { requestKey, type TrackedMessage } from "./http-request.ts";
+
+/** What frameworks add to the errors that they answer. */
+interface WithStatus {
+  readonly status?: unknown;
+  readonly statusCode?: unknown;
+}
+
+/** Tells the error tracker what an app failed with, by whichever framework's way: the log does not see what a framework answers itself. */
+export function tellFailure(incoming: IncomingMessage | undefined, thrown: unknown, owner: string): void {
+  const request = (incoming as TrackedMessage | undefined)?.[requestKey];
+  failureReports().tell({
+    error: asError(thrown),
+    level: "error",
+    owner,
+    requestId: request?.id,
+    traceId: request?.trace.traceId,
+    spanId: request?.trace.spanId,
+  });
+}
+
+/** Whether an error is the app's fault: what carries the status of a client's fault is an answer. */
+export function isServerFault(thrown: unknown, status?: number): boolean {
+  const { status: own, statusCode } = (typeof thrown === "object" && thrown !== null ? thrown : {}) as WithStatus;
+  const known = [status, statusCode, own].find((each): each is number => typeof each === "number" && each >= 400);
+  return known === undefined || known >= 500;
+}
+
+/** Fastify's `onError` hook: it is called with what a handler failed with, when that is answered. */
+export function fastifyErrorHook(
+  request: { readonly raw: IncomingMessage },
+  reply: { readonly statusCode: number },
+  error: unknown,
+  done: () => void,
+): void {
+  if (isServerFault(error, reply.statusCode)) tellFailure(request.raw, error, "the app");
+  done();
+}
+
+type ExpressErrorHandler = (error: unknown, request: IncomingMessage, response: object, next: (error: unknown) => void) => void;
+type HonoErrorHandler = (error: unknown, context: unknown) => unknown;
+
+/**
+ * Follows the failures of an app that is made, where its framework has a public place for that: the last error handler of an
+ * Express app, the `error` event of Koa's, what a Hono app answers errors with, h3's `onError`.
+ */
+export function followFailures(app: unknown): void {
+  if (isKoa(app)) {
+    // With a first listener, Koa would keep its own words to itself: there is one by now, the app's or the server's.
+    app.on("error", (error, context) => {
+      const { expose } = (error ?? {}) as { readonly expose?: unknown };
+      if (expose !== true && isServerFault(error))
+        tellFailure((context as { readonly req?: IncomingMessage } | undefined)?.req, error, "the app");
+    });
+    return;
+  }
+  const { handle, use, onError, errorHandler, config } = parts(app);
+  if (typeof app === "function" && typeof handle === "function" && typeof use === "function") {
+    const last: ExpressErrorHandler = (error, request, _response, next) => {
+      if (isServerFault(error)) tellFailure(request, error, "the app");
+      next(error);
+    };
+    (use as (handler: ExpressErrorHandler) => unknown).call(app, last);
+    return;
+  }
+  if (typeof onError === "function" && typeof errorHandler === "function") {
+    const answer = errorHandler as HonoErrorHandler;
+    (onError as (handler: HonoErrorHandler) => unknown).call(app, async (error: unknown, context: unknown) => {
+      const given = await answer.call(app, error, context);
+      const { status } = parts(given);
+      if (typeof status === "number" && status >= 500) tellFailure(undefined, error, "the app");
+      return given;
+    });
+    return;
+  }
+  if (typeof config === "object" && config !== null && typeof parts(app)["fetch"] === "function") followH3(config as H3Config);
+}
+
+interface H3Config {
+  onError?: (error: unknown, event: unknown) => unknown;
+}
+
+function followH3(config: H3Config): void {
+  const own = config.onError;
+  config.onError = (error, event) => {
+    // What was thrown lies below the error of h3's own class.
+    const { cause } = parts(error);
+    if (isServerFault(error)) tellFailure(undefined, cause ?? error, "the app");
+    return own?.call(config, error, event);
+  };
+}
+
+function parts(value: unknown): Readonly<Record<string, unknown>> {
+  return (typeof value === "object" && value !== null) || typeof value === "function" ? (value as Record<string, unknown>) : {};
+}
