@@ -1,3 +1,4 @@
+import { asError } from "@tsserve/config";
 import type { FailureReport } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { SentrySettings } from "../settings.ts";
@@ -106,7 +107,7 @@ export function refusalOf(response: SentryResponse | undefined): string | undefi
   const { statusCode, reason } = response ?? {};
   if (statusCode !== undefined && statusCode < 400) return undefined;
   if (statusCode !== undefined) return `it answered with ${statusCode}`;
-  return reason === undefined ? "no answer" : String(reason);
+  return reason === undefined ? "no answer" : asError(reason).message;
 }
 
 async function within(timeoutMs: number, wait: PromiseLike<unknown>): Promise<void> {
