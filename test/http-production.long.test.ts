@@ -89,6 +89,42 @@ for (const kind of kinds) {
   });
 }
 
+describe("the id of a request", () => {
+  for (const kind of kinds) {
+    test(`${kind}: is one for the answer, the log and the errors module, a believed proxy's where it has one`, async () => {
+      await using server = awkward(kind, { real_ip_from: "127.0.0.1", errors: fixture("errors.js"), client_max_size: "1K" });
+      const base = await server.listening();
+      const told = await fetch(base, { headers: { "x-request-id": "from-the-proxy" } });
+      expect(told.headers.get("x-request-id")).toBe("from-the-proxy");
+      const forged = await fetch(base, { headers: { "x-request-id": "two words" } });
+      const own = await fetch(base);
+      using raw = await openRaw(base);
+      raw.send("garbage\r\n\r\n");
+      const below = /^x-request-id: (.*?)\r$/im.exec(await raw.closed())?.[1];
+      await until("the lines", () => lines(server).length === 4);
+      const logged = lines(server);
+      expect(logged.map(({ req_id: id }) => id)).toEqual([
+        "from-the-proxy",
+        forged.headers.get("x-request-id"),
+        own.headers.get("x-request-id"),
+        below,
+      ]);
+      expect(logged.map(({ upstream_id: id }) => id)).toEqual(["from-the-proxy", "two words", undefined, undefined]);
+      expect(new Set(logged.map(({ req_id: id }) => id)).size).toBe(4);
+    });
+
+    test(`${kind}: is never a stranger's, and none where it is off`, async () => {
+      await using server = awkward(kind, { request_id_header: "X-Correlation-Id" });
+      const base = await server.listening();
+      const answer = await fetch(base, { headers: { "x-correlation-id": "mine" } });
+      expect(answer.headers.get("x-correlation-id")).toMatch(/^(?!mine$)./);
+      await using off = awkward(kind, { request_id_header: "" });
+      const { headers } = await fetch(await off.listening(), { headers: { "x-request-id": "mine" } });
+      expect([...headers.keys()].filter((name) => name.endsWith("-id"))).toEqual([]);
+    });
+  }
+});
+
 describe("answers below the app", () => {
   for (const kind of kinds) {
     test(`${kind}: come from the errors module, with the server's name`, async () => {

@@ -123,7 +123,10 @@ test("the log of a request that is cut off by its client says so", async () => {
 test("Fastify's own ways with logs work: ids from a header, children, the level of a route, errors", async () => {
   await using server = serve({ app: "fastify-logs.js" });
   const base = await server.listening();
-  expect(await (await fetch(base, { headers: { "x-request-id": "mine" } })).json()).toEqual({ level: "info", id: "mine" });
+  const answer = await fetch(base, { headers: { "x-request-id": "mine" } });
+  expect(await answer.json()).toEqual({ level: "info", id: "mine" });
+  expect(answer.headers.get("x-request-id")).toBe("mine");
+  expect(await server.log(/^request completed/)).toMatchObject({ req_id: "mine" });
   await fetch(`${base}/debug`);
   expect((await fetch(`${base}/fail`)).status).toBe(500);
   expect(await server.log(/^from the app/)).toMatchObject({ logger: "app" });

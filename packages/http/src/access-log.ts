@@ -42,7 +42,7 @@ export interface AccessLog {
   /** A line for a request whose answer has ended; health probes at debug level. */
   ended(request: HttpRequest, endedAt: number): void;
   /** A line for what was no request yet, and was answered. */
-  rejected(refusal: Refusal, connection: Connection): void;
+  rejected(refusal: Refusal, connection: Connection, requestId: string): void;
 }
 
 export interface AccessLogOptions {
@@ -79,8 +79,12 @@ export function makeAccessLog(options: AccessLogOptions): AccessLog {
         record.aborted === true ? "request aborted" : request.refusal === undefined ? "request completed" : "request rejected";
       tell(isSampled ? { ...record, sample_rate: settings.sample } : record, message, level);
     },
-    rejected: ({ status, reason, message, setting }, { socket }) => {
-      tell({ status, reason, error: message, setting, client: peerAddress(socket) }, "request rejected", "info");
+    rejected: ({ status, reason, message, setting }, { socket }, requestId) => {
+      tell(
+        { req_id: requestId, status, reason, error: message, setting, client: peerAddress(socket), tls: tlsVersionOf(socket) },
+        "request rejected",
+        "info",
+      );
     },
   };
 }
@@ -113,7 +117,7 @@ function recordOf(request: HttpRequest, endedAt: number, { bodyLimit }: AccessLo
     user_agent: optional(headers["user-agent"]),
     referer: pageOf(headers.referer),
     tls: tlsVersionOf(incoming.socket),
-    upstream_id: optional(headers["x-request-id"]),
+    upstream_id: optional(request.upstreamId),
     aborted: aborted || undefined,
     ...(refusal === undefined ? undefined : { reason: refusal.reason, error: refusal.message, setting: refusal.setting }),
     // Fastify has its own answer to it, which names no setting.

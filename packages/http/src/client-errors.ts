@@ -3,7 +3,7 @@ import type { OwnAnswers } from "./own-answer.ts";
 import type { Refusal } from "./check-head.ts";
 import { connectionKey, type Connection, type TrackedSocket } from "./connection.ts";
 import type { Connections } from "./connections.ts";
-import type { HttpRequest } from "./http-request.ts";
+import { newRequestId, type HttpRequest } from "./http-request.ts";
 import type { ServerListeners } from "./server-events.ts";
 
 export interface ClientErrorHandling {
@@ -12,8 +12,8 @@ export interface ClientErrorHandling {
   readonly listeners: ServerListeners;
   readonly headerTimeoutMs: number;
   readonly maxHeaderBytes: number;
-  /** Called when a refusal is answered, or due, with the request whose answer it is, if there is one. */
-  readonly onRefused: (refusal: Refusal, connection: Connection, request: HttpRequest | undefined) => void;
+  /** Called when a refusal is answered, or due, with the request whose answer it is, or the id of what was no request yet. */
+  readonly onRefused: (refusal: Refusal, connection: Connection, request: HttpRequest | string) => void;
 }
 
 /**
@@ -73,17 +73,21 @@ export class ClientErrors {
       return;
     }
     const refusal = refusalOf(error, this.#handling.maxHeaderBytes);
-    if (body === undefined) this.refuse(connection, refusal, error);
+    if (body === undefined) this.refuse(connection, refusal, { error });
     else this.giveUpBody(connection, refusal);
   }
 
-  /** What comes after the requests in progress is not to be handled: it is answered in its turn, and the connection ends. */
-  refuse(connection: Connection, refusal: Refusal, error?: Error): void {
+  /**
+   * What comes after the requests in progress is not to be handled: it is answered in its turn, and the connection ends.
+   *
+   * @param id of the request, where there is one to have an id already
+   */
+  refuse(connection: Connection, refusal: Refusal, { error, id = newRequestId() }: { error?: Error; id?: string } = {}): void {
     const { answers, connections, listeners, onRefused } = this.#handling;
     connection.unreadable = true;
     connection.closing = true;
     connection.endReason ??= "rejected";
-    onRefused(refusal, connection, undefined);
+    onRefused(refusal, connection, id);
     connections.whenAnswered(connection, () => {
       const { socket } = connection;
       if (!socket.writable) return;
@@ -92,7 +96,7 @@ export class ClientErrors {
         listeners.emit("clientError", error, socket);
         return;
       }
-      socket.write(answers.last(refusal));
+      socket.write(answers.last(refusal, id));
       socket.destroySoon();
     });
   }

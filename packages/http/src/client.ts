@@ -26,6 +26,17 @@ export function believesProxies({ from, count }: ProxySettings): boolean {
   return from.length > 0 || count !== undefined;
 }
 
+/** Tells whether the peer of a request is believed: what it says of the client, and of the request. */
+export function makePeerTrust(settings: ProxySettings): (incoming: IncomingMessage) => boolean {
+  if (!believesProxies(settings)) return () => false;
+  if (settings.from.length === 0) return () => true;
+  const trusts = trustedProxies(settings.from);
+  return ({ socket }) => {
+    const address = peerAddress(socket);
+    return trusts(address === "unix" ? undefined : address);
+  };
+}
+
 const clientKey: unique symbol = Symbol("tsserve.client");
 
 interface ResolvedMessage extends IncomingMessage {

@@ -12,6 +12,7 @@ export async function openFastify(app: FastifyLike): Promise<HttpApp> {
   return {
     server: app.server,
     limitsBodies: true,
+    readsIdsFrom: takesIdsOfClients(app.initialConfig) ? "clients" : "framework",
     ownsHealth: app.hasRoute({ method: "GET", url: "/health" }),
     routes: fastifyRoutes(app),
     // Fastify's own `listen` also runs its onListen hooks. It gets addresses only, never "localhost",
@@ -26,6 +27,11 @@ export async function openFastify(app: FastifyLike): Promise<HttpApp> {
     },
     close: async () => void (await app.close()),
   };
+}
+
+/** Fastify's option `requestIdHeader`, which is off unless an app sets it. */
+function takesIdsOfClients(config: object): boolean {
+  return "requestIdHeader" in config && typeof config.requestIdHeader === "string";
 }
 
 /** Without a host, Node listens on all interfaces, and Fastify on localhost alone. IPv6's takes IPv4 along, where the machine has it. */

@@ -13,6 +13,7 @@ import { fastifyErrorHook } from "./framework-failures.ts";
 import { logGivenTo } from "./fastify-options.ts";
 import { notePreClose } from "./fastify-pre-close.ts";
 import { requestKey, type TrackedMessage } from "./http-request.ts";
+import { isRequestId } from "./request-id.ts";
 import { childLoggerFactory, RequestLog } from "./request-log.ts";
 
 /** Under which an instance keeps the routes that it announced. */
@@ -93,7 +94,10 @@ function clientFault(err: Error, reply: FastifyReplyLike): void {
 
 function note(request: FastifyRequestLike): void {
   const tracked = (request.raw as TrackedMessage)[requestKey];
-  if (tracked !== undefined) tracked.fastify = request;
+  if (tracked === undefined) return;
+  tracked.fastify = request;
+  // An app may have told Fastify to take ids from elsewhere: then all speak of that one.
+  if (request.id !== tracked.id && isRequestId(request.id)) tracked.id = request.id;
 }
 
 /** For instances before 5.10 that were not made with `fastifyOptions`, which tell without a hook. */

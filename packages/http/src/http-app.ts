@@ -23,6 +23,7 @@ import { fetchPatterns, fetchRoutes } from "./fetch-routes.ts";
 import { followFailures } from "./framework-failures.ts";
 import { guardListener } from "./guard-listener.ts";
 import { requestKey, type TrackedMessage } from "./http-request.ts";
+import type { IdReading } from "./request-id.ts";
 import { koaListener, koaRoutes } from "./koa-app.ts";
 import { openNest } from "./nest-app.ts";
 
@@ -34,6 +35,7 @@ export interface HttpApp {
   readonly ownsHealth: boolean;
   /** Whether the app refuses bodies that are too large itself. */
   readonly limitsBodies: boolean;
+  readonly readsIdsFrom: IdReading;
   readonly routes: readonly Route[];
   /** Makes `server` listen in the place of the first listener. */
   listen(listener: Listener): Promise<void>;
@@ -92,6 +94,7 @@ function serverApp(server: Server, routes: readonly Route[], find?: FindRoute): 
   return {
     server,
     limitsBodies: false,
+    readsIdsFrom: "headers",
     ownsHealth: routes.some(({ method, path }) => path === "/health" && (method === "GET" || method === "ALL")),
     routes,
     listen: (listener) => listener.listen(server),

@@ -35,6 +35,8 @@ export class HttpRequest extends ActiveRequest {
   fastify: { readonly routeOptions: { readonly url?: string | undefined } } | undefined = undefined;
   /** Whether it is a health probe that the server answers for the app: they come all the time. */
   isProbe = false;
+  /** What its client, or a proxy in front, calls it. */
+  upstreamId: string | undefined = undefined;
   /** Of the body, as far as it has come; only counted where somebody asks for it. */
   bodyBytes = 0;
   // `private` rather than `#`: one of these is made for each request, and `#` fields cost more to make.
@@ -56,6 +58,11 @@ export class HttpRequest extends ActiveRequest {
 
   get id(): string {
     return (this.knownId ??= newRequestId());
+  }
+
+  /** The id that a proxy in front gave it, once that is known to be believed. */
+  set id(id: string) {
+    this.knownId = id;
   }
 
   /** The status of its answer, where the head of one has left the app. */

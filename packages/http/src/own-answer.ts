@@ -10,8 +10,8 @@ export interface ErrorDescription {
   /** What was wrong, as in `http_server_rejected_requests_total{reason}`. */
   readonly code: string;
   readonly message: string;
-  /** Where there was a request that could be read. */
-  readonly requestId: string | undefined;
+  /** As the log has it, and the header `request_id_header`. */
+  readonly requestId: string;
 }
 
 export interface RenderedError {
@@ -25,6 +25,8 @@ export type ErrorRenderer = (error: ErrorDescription) => RenderedError;
 export interface OwnAnswerSettings {
   readonly renderError: ErrorRenderer | undefined;
   readonly serverHeader: string | undefined;
+  /** The header that says which request an answer is for. */
+  readonly requestIdHeader: string | undefined;
   /** Called with what the `errors` module throws, or what is wrong with what it gives. */
   readonly failed: (thrown: unknown) => void;
 }
@@ -50,9 +52,11 @@ export class OwnAnswers {
   }
 
   /** The bytes of an answer for a connection on which no request is in progress; it is the connection's last. */
-  last(refusal: Refusal): Buffer {
-    const { headers, body } = this.#render(refusal, undefined);
-    const all = [...headers, "Date", new Date().toUTCString(), "Connection", "close"];
+  last(refusal: Refusal, requestId: string): Buffer {
+    const { headers, body } = this.#render(refusal, requestId);
+    const { requestIdHeader } = this.#settings;
+    const named = requestIdHeader === undefined || hasName(headers, requestIdHeader) ? [] : [requestIdHeader, requestId];
+    const all = [...headers, ...named, "Date", new Date().toUTCString(), "Connection", "close"];
     let head = `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n`;
     for (let n = 0; n < all.length; n += 2) head += `${all[n]}: ${all[n + 1]}\r\n`;
     return Buffer.concat([Buffer.from(`${head}\r\n`, "latin1"), body]);
@@ -79,7 +83,7 @@ export class OwnAnswers {
     return true;
   }
 
-  #render(refusal: Refusal, requestId: string | undefined): Rendered {
+  #render(refusal: Refusal, requestId: string): Rendered {
     const { renderError, serverHeader, failed } = this.#settings;
     const own = serverHeader === undefined ? [] : ["Server", serverHeader];
     if (renderError !== undefined) {
@@ -95,7 +99,7 @@ export class OwnAnswers {
   }
 }
 
-function describe({ status, reason, message }: Refusal, requestId: string | undefined): ErrorDescription {
+function describe({ status, reason, message }: Refusal, requestId: string): ErrorDescription {
   return { status, code: reason, message, requestId };
 }
 
@@ -109,6 +113,11 @@ function checked(given: RenderedError): RenderedError {
     validateHeaderValue(name, value);
   }
   return given;
+}
+
+/** Whether a list of names and values, in turn, has a name. */
+function hasName(headers: readonly string[], name: string): boolean {
+  return headers.some((each, index) => index % 2 === 0 && each.toLowerCase() === name.toLowerCase());
 }
 
 function framed(refusal: Refusal, { headers = {}, body }: RenderedError, own: readonly string[]): Rendered {

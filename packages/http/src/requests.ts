@@ -15,7 +15,9 @@ export interface RequestTracking {
   readonly connections: Connections;
   readonly answers: OwnAnswers;
   /** What heads say besides what the app says; the rest is up to the connection. */
-  readonly headers: Pick<HeadRules, "server" | "contentType">;
+  readonly headers: Pick<HeadRules, "server" | "contentType" | "requestIdHeader">;
+  /** Settles which id a request has; absent where the app is told none. */
+  readonly identify: ((request: HttpRequest) => void) | undefined;
   /** Requests in progress at once, but for probes; 0: no limit. */
   readonly maxActive: number;
   /** What makes a request one that the app never sees. */
@@ -39,12 +41,12 @@ export type TakeRequest = (incoming: IncomingMessage, response: ServerResponse, 
 
 /** Takes requests in, so that it is known which are in progress on which connection, and none runs that will not be answered. */
 export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
-  const { requests, connections, answers, headers, maxActive, checkHead, bodyLimit, onBegin, onRefused, onEnd } = tracking;
+  const { requests, connections, answers, headers, identify, maxActive, checkHead, bodyLimit, onBegin, onRefused, onEnd } = tracking;
   const rules: HeadRules = {
     ...headers,
     ends: (request) => connections.mustEnd(request.connection) || request.awaitsContinue || leavesBody(request.incoming),
   };
-  const guardsAll = headers.server !== undefined || headers.contentType !== undefined;
+  const guardsAll = headers.server !== undefined || headers.contentType !== undefined || headers.requestIdHeader !== undefined;
   let active = 0;
   connections.guardHead = (request) => guardHead(request, rules);
 
@@ -108,6 +110,7 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
     requests.add(request);
     response.on("close", ended);
     if (earlier !== undefined) for (const each of connection.inProgress()) guardHead(each, rules);
+    identify?.(request);
     const refusal = checkHead(incoming);
     if (refusal !== undefined) {
       refuse(request, refusal);

@@ -6,7 +6,13 @@ import { HttpRequest } from "./http-request.ts";
 import { OwnAnswers } from "./own-answer.ts";
 import { guardHead, type HeadRules } from "./response-head.ts";
 
-const rules = (more: Partial<HeadRules> = {}): HeadRules => ({ ends: () => false, server: undefined, contentType: undefined, ...more });
+const rules = (more: Partial<HeadRules> = {}): HeadRules => ({
+  ends: () => false,
+  server: undefined,
+  contentType: undefined,
+  requestIdHeader: undefined,
+  ...more,
+});
 
 function begin(connection: Connection, method = "GET"): HttpRequest {
   const incoming = new IncomingMessage(connection.socket);
@@ -75,6 +81,22 @@ describe("the head of an answer", () => {
     });
   }
 
+  for (const [way, answer] of Object.entries(ways)) {
+    test(`${way}: names the request, once, unless the app does`, () => {
+      for (const headers of sayings) {
+        const request = begin(new Connection(new Socket(), 0));
+        guardHead(request, rules({ requestIdHeader: "X-Request-Id" }));
+        answer(request.response as ServerResponse, headers);
+        expect(headOf(request).match(/^x-request-id: .*$/gim)).toEqual([`X-Request-Id: ${request.id}`]);
+        expect(connectionsIn(request)).toHaveLength(1);
+        const own = begin(new Connection(new Socket(), 0));
+        guardHead(own, rules({ requestIdHeader: "X-Request-Id", server: "us" }));
+        answer(own.response as ServerResponse, { ...headers, "x-REQUEST-id": "the app's" });
+        expect(headOf(own).match(/^x-request-id: .*$/gim)).toEqual(["x-REQUEST-id: the app's"]);
+      }
+    });
+  }
+
   test("an app's own close waits for the last answer in progress", () => {
     const connection = new Connection(new Socket(), 0);
     const [first, last] = [begin(connection), begin(connection)];
@@ -122,7 +144,7 @@ describe("an answer in the place of the app", () => {
   const answers = (
     renderError?: ConstructorParameters<typeof OwnAnswers>[0]["renderError"],
     failed: (thrown: unknown) => void = () => undefined,
-  ) => new OwnAnswers({ renderError, serverHeader: "us", failed });
+  ) => new OwnAnswers({ renderError, serverHeader: "us", requestIdHeader: "X-Request-Id", failed });
 
   test("leaves the app a response that takes everything and throws nothing", () => {
     const request = begin(new Connection(new Socket(), 0));
@@ -152,11 +174,22 @@ describe("an answer in the place of the app", () => {
     expect([answers().instead(request, refusal), request.refusal]).toEqual([false, undefined]);
   });
 
+  test("names the request, unless the errors module does", () => {
+    expect(answers().last(refusal, "id-1").toString()).toMatch(/^x-request-id: id-1\r$/im);
+    const named = answers(({ requestId }) => ({ headers: { "x-request-ID": `own ${requestId}` }, body: "" }));
+    expect(
+      named
+        .last(refusal, "id-1")
+        .toString()
+        .match(/^x-request-id: .*$/gim),
+    ).toEqual(["x-request-ID: own id-1"]);
+  });
+
   test("says what the errors module says, but for the framing", () => {
     const rendered = answers(({ status, code, message }) => ({
       headers: { "X-Own": "1", "Content-Length": "7", Connection: "keep-alive", "Transfer-Encoding": "chunked" },
       body: `${status} ${code} ${message} é`,
-    })).last(refusal);
+    })).last(refusal, "id-1");
     const [head = "", body = ""] = rendered.toString().split("\r\n\r\n");
     expect(body).toBe("413 size too large é");
     expect(head).toMatch(/^x-own: 1$/im);
@@ -182,7 +215,7 @@ describe("an answer in the place of the app", () => {
     (_, render: () => unknown) => {
       const told: unknown[] = [];
       const broken = answers(render as never, (thrown) => told.push(thrown));
-      for (let n = 0; n < 3; n++) expect(broken.last(refusal).toString()).toContain('"statusCode":413');
+      for (let n = 0; n < 3; n++) expect(broken.last(refusal, "id-1").toString()).toContain('"statusCode":413');
       expect(told).toHaveLength(1);
     },
   );

@@ -30,6 +30,8 @@ export interface HeadRules {
   readonly server: string | undefined;
   /** `Content-Type` of what has a body, where the app names none. */
   readonly contentType: string | undefined;
+  /** The header that says which request an answer is for, where the app does not say that itself. */
+  readonly requestIdHeader: string | undefined;
 }
 
 const headKey = Symbol("tsserve.head");
@@ -51,10 +53,20 @@ function storeHeader(this: GuardedResponse, firstLine: string, headers: Headers)
   const { request, rules } = this[headKey] as Guarded;
   const { connection } = request;
   const closes = rules.ends(request) || connection.closeWanted || appSaysClose(this, headers);
-  const more = additions(this, headers, rules);
   // Interim answers, and a switch of protocols, are no last answers.
-  if (this.statusCode < 200 || (!closes && more.length === 0)) {
+  if (this.statusCode < 200) {
     storeAsItIs.call(this, firstLine, headers);
+    return;
+  }
+  const { requestIdHeader } = rules;
+  // Behind the first line, as Node puts the others: so it costs next to nothing, and most answers have it.
+  const start =
+    requestIdHeader === undefined || headerIn(this, headers, requestIdHeader) !== undefined
+      ? firstLine
+      : `${firstLine}${requestIdHeader}: ${request.id}\r\n`;
+  const more = additions(this, headers, rules);
+  if (!closes && more.length === 0) {
+    storeAsItIs.call(this, start, headers);
     return;
   }
   if (closes) {
@@ -63,7 +75,7 @@ function storeHeader(this: GuardedResponse, firstLine: string, headers: Headers)
     else connection.closeWanted = true;
     more.push(["Connection", isLast ? "close" : "keep-alive"]);
   }
-  storeAsItIs.call(this, firstLine, withHeaders(this, headers, more));
+  storeAsItIs.call(this, start, withHeaders(this, headers, more));
 }
 
 /** What Node knows of a body when it composes the head. */
@@ -85,10 +97,26 @@ function additions(response: ServerResponse, headers: Headers, { server, content
 
 function appSaysClose(response: ServerResponse, headers: Headers): boolean {
   if (!response.shouldKeepAlive) return true;
-  for (const [name, value] of entriesOf(response, headers)) {
-    if (name.toLowerCase() === "connection" && /(?:^|\W)close(?:$|\W)/i.test(String(value))) return true;
+  const said = headerIn(response, headers, "Connection");
+  return said !== undefined && /(?:^|\W)close(?:$|\W)/i.test(String(said));
+}
+
+/** What the app says in a header; asked for with nearly every answer, so that no list is made of the others. */
+function headerIn(response: ServerResponse, headers: Headers, name: string): OutgoingHttpHeader | undefined {
+  const set = response.getHeader(name);
+  if (set !== undefined || headers === undefined || headers === null) return set;
+  // Where some were set one by one, Node hands on what it keeps of them, by name: the wanted one is not among those.
+  if (!Array.isArray(headers)) {
+    const byName = headers as OutgoingHttpHeaders;
+    for (const each in byName) if (isName(each, name)) return byName[each];
+    return undefined;
   }
-  return false;
+  const pairs = entriesOf(response, headers).filter(([each]) => isName(each, name));
+  return pairs.length === 0 ? undefined : pairs.map(([, value]) => value).join(", ");
+}
+
+function isName(text: string, name: string): boolean {
+  return text === name || (text.length === name.length && text.toLowerCase() === name.toLowerCase());
 }
 
 function withHeaders(response: ServerResponse, headers: Headers, more: readonly (readonly [string, string])[]): Headers {

@@ -10,6 +10,7 @@ import {
   setting,
   string,
   timespanOrSeconds,
+  tristate,
   tupleOf,
   ConfigurationError,
   type Parsed,
@@ -102,6 +103,7 @@ type HttpSettingsSpec = {
   readonly trusted_proxy_count: Reader<number | undefined>;
   readonly trust_proxy: Reader<readonly string[] | undefined>;
   readonly proxy_protocol: Reader<ProxyVersions | undefined>;
+  readonly request_id_header: Reader<string | null | undefined>;
   readonly tls: TlsSpec;
 };
 
@@ -223,6 +225,10 @@ export const settings: HttpSettingsSpec = {
     "off",
     "Whether each connection begins with a header of the PROXY protocol, which names the client: `v1`, `v2` or `auto` for both. Then it is required, and only the proxies of `real_ip_from` may send it.",
   ),
+  request_id_header: optionalSetting(
+    tristate(headerName),
+    "The header with the id of a request: taken from the proxies of `real_ip_from` where it is at most 128 letters, digits and `._-`, else the server draws one; it stands in every answer, in the log, and with the `errors` module. Default: `X-Request-Id`; empty: off.",
+  ),
   tls: tlsSpec,
 };
 
@@ -250,6 +256,8 @@ export interface HttpSettings {
   readonly closeWebSocketsOverMs: number | undefined;
   /** `undefined` where connections begin with the first request. */
   readonly proxyVersions: ProxyVersions | undefined;
+  /** `undefined` where requests are given no id by name. */
+  readonly requestIdHeader: string | undefined;
   readonly tls: ParsedTls;
   readonly proxies: ProxySettings;
 }
@@ -275,6 +283,7 @@ export function httpSettings(raw: Readonly<Record<string, string>>): HttpSetting
   tlsSettings(parsed.tls, "/");
   return {
     proxyVersions: parsed.proxy_protocol,
+    requestIdHeader: parsed.request_id_header === null ? undefined : (parsed.request_id_header ?? "X-Request-Id"),
     tls: parsed.tls,
     keepAliveTimeoutMs: parsed.keepalive_timeout,
     headerTimeoutMs: parsed.header_timeout,

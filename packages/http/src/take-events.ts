@@ -5,7 +5,7 @@ import { asError, factoryThrew, notAFunction } from "@tsserve/config";
 import { both, type ServerContext } from "@tsserve/server";
 import { bodyTooLarge } from "./body-limit.ts";
 import { makeHeadCheck, type Refusal } from "./check-head.ts";
-import { makeClientResolver } from "./client.ts";
+import { makeClientResolver, makePeerTrust } from "./client.ts";
 import { ClientErrors, requestTimedOut } from "./client-errors.ts";
 import type { Connection } from "./connection.ts";
 import { closeIfStillIdle, type Connections } from "./connections.ts";
@@ -17,6 +17,7 @@ import { answerHealth } from "./health-endpoint.ts";
 import type { HttpApp } from "./http-app.ts";
 import { requestKey, type HttpRequest, type TrackedMessage } from "./http-request.ts";
 import { OwnAnswers, type ErrorRenderer } from "./own-answer.ts";
+import { makeIdentify } from "./request-id.ts";
 import type { RequestObservers } from "./request-observers.ts";
 import { makeTakeRequest } from "./requests.ts";
 import { standBefore, type ServerListeners } from "./server-events.ts";
@@ -62,9 +63,9 @@ export async function takeEvents(
     resolveClient(incoming);
     return checkHeadAlone(incoming);
   };
-  const rejected = (refusal: Refusal, connection: Connection, request: HttpRequest | undefined): void => {
+  const rejected = (refusal: Refusal, connection: Connection, request: HttpRequest | string): void => {
     metrics?.rejected(refusal.reason);
-    if (request === undefined) log?.rejected(refusal, connection);
+    if (typeof request === "string") log?.rejected(refusal, connection, request);
   };
   const rejectedRequest = (request: HttpRequest): void => {
     if (request.refusal !== undefined) rejected(request.refusal, request.connection, request);
@@ -75,13 +76,21 @@ export async function takeEvents(
   const answers = new OwnAnswers({
     renderError: await loadRenderer(settings.errors, context),
     serverHeader: settings.serverHeader,
+    requestIdHeader: settings.requestIdHeader,
     failed: (thrown) => context.log.error({ err: asError(thrown) }, `errors = ${settings.errors} failed; the built-in answer is sent`),
   });
+  const { requestIdHeader } = settings;
+  const trustsPeer = makePeerTrust(settings.proxies);
+  const identify =
+    requestIdHeader === undefined
+      ? undefined
+      : makeIdentify({ header: requestIdHeader, trustsPeer: ({ incoming }) => trustsPeer(incoming), app: opened.readsIdsFrom });
   const takeRequest = makeTakeRequest({
     requests,
     connections,
     answers,
-    headers: { server: settings.serverHeader, contentType: settings.contentType },
+    headers: { server: settings.serverHeader, contentType: settings.contentType, requestIdHeader },
+    identify,
     maxActive: settings.maxActiveRequests,
     checkHead,
     bodyLimit: opened.limitsBodies ? undefined : { maxBytes: settings.clientMaxBytes, refusal: bodyTooLarge(settings) },
@@ -156,7 +165,8 @@ export async function takeEvents(
     requests,
     connections,
     checkHead,
-    refuse: (connection, refusal) => clientErrors.refuse(connection, refusal),
+    refuse: (connection, refusal, id) => clientErrors.refuse(connection, refusal, { id }),
+    identify,
     onAnswer: counted,
     onEnd: log?.ended,
   });

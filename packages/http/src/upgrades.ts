@@ -11,7 +11,9 @@ export interface UpgradeTracking {
   readonly connections: Connections;
   readonly checkHead: (incoming: IncomingMessage) => Refusal | undefined;
   /** Called when something other than a switch of protocols, or nothing, can be said. */
-  readonly refuse: (connection: Connection, refusal: Refusal) => void;
+  readonly refuse: (connection: Connection, refusal: Refusal, id: string) => void;
+  /** Settles which id a request has. */
+  readonly identify: ((request: HttpRequest) => void) | undefined;
   /** Called when the app has answered. */
   readonly onAnswer?: ((request: HttpRequest, answeredAt: number) => void) | undefined;
   /** Called when the connection has ended. */
@@ -24,7 +26,7 @@ export type TakeUpgrade = (incoming: IncomingMessage, socket: Duplex, handOver: 
 const nobodyTunnels: Refusal = { status: 501, reason: "parse", message: "CONNECT is not served here" };
 
 /** Connections that become another protocol's (WebSocket, a tunnel) count as requests in progress until they close. */
-export function makeTakeUpgrade({ requests, connections, checkHead, refuse, onAnswer, onEnd }: UpgradeTracking): TakeUpgrade {
+export function makeTakeUpgrade({ requests, connections, checkHead, refuse, identify, onAnswer, onEnd }: UpgradeTracking): TakeUpgrade {
   return (incoming, duplex, handOver) => {
     const socket = duplex as TrackedSocket;
     // Node has taken its own listener away; an error that nobody listens for would end the process.
@@ -40,11 +42,12 @@ export function makeTakeUpgrade({ requests, connections, checkHead, refuse, onAn
       return;
     }
     const request = new HttpRequest(incoming, undefined, connection, performance.now());
+    identify?.(request);
     const refusal = checkHead(incoming) ?? (handOver === undefined ? nobodyTunnels : undefined);
     // From here on, Node reads no further requests.
     connections.whenAnswered(connection, () => {
       if (refusal !== undefined) {
-        refuse(connection, refusal);
+        refuse(connection, refusal, request.id);
         return;
       }
       connection.upgrade = request;
