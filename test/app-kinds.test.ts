@@ -72,6 +72,14 @@ describe("the app itself where a factory is expected", () => {
       "*",
     ],
     [
+      "{ fetch } as the default export of TypeScript that is compiled to CommonJS",
+      "app.ts",
+      `import type { Server } from "node:http";\nexport type Unused = Server;\nexport default { fetch: (request: Request) => new Response("id:" + new URL(request.url).pathname) };`,
+      "/7",
+      "id:/7",
+      "*",
+    ],
+    [
       "a Fastify instance that a promise gives",
       "app.mjs",
       `import Fastify from ${JSON.stringify(import.meta.resolve("fastify"))};\nconst app = Fastify();\napp.get("/users/:id", async (request) => ({ id: request.params.id }));\nexport default Promise.resolve(app);`,

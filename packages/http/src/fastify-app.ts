@@ -1,5 +1,5 @@
 import { formatEndpoint, wrongApp } from "@tsserve/config";
-import { listenError } from "@tsserve/listener";
+import { isWithoutIpv6, listenError } from "@tsserve/listener";
 import { fastifyRoutes } from "./fastify-hooks.ts";
 import type { FastifyLike } from "./fastify-like.ts";
 import type { HttpApp } from "./http-app.ts";
@@ -43,12 +43,10 @@ async function listenEverywhere(app: FastifyLike, options: object): Promise<void
   try {
     await app.listen({ ...options, host: "::" });
   } catch (error) {
-    if (!noIpv6.has((error as NodeJS.ErrnoException).code)) throw error;
+    if (!isWithoutIpv6((error as NodeJS.ErrnoException).code)) throw error;
     await app.listen({ ...options, host: "0.0.0.0" });
   }
 }
-
-const noIpv6: ReadonlySet<string | undefined> = new Set(["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"]);
 
 /** Fastify logs where it listens, and can only be told in which words: ours is the line for that, so these words are left out. */
 async function quietly(app: FastifyLike, listen: (text: string) => Promise<unknown>): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Server } from "node:http";
+import { isThenable } from "@tsserve/server";
 
 /** A hook of Fastify's in either of its two forms: with a callback, or giving a promise. */
 type CloseHook = (this: unknown, done?: (error?: Error) => void) => unknown;
@@ -50,8 +51,7 @@ function callHook(hook: CloseHook, instance: unknown): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = (error?: Error): void => (error === undefined || error === null ? resolve() : reject(error));
     const given: unknown = hook.length === 0 ? hook.call(instance) : hook.call(instance, done);
-    if (given instanceof Promise || typeof (given as { then?: unknown } | undefined)?.then === "function")
-      Promise.resolve(given).then(() => resolve(), reject);
+    if (isThenable(given)) Promise.resolve(given).then(() => resolve(), reject);
     else if (hook.length === 0) resolve();
   });
 }

@@ -4,7 +4,7 @@ import { getSystemErrorName } from "node:util";
 import { formatEndpoint, isTsserveError, type Endpoint } from "@tsserve/config";
 import { withAbstractLock } from "./abstract-lock.ts";
 import { addressesOf } from "./bound.ts";
-import { listenError } from "./listen-error.ts";
+import { isWithoutIpv6, listenError } from "./listen-error.ts";
 import { backlog as defaultBacklog } from "./listener.ts";
 import { checkUnixPath } from "./unix-path.ts";
 import { nameBeside, placeSocket, type ListenChoices, type PlacedSocket, type UnixSocketAccess } from "./unix-socket.ts";
@@ -155,8 +155,7 @@ function createForAll(port: number, place: string, flags: number): ServerHandle 
   try {
     return create("::", port, 6, place, flags);
   } catch (error) {
-    if (!isTsserveError(error, "ERR_TSSERVE_LISTEN") || !["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"].includes(error.systemCode ?? ""))
-      throw error;
+    if (!isTsserveError(error, "ERR_TSSERVE_LISTEN") || !isWithoutIpv6(error.systemCode)) throw error;
     return create("0.0.0.0", port, 4, place, flags);
   }
 }

@@ -9,7 +9,7 @@ export { bindSockets } from "./bind-sockets.ts";
 export { boundListeners } from "./bound.ts";
 export { acknowledge, readEinhornWorker } from "./einhorn.ts";
 export { handleListener, inheritedListener } from "./inherited.ts";
-export { ListenError, listenError } from "./listen-error.ts";
+export { isWithoutIpv6, ListenError, listenError } from "./listen-error.ts";
 export { listenAtPath } from "./listen-at-path.ts";
 export { checkUnixPath } from "./unix-path.ts";
 export { clearStaleSocket } from "./unix-socket.ts";

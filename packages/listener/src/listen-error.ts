@@ -30,3 +30,10 @@ export function listenError(error: Error, place: string): TsserveError {
   const reason = (code === undefined ? undefined : reasons[code]) ?? error.message;
   return new ListenError(`cannot listen on ${place}: ${reason}${code === undefined ? "" : ` (${code})`}`, code, error);
 }
+
+const ipv6Refusals: ReadonlySet<string | undefined> = new Set(["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"]);
+
+/** Whether the system refuses `::` with this code because it has no IPv6: then all interfaces are those of IPv4. */
+export function isWithoutIpv6(systemCode: string | undefined): boolean {
+  return ipv6Refusals.has(systemCode);
+}

@@ -1,4 +1,4 @@
-import { systemClock, traceScope, wait, type ActiveRequests, type Tracing } from "@tsserve/server";
+import { isThenable, systemClock, traceScope, wait, type ActiveRequests, type Tracing } from "@tsserve/server";
 import type { Logger } from "pino";
 import { backOff } from "./back-off.ts";
 import type { Sink } from "./broker.ts";
@@ -492,8 +492,4 @@ export class Consumer implements Sink {
 
 function failuresOf({ delivery, failuresHere }: QueueRun): number {
   return delivery.failures + failuresHere + 1;
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

@@ -1,4 +1,5 @@
 import { asError, callerPlace } from "@tsserve/config";
+import { isThenable } from "./thenable.ts";
 
 /** Where a failure is told: whose it is, what failed. */
 export type ReportFailure = (owner: string, error: Error) => void;
@@ -64,10 +65,6 @@ export function makeGuard(report: ReportFailure): Guard {
       }
     },
   };
-}
-
-function isThenable(value: unknown): boolean {
-  return mayBePromise(value) && typeof (value as { then?: unknown }).then === "function";
 }
 
 function mayBePromise(value: unknown): boolean {

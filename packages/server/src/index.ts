@@ -19,6 +19,7 @@ export { definitionKey, isGauge, latencyBuckets, Meter, seriesKey, sizeBuckets, 
 export { sentryDsn, sentrySpec } from "./sentry-settings.ts";
 export { commonSettings, lifecycleSettings, listenSpec, metricsSpec, workerCount } from "./settings.ts";
 export { makeServerState, SERVER_STATE } from "./state.ts";
+export { isThenable } from "./thenable.ts";
 export { httpUrl, tracingSpec } from "./tracing-settings.ts";
 export { traceScope } from "./trace-scope.ts";
 export { isTraceId, newSpanId, newTraceId } from "./trace-ids.ts";

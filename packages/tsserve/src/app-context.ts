@@ -1,6 +1,15 @@
 import { createRequire } from "node:module";
 import { callerPlace } from "@tsserve/config";
-import { ownerOf, SERVER_STATE, type AppConfig, type AppContext, type Guard, type Health, type PoolFigures } from "@tsserve/server";
+import {
+  isThenable,
+  ownerOf,
+  SERVER_STATE,
+  type AppConfig,
+  type AppContext,
+  type Guard,
+  type Health,
+  type PoolFigures,
+} from "@tsserve/server";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { findPeer } from "./find-peer.ts";
@@ -88,7 +97,7 @@ function guardPool(name: string, figures: () => PoolFigures, guard: Guard): () =
   return () => {
     try {
       const given: unknown = figures();
-      if (isPromise(given)) {
+      if (isThenable(given)) {
         given.then(undefined, () => undefined);
         throw new TypeError("expected the pool's figures at once, found a promise");
       }
@@ -107,8 +116,4 @@ function guardPool(name: string, figures: () => PoolFigures, guard: Guard): () =
 function positiveMaximum(name: string, max: unknown): number {
   if (typeof max === "number" && Number.isInteger(max) && max > 0) return max;
   throw new TypeError(`expected { max } of the pool "${name}" to be a number of connections, found ${String(max)}`);
-}
-
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

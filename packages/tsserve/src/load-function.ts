@@ -1,4 +1,5 @@
 import { badReference, isTsserveError, moduleThrew, notAFunction, notExported, placed } from "@tsserve/config";
+import { isThenable } from "@tsserve/server";
 import { fileURLToPath } from "node:url";
 import { locateSyntaxError } from "./locate-syntax-error.ts";
 import { isCommonJs, requireModule } from "./module-kind.ts";
@@ -32,7 +33,7 @@ export async function loadFunction(
   const module = await importModule(specifier, place, folder);
   const wanted = name ?? defaultName;
   if (wanted === undefined) throw badReference(place, written, "MODULE:FUNCTION");
-  const value = exported(module, wanted) ?? (name === undefined ? module["default"] : undefined);
+  const value = exported(module, wanted) ?? (name === undefined ? defaultOf(module) : undefined);
   if (value === undefined) throw notExported(place, specifier, wanted, Object.keys(module));
   // An app may be there only after a while, as `NestFactory.create` gives it.
   const settled: unknown = isApp !== undefined && isThenable(value) ? await value : value;
@@ -75,8 +76,10 @@ function exported(module: Readonly<Record<string, unknown>>, name: string): unkn
   return (inner as Record<string, unknown>)[name];
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+/** An ES module's default export, also where it was compiled to CommonJS: there, `import` gives all its exports as the default. */
+function defaultOf({ default: given }: Readonly<Record<string, unknown>>): unknown {
+  const isCompiled = typeof given === "object" && given !== null && Object.hasOwn(given, "__esModule") && Object.hasOwn(given, "default");
+  return isCompiled ? (given as Record<string, unknown>)["default"] : given;
 }
 
 function typeName(value: unknown): string {

@@ -1,4 +1,4 @@
-import type { ActiveRequests } from "@tsserve/server";
+import { isThenable, type ActiveRequests } from "@tsserve/server";
 import type { Logger } from "pino";
 import { ApplicationError, applicationErrors } from "../application-error.ts";
 import type { Reader } from "../codec/codec.ts";
@@ -150,10 +150,6 @@ export class Dispatcher {
     }
     origin.activeRequests = 0;
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as PromiseLike<unknown>).then === "function";
 }
 
 /** What has a `then` of its own may throw in it, call back twice, or at once. */
