@@ -10,6 +10,9 @@ function build(options) {
 
 export const makeApp = (_config, context) => build(context.fastifyOptions);
 
+/** Without a logger, also under tsserve. */
+export const makeQuietApp = () => build({ logger: false });
+
 /** How one starts a Fastify app by hand: without a logger at all, or with one that logs no requests. */
 export async function start(port, withLogger) {
   const logController = new LogController({ disableRequestLogging: true });

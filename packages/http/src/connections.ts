@@ -7,7 +7,9 @@ import { watchHalfClosed } from "./half-close.ts";
 import type { HttpRequest } from "./http-request.ts";
 import { IdleConnections } from "./idle-connections.ts";
 import { endUnlessRead, lingerInClosing, readingTimeOf } from "./linger.ts";
+import { keepQuietTimer } from "./quiet-timer.ts";
 import { tellGoingAway } from "./websocket-close.ts";
+import { writeWhole } from "./write-whole.ts";
 
 /** How long a connection that may have a request on its way is kept after the listener has closed. */
 const lingerMs = 250;
@@ -92,8 +94,7 @@ export class Connections {
   #track(socket: TrackedSocket): Connection {
     const connection = new Connection(socket, this.clock.now(), this.#draw());
     connection.refuse = this.refuse;
-    socket[connectionKey] = connection;
-    socket.destroySoon = lingerInClosing;
+    this.#take(socket, connection);
     this.open.add(connection);
     this.#idle.add(connection);
     this.#watchEnd(connection);
@@ -111,10 +112,16 @@ export class Connections {
 
   /** TLS has made another socket of the one that was accepted. They close together. */
   secured(connection: Connection, socket: TrackedSocket): void {
-    socket[connectionKey] = connection;
-    socket.destroySoon = lingerInClosing;
+    this.#take(socket, connection);
     connection.becomes(socket, this.clock.now());
     this.#watchEnd(connection);
+  }
+
+  #take(socket: TrackedSocket, connection: Connection): void {
+    socket[connectionKey] = connection;
+    socket.destroySoon = lingerInClosing;
+    writeWhole(socket);
+    keepQuietTimer(socket);
   }
 
   #watchEnd(connection: Connection): void {

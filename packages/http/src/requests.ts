@@ -9,6 +9,7 @@ import { isBeingRead } from "./linger.ts";
 import { HttpRequest, requestKey, type TrackedMessage } from "./http-request.ts";
 import type { OwnAnswers } from "./own-answer.ts";
 import { guardHead, type HeadRules } from "./response-head.ts";
+import { endUnread } from "./unread-body.ts";
 
 export interface RequestTracking {
   readonly requests: ActiveRequests;
@@ -104,6 +105,7 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
     const request = new HttpRequest(incoming, response, connection, performance.now());
     incoming[requestKey] = request;
     response[requestKey] = request;
+    endUnread(incoming);
     const earlier = connection.latest;
     connections.requestBegins(connection);
     connection.beginRequest(request);
