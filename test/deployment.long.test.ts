@@ -190,8 +190,8 @@ describe("kit", () => {
         { encoding: "utf8" },
       );
       expect(verified.stdout + verified.stderr).toBe("");
-      // The server sends no sd_notify message: with Type=notify systemd would wait for one, and kill the service at TimeoutStartSec.
-      expect(service).toMatch(/^Type=exec$/m);
+      // systemd-notify is a process of its own: without NotifyAccess=all systemd would not listen to it.
+      expect(service).toMatch(/^Type=notify\nNotifyAccess=all$/m);
       const planted = service.replace("KillMode=", "KilMode=");
       writeFileSync(join(out, "planted.service"), planted);
       const refused = spawnSync("/usr/bin/systemd-analyze", ["verify", "--man=no", join(out, "planted.service")], { encoding: "utf8" });

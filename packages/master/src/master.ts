@@ -98,6 +98,11 @@ export class Master {
     return this.#fleet.target;
   }
 
+  /** Whether it has been asked to stop, or none of the first workers came up. */
+  get isStopping(): boolean {
+    return this.#fleet.stopping !== "no";
+  }
+
   start(): void {
     this.#send({ type: "tick" });
   }

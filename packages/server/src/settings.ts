@@ -42,6 +42,7 @@ type CommonSettings = {
   readonly upgrade: Reader<"smooth" | "fleet">;
   readonly start_timeout: Reader<number>;
   readonly control_socket: Reader<string | undefined>;
+  readonly notify: Reader<"auto" | "systemd" | "off">;
   readonly max_requests: Reader<number | undefined>;
   readonly max_requests_jitter: Reader<number>;
   readonly max_age: Reader<number | undefined>;
@@ -201,6 +202,11 @@ export const commonSettings: CommonSettings = {
   control_socket: optionalSetting(
     string,
     "The unix socket where the master is commanded with `tsserve ctl`, as a path from this file's folder. Default: one in the folder for temporary files, which the log names.",
+  ),
+  notify: setting(
+    oneOf({ auto: "auto", systemd: "systemd", off: "off", false: "off" }),
+    "auto",
+    "Who is told of readiness, upgrades and the stop: `auto`, systemd where it asks for it (Type=notify, by NOTIFY_SOCKET); `systemd`, with a warning where it does not; `off`, nobody.",
   ),
   max_requests: optionalSetting(
     positive(integer),

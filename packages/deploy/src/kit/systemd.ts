@@ -24,8 +24,9 @@ Wants=network-online.target
 After=network-online.target ${name}.socket
 
 [Service]
-# Started means that the process runs: when it serves, its readiness path and its log say.
-Type=exec
+# Started means that it serves: the server tells systemd when it does (with systemd-notify, hence from a process of its own).
+Type=notify
+NotifyAccess=all
 User=${user}
 Group=${user}
 WorkingDirectory=${current}

@@ -19,6 +19,7 @@ import { figuresStep } from "../serve/figures-step.ts";
 import { acknowledgeStep, mastersSocketsStep } from "../serve/master-steps.ts";
 import { metricsStep, type Metrics } from "../serve/metrics-step.ts";
 import { listenStep, serverStep } from "../serve/server-steps.ts";
+import { serviceManagerStep, type ServiceReports } from "../serve/service-manager-step.ts";
 import { sentryStep } from "../serve/sentry-step.ts";
 import { tracingStep } from "../serve/tracing-step.ts";
 import { turnStep } from "../serve/turn-step.ts";
@@ -107,10 +108,12 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
   warnOfLostEinhorn(host, log);
   if (isReloadChild(host)) tellWrites();
   let metrics: Metrics | undefined;
+  let service: ServiceReports | undefined;
   // The steps, in the order in which they start; they stop in reverse.
   const start = async (begin: Begin): Promise<readonly string[]> => {
     await begin(figuresStep(master, application.requests));
     metrics = await begin(metricsStep({ host, configuration, application, watchdog, worker, exporter, log: rootLog }));
+    service = await begin(serviceManagerStep(host, configuration, log));
     await begin(stopHooksStep(application));
     await begin(watchdogStep(watchdog));
     await begin(sentryStep(host, configuration, application.requests, rootLog));
@@ -140,6 +143,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     emit: (event: LifecycleEvent) => {
       logEvent(event);
       metrics?.tell(event);
+      service?.tell(event);
       if (event.type === "step-failed") failureReports().tell({ error: causeOf(event.error), level: "fatal", owner: event.step });
       if (event.type === "step-failed") tellFailure(host, isTsserveError(event.error) ? event.error : startFailed(event.step, event.error));
     },

@@ -15,6 +15,8 @@ export interface MasterSettings {
   readonly controlSocket: string | undefined;
   readonly limits: WorkerLimits;
   readonly workerTimeoutMs: number | undefined;
+  /** Whether systemd is told of the state; of a process without workers, too. */
+  readonly notify: "auto" | "systemd" | "off";
 }
 
 /** @throws {ConfigurationError} @throws {UsageError} for a wrong `--workers` */
@@ -37,6 +39,7 @@ export function masterSettings({
       maxMemoryBytes: parsed.max_memory,
     },
     workerTimeoutMs: parsed.worker_timeout,
+    notify: parsed.notify,
   };
 }
 

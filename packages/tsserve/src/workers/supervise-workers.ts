@@ -5,6 +5,8 @@ import { exitCodes } from "@tsserve/server";
 import type { Configuration } from "../configuration.ts";
 import type { Host } from "../host.ts";
 import { checkMetrics } from "../metrics/metrics-settings.ts";
+import { openServiceManager } from "../notify/service-manager.ts";
+import { FleetState, type FleetView } from "../notify/service-state.ts";
 import { bindPatiently } from "./bind-patiently.ts";
 import { fleetSecretVariable, makeFleetSecret } from "./fleet-secret.ts";
 import { fleetCommands } from "./fleet-commands.ts";
@@ -37,7 +39,9 @@ export async function superviseWorkers(
   const sockets = await socketsOf(host, configuration, count, parts);
   const environment = { ...host.env, [fleetSecretVariable]: makeFleetSecret() };
   const start = { host, environment, folder: workingFolder(host), controlPath: () => parts.controlPath };
-  const master = new Master({
+  const service = openServiceManager(host, configuration.master.notify, parts.log);
+  const state = new FleetState(sockets.endpoints.map(formatEndpoint).join(", "), () => process.hrtime.bigint() / 1000n);
+  const master: Master = new Master({
     workers: count,
     fleet: fleetOptions(configuration),
     spawn: (worker) => spawnWorker(worker, sockets.of(sockets.setOf(worker.slot)), start),
@@ -46,8 +50,11 @@ export async function superviseWorkers(
     mask: (text) => parts.mask(text),
     now: () => performance.now(),
     random: () => Math.random(),
-    onUp: (process) => parts.welcome(process),
-    emit: (event, words) => parts.tell(event, words),
+    onUp: (worker) => parts.welcome(worker),
+    emit: (event, words) => {
+      parts.tell(event, words);
+      service?.tell(state.after(event, viewOf(master)));
+    },
     warn: (message, worker, err) => parts.log.warn({ err }, worker === undefined ? message : `${identity(worker)}: ${message}`),
   });
   const upgrade = async (): Promise<Result> => {
@@ -81,9 +88,15 @@ export async function superviseWorkers(
     parts.log.info({ exit_code: code }, "stopped");
     return code;
   } finally {
+    await service?.end();
     sockets.close();
     parts.close();
   }
+}
+
+function viewOf(master: Master): FleetView {
+  const { generation, target, isStopping } = master;
+  return { generation, target, isStopping, up: master.status().filter(({ state }) => state === "up").length };
 }
 
 /** What the model goes by, of what the file says. */
