@@ -116,7 +116,7 @@ function recordOf(request: HttpRequest, endedAt: number, { bodyLimit }: AccessLo
     client: clientOf(incoming).address,
     user_agent: optional(headers["user-agent"]),
     referer: pageOf(headers.referer),
-    tls: tlsVersionOf(incoming.socket),
+    tls: tlsVersionOf(connection.socket),
     upstream_id: optional(request.upstreamId),
     aborted: aborted || undefined,
     ...(refusal === undefined ? undefined : { reason: refusal.reason, error: refusal.message, setting: refusal.setting }),

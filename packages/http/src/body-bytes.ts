@@ -5,10 +5,16 @@ interface SentResponse extends ServerResponse {
   readonly _contentLength?: number | null;
   readonly _hasBody?: boolean;
   readonly _header?: string | null;
+  /** Of an answer over HTTP/2. */
+  readonly sentBodyBytes?: number;
 }
 
 /** How many bytes the body of an answer had. Of one without a length, the framing of its chunks is counted, too. */
-export function bodyBytesOf({ _contentLength: length, _hasBody: hasBody, _header: head }: SentResponse, bytes: number): number {
+export function bodyBytesOf(
+  { _contentLength: length, _hasBody: hasBody, _header: head, sentBodyBytes }: SentResponse,
+  bytes: number,
+): number {
+  if (sentBodyBytes !== undefined) return sentBodyBytes;
   if (hasBody === false) return 0;
   return typeof length === "number" ? length : Math.max(0, bytes - (head?.length ?? 0));
 }

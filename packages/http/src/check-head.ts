@@ -60,7 +60,8 @@ export function makeHeadCheck(maxHeaderLines: number): (incoming: IncomingMessag
   };
 }
 
-function isHost(text: string): boolean {
+/** Whether a text may stand as `Host`. */
+export function isHost(text: string): boolean {
   if (text.length > longestHost || !hostPattern.test(text)) return false;
   const port = /:(\d+)$/.exec(text.replace(/^\[.*\]/, ""))?.[1];
   return port === undefined || Number(port) <= 65_535;

@@ -48,6 +48,11 @@ export function clientOf(incoming: IncomingMessage): Client {
   return (incoming as ResolvedMessage)[clientKey] ?? peerOf(incoming);
 }
 
+/** Keeps who a request comes from, for when its connection has gone. */
+export function keepClient(incoming: IncomingMessage): void {
+  (incoming as ResolvedMessage)[clientKey] ??= peerOf(incoming);
+}
+
 /** The address of a connection's other end. */
 export function peerAddress(socket: Socket): string {
   return plainAddress(socket.remoteAddress) ?? "unix";
@@ -125,7 +130,7 @@ function makeFinder(names: readonly string[]): (rawHeaders: readonly string[]) =
 const shownKey: unique symbol = Symbol("tsserve.shown");
 
 /** Middlewares and frameworks read the socket's address themselves: there, too, an IPv4 one is written as such. Once for a connection. */
-function showPlainAddress(socket: Socket & { [shownKey]?: boolean }): void {
+export function showPlainAddress(socket: Socket & { [shownKey]?: boolean }): void {
   if (socket[shownKey] === true) return;
   socket[shownKey] = true;
   const address = socket.remoteAddress;
@@ -148,7 +153,12 @@ function resolve(
 ): Client {
   const hops = header === "forwarded" ? forwardedHops(valuesOf(incoming, header)) : listedHops(valuesOf(incoming, header), header);
   const told =
-    header === "forwarded" ? undefined : { scheme: lastOf(incoming, "x-forwarded-proto"), host: lastOf(incoming, "x-forwarded-host") };
+    header === "forwarded"
+      ? undefined
+      : {
+          scheme: lastOf(incoming, "x-forwarded-proto") ?? incoming.headers[":scheme"]?.toString(),
+          host: lastOf(incoming, "x-forwarded-host"),
+        };
   let address = peer.address;
   let last: Hop | undefined;
   // With fewer entries than there are proxies, somebody has come past them.

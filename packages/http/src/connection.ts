@@ -6,6 +6,16 @@ import type { HttpRequest } from "./http-request.ts";
 /** Values of the label `reason` of `http_server_connections_closed_total`. */
 export type EndReason = "idle" | "requests" | "age" | "drain" | "client" | "cut" | "app" | "rejected";
 
+/** A connection that carries several requests at once, and ends as its own protocol has it: a session of HTTP/2. */
+export interface Multiplexed {
+  /** Requests whose answer is not finished. */
+  readonly inProgress: Iterable<HttpRequest>;
+  /** The stop signal has come. */
+  drain(): void;
+  /** The listener has closed: the connection ends with the last of what it owes. */
+  end(): void;
+}
+
 /** How long a connection may be used, by lot; see `rotation.ts`. */
 export interface Lifetime {
   readonly maxRequests: number;
@@ -45,6 +55,8 @@ export class Connection {
   closing = false;
   /** Whether the app said `Connection: close` with an answer that was not the last in progress: the last one says it. */
   closeWanted = false;
+  /** Where it speaks HTTP/2: then requests and answers are no matter of this class, but for how many there are. */
+  multiplexed: Multiplexed | undefined = undefined;
   /** What is to happen when all answers that are owed have been sent. */
   whenAnswered: (() => void) | undefined;
   /** Whether Node could not read what the client sent: nothing of it is read any more. */

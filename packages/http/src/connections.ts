@@ -126,7 +126,8 @@ export class Connections {
 
   #watchEnd(connection: Connection): void {
     connection.socket.once("end", () => {
-      if (connection.activeRequests > 0 && connection.upgrade === undefined) watchHalfClosed(connection, this.clock);
+      const { activeRequests, upgrade, multiplexed } = connection;
+      if (activeRequests > 0 && upgrade === undefined && multiplexed === undefined) watchHalfClosed(connection, this.clock);
     });
   }
 
@@ -159,6 +160,11 @@ export class Connections {
     const { whenAnswered } = connection;
     connection.whenAnswered = undefined;
     if (whenAnswered !== undefined && !connection.socket.destroyed) whenAnswered();
+    this.becomesIdle(connection);
+  }
+
+  /** Nothing happens to a connection that has something in progress. */
+  becomesIdle(connection: Connection): void {
     if (connection.isIdle && !connection.socket.destroyed) this.#idle.add(connection);
   }
 
@@ -184,6 +190,7 @@ export class Connections {
     this.#stoppedAt = now;
     for (const connection of this.open) {
       connection.beginWatch(now);
+      connection.multiplexed?.drain();
       if (connection.upgrade !== undefined) this.goAway(connection);
     }
   }
@@ -213,7 +220,10 @@ export class Connections {
     this.isEnding = true;
     this.#admission.open();
     // What was to be told during the drain, and was not, is told now; those whose turn comes later wait for it.
-    for (const connection of this.open) if (connection.upgrade !== undefined) this.goAway(connection);
+    for (const connection of this.open) {
+      connection.multiplexed?.end();
+      if (connection.upgrade !== undefined) this.goAway(connection);
+    }
     await new Promise<void>((resolve) => {
       this.#ended = resolve;
       this.#endingSince = this.clock.now();
@@ -242,7 +252,7 @@ export class Connections {
     const now = this.clock.now();
     const endingMs = now - this.#endingSince;
     for (const connection of this.open) {
-      if (connection.lingers || connection.unreadable) continue;
+      if (connection.lingers || connection.unreadable || connection.multiplexed !== undefined) continue;
       const quietMs = connection.watch(now);
       if (connection.isHeldByClient && quietMs > stalledBodyMs) this.giveUp(connection);
       if (!connection.isIdle) continue;
@@ -259,7 +269,7 @@ export class Connections {
     this.#isCut = true;
     for (const connection of this.open) {
       connection.endReason ??= "cut";
-      for (const request of connection.inProgress()) this.#countCut(request);
+      for (const request of connection.multiplexed?.inProgress ?? connection.inProgress()) this.#countCut(request);
       if (connection.upgrade !== undefined) this.#lost += 1;
       connection.socket.destroy();
     }

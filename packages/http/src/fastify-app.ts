@@ -1,13 +1,10 @@
-import { formatEndpoint, wrongApp } from "@tsserve/config";
+import { formatEndpoint } from "@tsserve/config";
 import { isWithoutIpv6, listenError } from "@tsserve/listener";
 import { fastifyRoutes } from "./fastify-hooks.ts";
 import type { FastifyLike } from "./fastify-like.ts";
 import type { HttpApp } from "./http-app.ts";
 
-/** @throws {TsserveError} when it was made for HTTP/2 */
 export async function openFastify(app: FastifyLike): Promise<HttpApp> {
-  if ("http2" in app.initialConfig && app.initialConfig.http2 === true)
-    throw wrongApp("a Fastify instance made with http2: true", "tsserve/http serves HTTP/1.1 (let the balancer in front speak HTTP/2)");
   await app.ready();
   return {
     server: app.server,

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from "node:http";
 import type { ServerConfig } from "@tsserve/server";
 import type { Logger } from "pino";
 import { believesProxies } from "./client.ts";
@@ -49,5 +49,14 @@ export function fastifyOptions(config: ServerConfig, log: Logger): FastifyOption
     http: { headersTimeout: settings.headerTimeoutMs },
     return503OnClosing: false,
   };
-  return Object.assign(options, { [logKey]: log });
+  return Object.assign(options, settings.http2.isOn ? forBothProtocols : {}, { [logKey]: log });
 }
+
+/**
+ * For an instance that answers requests of HTTP/2 and of HTTP/1: it knows of both by its option, and what it calls its server takes
+ * those of HTTP/2 as events, too. They are no part of `FastifyOptions`: with them, Fastify's types know of HTTP/2's messages alone.
+ */
+const forBothProtocols = {
+  http2: true,
+  serverFactory: (handle: RequestListener, { http }: { readonly http?: ServerOptions } = {}): Server => createServer(http ?? {}, handle),
+};

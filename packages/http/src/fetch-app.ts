@@ -74,7 +74,9 @@ async function send(answered: Response, incoming: IncomingMessage, response: Ser
   // What was compressed once and passed on, as by a `fetch` of the app's, has the length of another body.
   const declared = answered.headers.has("content-encoding") ? undefined : declaredLength(answered.headers);
   response.statusCode = status;
-  if (statusText !== "" && /^[\t\x20-\x7e\x80-\xff]*$/.test(statusText)) response.statusMessage = statusText;
+  // HTTP/2 has none.
+  if (incoming.httpVersionMajor < 2 && statusText !== "" && /^[\t\x20-\x7e\x80-\xff]*$/.test(statusText))
+    response.statusMessage = statusText;
   setHeaders(response, answered.headers);
   if (body === null) {
     // A HEAD may tell the length of what a GET would give.

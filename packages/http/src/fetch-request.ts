@@ -55,8 +55,11 @@ function headersOf(incoming: IncomingMessage): Headers {
   const { rawHeaders } = incoming;
   const headers = new Headers();
   for (let n = 0; n + 1 < rawHeaders.length; n += 2) {
+    const [name = "", value = ""] = [rawHeaders[n], rawHeaders[n + 1]];
+    // What is the request's own in HTTP/2, such as `:path`, is in its URL and its method.
+    if (name.startsWith(":")) continue;
     try {
-      headers.append(rawHeaders[n] ?? "", rawHeaders[n + 1] ?? "");
+      headers.append(name, value);
     } catch {
       // What Node's parser takes and the standard does not, such as an obsolete folding, is not for the app.
     }

@@ -14,7 +14,6 @@ import {
   type KoaLike,
   type NestLike,
 } from "./app-kind.ts";
-import type { ProxySettings } from "./client.ts";
 import { expressPatterns, expressRoutes, trustFirstHop } from "./express-routes.ts";
 import { openFastify } from "./fastify-app.ts";
 import { isFastify, type FastifyLike } from "./fastify-like.ts";
@@ -24,8 +23,10 @@ import { followFailures } from "./framework-failures.ts";
 import { guardListener } from "./guard-listener.ts";
 import { requestKey, type TrackedMessage } from "./http-request.ts";
 import type { IdReading } from "./request-id.ts";
+import { refusalWithHttp2, refusalWithoutHttp2 } from "./http2/refuse-app.ts";
 import { koaListener, koaRoutes } from "./koa-app.ts";
 import { openNest } from "./nest-app.ts";
+import type { HttpSettings } from "./settings.ts";
 
 /** What the server does with an app, whichever kind it is. */
 export interface HttpApp {
@@ -54,7 +55,9 @@ const kinds =
  *
  * @throws {TsserveError} when it is none that this server can run
  */
-export async function openApp(app: unknown, proxies: ProxySettings, log: Logger): Promise<HttpApp> {
+export async function openApp(app: unknown, { proxies, http2 }: Pick<HttpSettings, "proxies" | "http2">, log: Logger): Promise<HttpApp> {
+  const refusal = http2.isOn ? refusalWithHttp2(app) : refusalWithoutHttp2(app);
+  if (refusal !== undefined) throw refusal;
   if (isFastify(app)) return openFastify(app);
   if (isNest(app)) {
     return openNest(app, (server, framework) => {

@@ -27,7 +27,7 @@ export async function makeServer(
   context: ServerContext,
 ): Promise<Server> {
   const settings = httpSettings(config);
-  const opened = await openApp(app, settings.proxies, context.log);
+  const opened = await openApp(app, settings, context.log);
   const { server } = opened;
   applyLimits(server, settings);
   const connections: Connections = new Connections({
@@ -94,11 +94,15 @@ export async function makeServer(
 }
 
 /** @throws {ConfigurationError} when a file of it can't be used */
-function tlsEntrance({ tls, headerTimeoutMs }: HttpSettings, { folder, fleetSecret, log, meter }: ServerContext): TlsEntrance | undefined {
+function tlsEntrance(
+  { tls, http2, headerTimeoutMs }: HttpSettings,
+  { folder, fleetSecret, log, meter }: ServerContext,
+): TlsEntrance | undefined {
   const settings = tlsSettings(tls, folder);
   if (settings === undefined) return undefined;
   const ticketKeys = fleetSecret?.subarray(0, ticketKeyBytes);
-  return new TlsEntrance({ settings, ticketKeys, handshakeTimeoutMs: headerTimeoutMs, protocols: ["http/1.1"], log, meter });
+  const protocols = http2.isOn ? ["h2", "http/1.1"] : ["http/1.1"];
+  return new TlsEntrance({ settings, ticketKeys, handshakeTimeoutMs: headerTimeoutMs, protocols, log, meter });
 }
 
 /** What OpenSSL takes: a name, a key for signing and one for encryption, 16 bytes each. */

@@ -75,8 +75,12 @@ export class OwnAnswers {
     for (const name of response.getHeaderNames()) response.removeHeader(name);
     const { headers, body } = this.#render(refusal, request.id);
     // Past what middlewares have put in the place of these: it is for answers of the app.
-    const { writeHead, end } = ServerResponse.prototype as { writeHead: AnyMethod; end: AnyMethod };
-    const connection = refusal.keepsConnection === true ? [] : ["Connection", "close"];
+    const isHttp2 = request.incoming.httpVersionMajor === 2;
+    const { writeHead, end } = (isHttp2 ? Object.getPrototypeOf(response) : ServerResponse.prototype) as {
+      writeHead: AnyMethod;
+      end: AnyMethod;
+    };
+    const connection = refusal.keepsConnection === true || isHttp2 ? [] : ["Connection", "close"];
     writeHead.call(response, refusal.status, STATUS_CODES[refusal.status] ?? "", [...headers, ...connection]);
     end.call(response, body);
     swallow(response);

@@ -8,6 +8,7 @@ import { continueOnRead } from "./continue-on-read.ts";
 import { isBeingRead } from "./linger.ts";
 import { HttpRequest, requestKey, type TrackedMessage } from "./http-request.ts";
 import type { OwnAnswers } from "./own-answer.ts";
+import { overloadedForNow, type Overload } from "./overload.ts";
 import { guardHead, type HeadRules } from "./response-head.ts";
 import { endUnread } from "./unread-body.ts";
 
@@ -19,8 +20,7 @@ export interface RequestTracking {
   readonly headers: Pick<HeadRules, "server" | "contentType" | "requestIdHeader">;
   /** Settles which id a request has; absent where the app is told none. */
   readonly identify: ((request: HttpRequest) => void) | undefined;
-  /** Requests in progress at once, but for probes; 0: no limit. */
-  readonly maxActive: number;
+  readonly overload: Overload;
   /** What makes a request one that the app never sees. */
   readonly checkHead: (incoming: IncomingMessage) => Refusal | undefined;
   /** The largest body; `undefined` where the app keeps the limit itself. */
@@ -42,13 +42,12 @@ export type TakeRequest = (incoming: IncomingMessage, response: ServerResponse, 
 
 /** Takes requests in, so that it is known which are in progress on which connection, and none runs that will not be answered. */
 export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
-  const { requests, connections, answers, headers, identify, maxActive, checkHead, bodyLimit, onBegin, onRefused, onEnd } = tracking;
+  const { requests, connections, answers, headers, identify, overload, checkHead, bodyLimit, onBegin, onRefused, onEnd } = tracking;
   const rules: HeadRules = {
     ...headers,
     ends: (request) => connections.mustEnd(request.connection) || request.awaitsContinue || leavesBody(request.incoming),
   };
   const guardsAll = headers.server !== undefined || headers.contentType !== undefined || headers.requestIdHeader !== undefined;
-  let active = 0;
   connections.guardHead = (request) => guardHead(request, rules);
 
   /** Ends a request, once. */
@@ -57,7 +56,7 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
     request.isOver = true;
     const now = performance.now();
     const { connection } = request;
-    if (request.isCounted) active -= 1;
+    overload.leave(request);
     connection.endRequest(request, now);
     connections.requestEnded(connection, request);
     requests.delete(request);
@@ -79,15 +78,6 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
   }
 
   connections.refuse = refuse;
-
-  /** Whether a request is one too many. */
-  function isTooMany(request: HttpRequest): boolean {
-    if (maxActive === 0 || isHealthProbe(request.incoming)) return false;
-    if (active >= maxActive) return true;
-    active += 1;
-    request.isCounted = true;
-    return false;
-  }
 
   const scope = traceScope();
   return (incoming: TrackedMessage, response: TrackedResponse, handle, expects) => {
@@ -120,7 +110,7 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
     }
     const hasBody = announcesBody(incoming);
     if (hasBody || expects || guardsAll || connection.closeWanted || connections.mustEnd(connection)) guardHead(request, rules);
-    if (isTooMany(request)) {
+    if (!overload.enter(request)) {
       refuse(request, hasBody ? overloaded : overloadedForNow);
       return;
     }
@@ -152,25 +142,13 @@ function announcesBody({ rawHeaders }: IncomingMessage): boolean {
 /** Makes every answer in progress, whose head has not been sent yet, say that its connection ends. */
 export function closeAfterAnswers(connections: Connections): void {
   for (const connection of connections.open) {
+    // `inProgress` has none of a session's.
     for (const request of connection.inProgress()) connections.guardHead(request);
   }
 }
 
-const overloadedForNow: Refusal = {
-  status: 503,
-  reason: "overload",
-  message: "too many requests are in progress",
-  setting: "max_active_requests",
-  retryAfterSeconds: 1,
-  keepsConnection: true,
-};
 /** What is left of the body would have to be read. */
 const overloaded: Refusal = { ...overloadedForNow, keepsConnection: false };
-
-/** Also where the app answers it itself: who asks must hear of a server that is busy, rather than take it for dead. */
-function isHealthProbe({ method, url = "" }: IncomingMessage): boolean {
-  return (method === "GET" || method === "HEAD") && /^\/health(?:$|\?)/.test(url);
-}
 
 /**
  * Whether an app that answers has begun to read the body of its request, and does not read on: what has not come yet would

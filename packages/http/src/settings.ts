@@ -105,6 +105,7 @@ type HttpSettingsSpec = {
   readonly proxy_protocol: Reader<ProxyVersions | undefined>;
   readonly request_id_header: Reader<string | null | undefined>;
   readonly tls: TlsSpec;
+  readonly http2: { readonly "": Reader<boolean>; readonly max_streams: Reader<number> };
 };
 
 // Most are `positive`: 0 would mean "no limit" to Node, which nobody wants of a public server; who does can say "1 day".
@@ -230,6 +231,14 @@ export const settings: HttpSettingsSpec = {
     "The header with the id of a request: taken from the proxies of `real_ip_from` where it is at most 128 letters, digits and `._-`, else the server draws one; it stands in every answer, in the log, and with the `errors` module. Default: `X-Request-Id`; empty: off.",
   ),
   tls: tlsSpec,
+  http2: {
+    "": setting(
+      boolean,
+      "false",
+      "Speak HTTP/2, too: with TLS where the client chooses it (ALPN), without to clients that know of it (h2c). HTTP/1 stays beside it on the same port. A Fastify app has to be made with `context.fastifyOptions`; Express can't speak it.",
+    ),
+    max_streams: setting(positive(integer), "100", "Requests that may be in progress at once on a connection of HTTP/2."),
+  },
 };
 
 export interface HttpSettings {
@@ -259,6 +268,7 @@ export interface HttpSettings {
   /** `undefined` where requests are given no id by name. */
   readonly requestIdHeader: string | undefined;
   readonly tls: ParsedTls;
+  readonly http2: { readonly isOn: boolean; readonly maxStreams: number };
   readonly proxies: ProxySettings;
 }
 
@@ -285,6 +295,7 @@ export function httpSettings(raw: Readonly<Record<string, string>>): HttpSetting
     proxyVersions: parsed.proxy_protocol,
     requestIdHeader: parsed.request_id_header === null ? undefined : (parsed.request_id_header ?? "X-Request-Id"),
     tls: parsed.tls,
+    http2: { isOn: parsed.http2[""], maxStreams: parsed.http2.max_streams },
     keepAliveTimeoutMs: parsed.keepalive_timeout,
     headerTimeoutMs: parsed.header_timeout,
     requestTimeoutMs: parsed.request_timeout,

@@ -16,6 +16,8 @@ import { guardListener, requestFailed } from "./guard-listener.ts";
 import { answerHealth } from "./health-endpoint.ts";
 import type { HttpApp } from "./http-app.ts";
 import { requestKey, type HttpRequest, type TrackedMessage } from "./http-request.ts";
+import { makeStreamHeadCheck } from "./http2/check-stream-head.ts";
+import { Overload } from "./overload.ts";
 import { OwnAnswers, type ErrorRenderer } from "./own-answer.ts";
 import { makeIdentify } from "./request-id.ts";
 import type { RequestObservers } from "./request-observers.ts";
@@ -45,13 +47,18 @@ export async function takeEvents(
   const { log, metrics } = observers;
   const { proxyVersions } = settings;
   const entrance =
-    proxyVersions === undefined && tls === undefined
+    proxyVersions === undefined && tls === undefined && !settings.http2.isOn
       ? undefined
       : new Entrance({
           connections,
           proxyVersions,
           trusts: trustedProxies(settings.proxies.from),
           tls,
+          serveHttp2: settings.http2.isOn ? (connection, socket) => http2?.accept(connection, socket) : undefined,
+          onSlow: (connection) => {
+            connection.isEntering = false;
+            clientErrors.refuse(connection, requestTimedOut);
+          },
           timeoutMs: settings.headerTimeoutMs,
           log: context.log,
           onProxyRefused: () => metrics?.rejected("proxy_protocol"),
@@ -85,15 +92,17 @@ export async function takeEvents(
     requestIdHeader === undefined
       ? undefined
       : makeIdentify({ header: requestIdHeader, trustsPeer: ({ incoming }) => trustsPeer(incoming), app: opened.readsIdsFrom });
+  const overload = new Overload(settings.maxActiveRequests);
+  const bodyLimit = opened.limitsBodies ? undefined : { maxBytes: settings.clientMaxBytes, refusal: bodyTooLarge(settings) };
   const takeRequest = makeTakeRequest({
     requests,
     connections,
     answers,
     headers: { server: settings.serverHeader, contentType: settings.contentType, requestIdHeader },
     identify,
-    maxActive: settings.maxActiveRequests,
+    overload,
     checkHead,
-    bodyLimit: opened.limitsBodies ? undefined : { maxBytes: settings.clientMaxBytes, refusal: bodyTooLarge(settings) },
+    bodyLimit,
     onBegin: metrics && countBody,
     onRefused: rejectedRequest,
     onEnd,
@@ -104,7 +113,7 @@ export async function takeEvents(
   const descriptors = new Descriptors(context.log);
   /** What a listener of the app's throws, at once or by its promise, is the end of no more than what it was called for. */
   const failed = (thrown: unknown, event: string, [incoming, other]: readonly unknown[]): void => {
-    if (other instanceof ServerResponse) {
+    if (isResponse(other)) {
       requestFailed(incoming as IncomingMessage, other, "the app", thrown, context.log);
       return;
     }
@@ -153,6 +162,26 @@ export async function takeEvents(
     const request = incoming[requestKey];
     if (request !== undefined && answers.instead(request, expectationFailed)) rejectedRequest(request);
   };
+  const http2 = settings.http2.isOn
+    ? (await import("./http2/open-http2.ts")).openHttp2({
+        requests,
+        connections,
+        answers,
+        overload,
+        resolveClient,
+        identify,
+        checkHead: makeStreamHeadCheck(settings),
+        bodyLimit,
+        settings,
+        log: context.log,
+        handle,
+        checkContinue: () => (listeners.has("checkContinue") ? passOn("checkContinue") : undefined),
+        checkExpectation: () => (listeners.has("checkExpectation") ? passOn("checkExpectation") : undefined),
+        onRefused: rejectedRequest,
+        onRejected: (reason) => metrics?.rejected(reason),
+        onEnd,
+      })
+    : undefined;
   const clientErrors = new ClientErrors({
     connections,
     answers,
@@ -179,6 +208,11 @@ export async function takeEvents(
     const { method, route, ageMs, client } = request.describe();
     context.log.warn({ method, route, ageMs, client, id: request.id }, `lost in the stop: ${method} ${route} ran and was not answered`);
   };
+}
+
+/** Of either protocol. */
+function isResponse(value: unknown): value is ServerResponse {
+  return value instanceof ServerResponse || (typeof value === "object" && value !== null && "writeHead" in value);
 }
 
 async function wrapApp(app: RequestListener, opened: HttpApp, settings: HttpSettings, context: ServerContext): Promise<RequestListener> {

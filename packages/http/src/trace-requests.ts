@@ -23,7 +23,7 @@ export function traceEnd(tracing: Tracing): (request: HttpRequest, endedAt: numb
     const attributes: Record<string, string | number> = {
       "http.request.method": method,
       "url.path": (incoming.url ?? "").split("?", 1)[0] ?? "",
-      "url.scheme": "encrypted" in incoming.socket ? "https" : "http",
+      "url.scheme": "encrypted" in request.connection.socket ? "https" : "http",
       "network.protocol.version": incoming.httpVersion,
     };
     if (pattern !== undefined) attributes["http.route"] = pattern;

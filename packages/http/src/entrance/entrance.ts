@@ -2,10 +2,12 @@ import type { Socket } from "node:net";
 import type { Logger } from "pino";
 import type { Connection } from "../connection.ts";
 import type { Connections } from "../connections.ts";
+import { protocolOf } from "../http2/preface.ts";
 import { setPeer, takeProxyHeader } from "../proxy-protocol/take-proxy-header.ts";
 import type { ProxyVersions } from "../proxy-protocol/parse-proxy-header.ts";
 import type { TlsEntrance } from "../tls/tls-entrance.ts";
 import type { TrustProxy } from "../trusted-proxies.ts";
+import { peek } from "./peek.ts";
 
 export interface EntranceParts {
   readonly connections: Connections;
@@ -13,6 +15,10 @@ export interface EntranceParts {
   readonly proxyVersions: ProxyVersions | undefined;
   readonly trusts: TrustProxy;
   readonly tls: TlsEntrance | undefined;
+  /** Takes a connection that speaks HTTP/2; `undefined` where none may. */
+  readonly serveHttp2: ((connection: Connection, socket: Socket) => void) | undefined;
+  /** Called when a client takes too long over the first bytes that tell its protocol. */
+  onSlow(connection: Connection): void;
   /** How long each part may take, in milliseconds. */
   readonly timeoutMs: number;
   readonly log: Logger;
@@ -33,24 +39,53 @@ export class Entrance {
 
   /** @param serve is called with the socket that requests are read from, unless the connection is refused */
   enter(connection: Connection, serve: (socket: Socket) => void): void {
-    const { connections, tls } = this.#parts;
+    const { connections, tls, serveHttp2 } = this.#parts;
     const raw = connection.socket;
     connection.isEntering = true;
     const enterTls = (): void => {
       if (tls === undefined) {
-        connection.isEntering = false;
-        serve(raw);
+        this.#choose(connection, raw, serve);
         return;
       }
       tls.accept(raw, (secured) => {
         if (Object.hasOwn(raw, "remoteAddress")) setPeer(secured, { address: raw.remoteAddress ?? "", port: raw.remotePort ?? 0 });
         connections.secured(connection, secured);
         connection.isEntering = false;
-        serve(secured);
+        if (serveHttp2 !== undefined && secured.alpnProtocol === "h2") serveHttp2(connection, secured);
+        else serve(secured);
       });
     };
     if (this.#parts.proxyVersions === undefined) enterTls();
     else this.#takeProxyHeader(raw, this.#parts.proxyVersions, enterTls);
+  }
+
+  /** Without TLS, the first bytes tell the protocol. */
+  #choose(connection: Connection, raw: Socket, serve: (socket: Socket) => void): void {
+    const { serveHttp2, timeoutMs, onSlow } = this.#parts;
+    if (serveHttp2 === undefined) {
+      connection.isEntering = false;
+      serve(raw);
+      return;
+    }
+    let hasBegun = false;
+    peek(raw, {
+      timeoutMs,
+      look: (bytes) => {
+        hasBegun = true;
+        const protocol = protocolOf(bytes);
+        return protocol === undefined ? undefined : { found: protocol, consumed: 0 };
+      },
+      onFound: (protocol) => {
+        connection.isEntering = false;
+        if (protocol === "h2") serveHttp2(connection, raw);
+        else serve(raw);
+      },
+      onFailure: (failure) => {
+        // Browsers and balancers open connections to have them: nothing was asked.
+        if (failure === "timeout" && hasBegun) onSlow(connection);
+        else raw.destroy();
+      },
+    });
   }
 
   #takeProxyHeader(raw: Socket, versions: ProxyVersions, onTaken: () => void): void {

@@ -1,0 +1,160 @@
+import { constants, type ServerHttp2Session } from "node:http2";
+import type { Clock } from "@tsserve/server";
+import { Budget, type BudgetLimits } from "./budget.ts";
+import type { Connection, Multiplexed } from "../connection.ts";
+import type { Connections } from "../connections.ts";
+import type { HttpRequest } from "../http-request.ts";
+import { readingTimeOf } from "../linger.ts";
+import { Retirement } from "./retirement.ts";
+
+/** Streams that the client takes back before they are answered. nghttp2 has a limit of its own, of a thousand. */
+const resetLimits: BudgetLimits = { burst: 500, perSecond: 30 };
+/** Some clients measure the way by pings, one for each round trip. */
+const pingLimits: BudgetLimits = { burst: 2000, perSecond: 500 };
+const settingsLimits: BudgetLimits = { burst: 100, perSecond: 10 };
+
+/** How long, after the session has ended, the client may take to close its side of the connection. */
+const closeLimitMs = 2000;
+/** How long a body may pause after the listener has closed, while the app waits for the rest of it. */
+const stalledBodyMs = 2000;
+
+export interface SessionParts {
+  readonly connections: Connections;
+  readonly clock: Clock;
+  readonly keepAliveTimeoutMs: number;
+  readonly headerTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  /** The rest of a request's body does not come: it is to be answered, if it has not been. */
+  giveUp(request: HttpRequest): void;
+  /** The client does more of something than any honest one; the connection ends. */
+  onAbuse(connection: Connection, what: string): void;
+}
+
+/** A stream in progress, and what is known of the body of its request. */
+export interface StreamBody {
+  /** When the last of it came, on the clock. */
+  lastAt: number;
+  /** Whether the app waits for it, and nothing else. */
+  readonly isAwaited: () => boolean;
+  /** Whether all of it has come. */
+  readonly isWhole: () => boolean;
+}
+
+/** What is owed on one connection of HTTP/2, what its client may do, and how it ends. */
+export class Session implements Multiplexed {
+  readonly connection: Connection;
+  readonly #parts: SessionParts;
+  readonly #session: ServerHttp2Session;
+  readonly #streams = new Map<HttpRequest, StreamBody | undefined>();
+  readonly #retirement: Retirement;
+  readonly #resets: Budget;
+  #endedAt: number | undefined;
+
+  constructor(session: ServerHttp2Session, connection: Connection, parts: SessionParts) {
+    const { clock } = parts;
+    const now = clock.now();
+    this.connection = connection;
+    this.#parts = parts;
+    this.#session = session;
+    this.#resets = new Budget(resetLimits, now);
+    this.#retirement = new Retirement(
+      {
+        announce: () => {
+          if (!session.destroyed) session.goaway(constants.NGHTTP2_NO_ERROR, highestStreamId);
+        },
+        ping: (answered) => {
+          try {
+            session.ping((error) => {
+              if (error === null) answered();
+            });
+          } catch {
+            // It has gone, or too many pings are under way: the wait has its limit.
+          }
+        },
+        close: () => session.close(),
+      },
+      clock,
+    );
+    const pings = new Budget(pingLimits, now);
+    const settings = new Budget(settingsLimits, now);
+    session.on("ping", () => this.#spend(pings, "pings"));
+    session.on("remoteSettings", () => this.#spend(settings, "changes of settings"));
+    // It sends no more requests: what is in progress is answered, and the connection ends.
+    connection.socket.once("end", () => session.close());
+    session.once("close", () => this.#retirement.cancel());
+  }
+
+  get inProgress(): Iterable<HttpRequest> {
+    return this.#streams.keys();
+  }
+
+  get isOver(): boolean {
+    return this.connection.socket.destroyed;
+  }
+
+  /** A stream has been opened: it is handled. */
+  begins(request: HttpRequest, body: StreamBody | undefined): void {
+    this.#streams.set(request, body);
+    this.#rotate();
+  }
+
+  /** @param isReset whether the client took it back before it was answered */
+  ended(request: HttpRequest, isReset: boolean): void {
+    this.#streams.delete(request);
+    if (isReset && !this.#session.destroyed) this.#spend(this.#resets, "streams reset");
+    this.#rotate();
+  }
+
+  /** Multiplexed. One that has not been used yet learns of the end with its first answer. */
+  drain(): void {
+    if (this.connection.requests === 0) return;
+    this.connection.endReason ??= "drain";
+    this.#retirement.announce();
+  }
+
+  /** Multiplexed. */
+  end(): void {
+    this.connection.endReason ??= "drain";
+    this.#retirement.retire();
+  }
+
+  /** Ends what has lasted for too long. Called all the time. */
+  look(now: number): void {
+    const { connection } = this;
+    if (this.#session.destroyed) {
+      this.#endedAt ??= now;
+      if (now - this.#endedAt >= closeLimitMs + readingTimeOf(connection)) connection.socket.destroy();
+      return;
+    }
+    const { keepAliveTimeoutMs, headerTimeoutMs, requestTimeoutMs, connections, giveUp } = this.#parts;
+    if (this.#streams.size === 0) {
+      if (now - connection.idleSince < (connection.requests === 0 ? headerTimeoutMs : keepAliveTimeoutMs)) return;
+      connection.endReason ??= "idle";
+      this.#retirement.retire();
+      return;
+    }
+    for (const [request, body] of this.#streams) {
+      if (body === undefined || body.isWhole()) continue;
+      const isLate = now - request.startedAt >= requestTimeoutMs;
+      const isStalled = connections.isEnding && now - body.lastAt >= stalledBodyMs && body.isAwaited();
+      if (isLate || isStalled) giveUp(request);
+    }
+  }
+
+  #rotate(): void {
+    const { connections } = this.#parts;
+    if (!connections.mustEnd(this.connection)) return;
+    if (connections.stopping && !connections.isEnding) this.#retirement.announce();
+    else this.#retirement.retire();
+  }
+
+  #spend(budget: Budget, what: string): void {
+    if (budget.spend(this.#parts.clock.now()) || this.#session.destroyed) return;
+    this.connection.endReason ??= "rejected";
+    this.#parts.onAbuse(this.connection, what);
+    this.#session.destroy(new Error(`too many ${what}`), constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+}
+
+/** RFC 9113, section 6.8: a server that is about to end says so with this one first. */
+const highestStreamId = 2 ** 31 - 1;

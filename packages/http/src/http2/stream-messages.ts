@@ -1,0 +1,229 @@
+import { constants, Http2ServerRequest, Http2ServerResponse, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { OutgoingHttpHeader, OutgoingHttpHeaders } from "node:http";
+
+/** Headers in each form in which HTTP/1's `writeHead` takes them. */
+type Headers = OutgoingHttpHeaders | readonly OutgoingHttpHeader[] | readonly (readonly [string, OutgoingHttpHeader])[];
+type Callback = (error?: Error | null) => void;
+
+/** What answers say where the app does not. */
+export interface HeadDefaults {
+  readonly server: string | undefined;
+  readonly contentType: string | undefined;
+  /** The header that says which request an answer is for. */
+  readonly requestIdHeader: string | undefined;
+}
+
+/** Headers of the connection, which HTTP/2 has otherwise (RFC 9113, section 8.2.2): Node throws for them, or warns. */
+const ofConnection: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "upgrade",
+  "http2-settings",
+]);
+const withoutBody: ReadonlySet<number> = new Set([204, 205, 304]);
+
+/**
+ * A request of HTTP/2 as HTTP/1's is: one whose client went away before the body's end fails, where Node's own would end as if all
+ * had come, and what has not come is not `complete`.
+ */
+export class StreamRequest extends Http2ServerRequest {
+  /** Whether the server gave up waiting for the rest of the body. */
+  isGivenUp = false;
+  private isWhole: boolean;
+
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: object | undefined, rawHeaders: readonly string[]) {
+    // Node tells the close itself, when the stream has closed.
+    super(stream, headers, { ...options, emitClose: false }, rawHeaders);
+    this.isWhole = stream.endAfterHeaders;
+  }
+
+  override push(chunk: unknown, encoding?: BufferEncoding): boolean {
+    if (chunk !== null || this.isWhole) return super.push(chunk, encoding);
+    const isCut = this.isGivenUp || this.aborted || (this.stream.rstCode ?? 0) !== constants.NGHTTP2_NO_ERROR;
+    if (isCut) {
+      this.destroy(Object.assign(new Error("aborted"), { code: "ECONNRESET" }));
+      return false;
+    }
+    this.isWhole = true;
+    return super.push(null);
+  }
+
+  /** As of HTTP/1: nobody has to listen. */
+  override _destroy(error: Error | null, done: Callback): void {
+    if (!this.isWhole && !this.stream.closed) this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    done(this.listenerCount("error") === 0 ? null : error);
+  }
+}
+
+const distinctKey: unique symbol = Symbol("tsserve.distinct");
+const nodesRawHeaders = Object.getOwnPropertyDescriptor(Http2ServerRequest.prototype, "rawHeaders")?.get as (this: object) => string[];
+
+interface StreamRequestParts {
+  readonly isWhole: boolean;
+  readonly rawHeaders: readonly string[];
+  [distinctKey]?: Record<string, string[]>;
+}
+
+Object.defineProperties(StreamRequest.prototype, {
+  // Node declares it as a property, and has it as a getter that tells of an aborted body that it is complete.
+  complete: {
+    get(this: StreamRequestParts): boolean {
+      return this.isWhole;
+    },
+  },
+  // As of HTTP/1, they may be replaced.
+  rawHeaders: {
+    get: nodesRawHeaders,
+    set(this: object, headers: readonly string[]): void {
+      const kept = nodesRawHeaders.call(this);
+      kept.splice(0, kept.length, ...headers);
+    },
+  },
+  headersDistinct: {
+    get(this: StreamRequestParts): Record<string, string[]> {
+      return (this[distinctKey] ??= distinctOf(this.rawHeaders));
+    },
+  },
+});
+
+function distinctOf(rawHeaders: readonly string[]): Record<string, string[]> {
+  const distinct = Object.create(null) as Record<string, string[]>;
+  for (let n = 0; n + 1 < rawHeaders.length; n += 2) {
+    const [name = "", value = ""] = [rawHeaders[n], rawHeaders[n + 1]];
+    if (!name.startsWith(":")) (distinct[name.toLowerCase()] ??= []).push(value);
+  }
+  return distinct;
+}
+
+/**
+ * An answer over HTTP/2 that takes all that HTTP/1's takes: what only HTTP/1 knows is left out without a warning, what comes when
+ * the client has gone goes nowhere without an error (github.com/nodejs/node/issues/57416), and what is cut does not look whole
+ * (github.com/nodejs/node/issues/16798).
+ */
+export class StreamResponse extends Http2ServerResponse {
+  defaults: HeadDefaults | undefined = undefined;
+  /** The request, as the server tracks it. */
+  tracked: { readonly id: string } | undefined = undefined;
+  /** Of the body, as far as the app has written it. */
+  sentBodyBytes = 0;
+  /** Whether the app has cut the answer short. */
+  isCut = false;
+
+  override setHeader(name: string, value: number | string | readonly string[]): this {
+    if (!ofConnection.has(name.trim().toLowerCase())) super.setHeader(name, value);
+    return this;
+  }
+
+  override appendHeader(name: string, value: string | string[]): this {
+    if (!ofConnection.has(name.trim().toLowerCase())) super.appendHeader(name, value);
+    return this;
+  }
+
+  setHeaders(headers: Iterable<readonly [string, string | string[]]>): this {
+    for (const [name, value] of headers) this.setHeader(name, value);
+    return this;
+  }
+
+  override writeHead(status: number, ...rest: readonly unknown[]): this {
+    if (this.hasGone) return this;
+    const given = headersOf(rest.find((each) => typeof each === "object" && each !== null) as Headers | undefined);
+    this.#addDefaults(status, given);
+    super.writeHead(status, given);
+    return this;
+  }
+
+  override write(chunk: string | Uint8Array, ...rest: readonly unknown[]): boolean {
+    if (this.isForHead || withoutBody.has(this.statusCode)) {
+      if (!this.headersSent) this.writeHead(this.statusCode);
+      const callback = rest.find((each) => typeof each === "function");
+      if (callback !== undefined) process.nextTick(callback as Callback);
+      return true;
+    }
+    this.sentBodyBytes += typeof chunk === "string" ? Buffer.byteLength(chunk, encodingOf(rest)) : chunk.length;
+    return (super.write as (...values: readonly unknown[]) => boolean).call(this, chunk, ...rest);
+  }
+
+  override writeContinue(): boolean {
+    return !this.hasGone && (super.writeContinue() as unknown) !== false;
+  }
+
+  writeProcessing(callback?: Callback): void {
+    if (!this.hasGone && !this.headersSent) this.stream.additionalHeaders({ ":status": 102 });
+    callback?.();
+  }
+
+  override writeEarlyHints(hints: Record<string, string | string[]>, callback?: Callback): boolean {
+    const isSent = !this.hasGone && (super.writeEarlyHints(hints) as unknown) !== false;
+    callback?.();
+    return isSent;
+  }
+
+  /** What has not left is lost, and the client is told so. */
+  override destroy(error?: Error): this {
+    const { stream } = this;
+    if (!stream.closed && !stream.writableFinished) {
+      this.isCut = true;
+      stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    } else (super.destroy as (error?: Error) => void).call(this, error);
+    return this;
+  }
+
+  private get isForHead(): boolean {
+    return (this.stream as { readonly headRequest?: boolean }).headRequest === true;
+  }
+
+  private get hasGone(): boolean {
+    return this.stream.destroyed || this.stream.closed;
+  }
+
+  #addDefaults(status: number, given: OutgoingHttpHeaders): void {
+    if (this.defaults === undefined || this.headersSent) return;
+    const { server, contentType, requestIdHeader } = this.defaults;
+    const has = (name: string): boolean => this.hasHeader(name) || Object.keys(given).some((each) => each.toLowerCase() === name);
+    const id = this.tracked?.id;
+    if (requestIdHeader !== undefined && id !== undefined && !has(requestIdHeader.toLowerCase())) given[requestIdHeader.toLowerCase()] = id;
+    if (server !== undefined && !has("server")) given["server"] = server;
+    if (contentType === undefined || this.isForHead || withoutBody.has(status) || has("content-type")) return;
+    const length = given["content-length"] ?? given["Content-Length"] ?? this.getHeader("content-length");
+    if (String(length ?? "") !== "0" && !(this.writableEnded && this.sentBodyBytes === 0)) given["content-type"] = contentType;
+  }
+}
+
+// There are no reason phrases in HTTP/2; Node's own setter warns of each.
+Object.defineProperty(StreamResponse.prototype, "statusMessage", { get: () => "", set: ignore });
+
+function ignore(): void {}
+
+function encodingOf(rest: readonly unknown[]): BufferEncoding | undefined {
+  const [encoding] = rest;
+  return typeof encoding === "string" ? (encoding as BufferEncoding) : undefined;
+}
+
+/** As an object, without those of the connection; a name that comes twice has both values. */
+function headersOf(headers: Headers | undefined): OutgoingHttpHeaders {
+  const kept: OutgoingHttpHeaders = {};
+  if (headers === undefined) return kept;
+  if (!Array.isArray(headers)) {
+    for (const [name, value] of Object.entries(headers as OutgoingHttpHeaders)) {
+      if (!ofConnection.has(name.toLowerCase()) && value !== undefined) kept[name] = value;
+    }
+    return kept;
+  }
+  const isPairs = Array.isArray(headers[0]);
+  const pairs = isPairs
+    ? (headers as readonly (readonly [string, OutgoingHttpHeader])[])
+    : inPairs(headers as readonly OutgoingHttpHeader[]);
+  for (const [name, value] of pairs) {
+    const lower = name.toLowerCase();
+    if (ofConnection.has(lower)) continue;
+    const earlier = kept[lower];
+    kept[lower] = earlier === undefined ? value : [...[earlier].flat(), ...[value].flat()].map(String);
+  }
+  return kept;
+}
+
+function* inPairs(flat: readonly OutgoingHttpHeader[]): Iterable<readonly [string, OutgoingHttpHeader]> {
+  for (let n = 0; n + 1 < flat.length; n += 2) yield [String(flat[n]), flat[n + 1] as OutgoingHttpHeader];
+}
