@@ -1,46 +1,61 @@
 // How fast is the Thrift server, against Apache's own, a raw socket, and what baseplate.py runs? The echo struct of
-// test/fixtures/thrift/bench.thrift, 1.4 kB. Server on core 0, load on core 1, in turn.
-// node --import tsx benchmarks/thrift-echo.ts [ROUNDS] [CONNECTIONSxDEPTH …]
+// test/fixtures/thrift/bench.thrift, 1.4 kB. All servers are up on core 0, the load is on core 1: slices of a second in turn,
+// each server's CPU time beside its requests per second.
+// node --import tsx benchmarks/thrift-echo.ts [ROUNDS] [CONNECTIONSxDEPTH …] [NAME …]
 import { fork, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { freePort, makeTemporaryFolder } from "@tsserve/testing";
-import { bin, cpuSeconds, median, path, startPinned, stop } from "./servers.ts";
+import { bin, path, startPinned, stop } from "./servers.ts";
 import { accepts } from "./thrift/accepts.ts";
 import { echoRequest, type RequestForm } from "./thrift/echo-request.ts";
+import { spread } from "./thrift/spread.ts";
 
-const rounds = Number(process.argv[2] ?? 5);
-const shapes = process.argv.length > 3 ? process.argv.slice(3).filter((each) => /^\d+x\d+$/.test(each)) : ["16x1", "16x16"];
+const rounds = Number(process.argv[2] ?? 15);
+const shapes = process.argv.slice(3).filter((each) => /^\d+x\d+$/.test(each));
 const only = process.argv.slice(3).filter((each) => !/^\d+x\d+$/.test(each));
-const seconds = 2;
-
-interface Subject {
-  readonly form: RequestForm;
-  start(port: number): ChildProcess;
-}
+const warmUpRounds = 2;
+const seconds = 1;
 
 const byHand = (name: string) => (port: number) => startPinned(0, [path("thrift/servers.js"), name, String(port)]);
 const tsserve = (app: string) => (port: number) => startPinned(0, [bin, path(`thrift/${app}.ini`), "--bind", `127.0.0.1:${port}`]);
 
-const subjects: Record<string, Subject> = {
-  "raw echo": { form: "framed binary", start: byHand("raw echo") },
-  "apache framed binary": { form: "framed binary", start: byHand("apache framed binary") },
-  "generated framed binary": { form: "framed binary", start: tsserve("generated") },
-  "generated, metrics on": { form: "framed binary", start: tsserve("generated-metrics") },
-  "loaded framed binary": { form: "framed binary", start: tsserve("loaded") },
-  "loaded framed compact": { form: "framed compact", start: tsserve("loaded") },
-  "loaded header compact": { form: "header compact", start: tsserve("loaded") },
-  "loaded header binary": { form: "header binary", start: tsserve("loaded") },
-  "loaded unframed binary": { form: "unframed binary", start: tsserve("loaded") },
+const servers: Record<string, (port: number) => ChildProcess> = {
+  "raw echo": byHand("raw echo"),
+  apache: byHand("apache framed binary"),
+  generated: tsserve("generated"),
+  "generated, metrics on": tsserve("generated-metrics"),
+  loaded: tsserve("loaded"),
 };
+const subjects: Record<string, { readonly server: string; readonly form: RequestForm }> = {
+  "raw echo": { server: "raw echo", form: "framed binary" },
+  "apache framed binary": { server: "apache", form: "framed binary" },
+  "generated framed binary": { server: "generated", form: "framed binary" },
+  "generated, metrics on": { server: "generated, metrics on", form: "framed binary" },
+  "loaded framed binary": { server: "loaded", form: "framed binary" },
+  "loaded framed compact": { server: "loaded", form: "framed compact" },
+  "loaded header compact": { server: "loaded", form: "header compact" },
+  "loaded header binary": { server: "loaded", form: "header binary" },
+  "loaded unframed binary": { server: "loaded", form: "unframed binary" },
+};
+/** What is compared with what, where both were measured. */
+const comparisons = [
+  ["loaded framed binary", "raw echo"],
+  ["generated framed binary", "raw echo"],
+  ["loaded framed compact", "loaded framed binary"],
+  ["loaded header compact", "loaded framed compact"],
+  ["loaded unframed binary", "loaded framed binary"],
+  ["generated, metrics on", "generated framed binary"],
+  ["generated framed binary", "apache framed binary"],
+  ["loaded framed binary", "apache framed binary"],
+  ["loaded header compact", "python header compact"],
+] as const;
 
 if (spawnSync("/usr/bin/python3", ["-c", "import gevent, thrift"]).status === 0 && spawnSync("thrift", ["--version"]).status === 0) {
   const generated = makeTemporaryFolder({});
   spawnSync("thrift", ["--gen", "py", "-out", generated.path, path("../test/fixtures/thrift/bench.thrift")]);
   const args = ["-c", "0", "/usr/bin/python3", path("thrift/baseplate_like.py")];
-  subjects["python header compact"] = {
-    form: "header compact",
-    start: (port) => spawn("taskset", [...args, String(port), generated.path], { stdio: ["ignore", "ignore", "inherit"] }),
-  };
+  servers["python"] = (port) => spawn("taskset", [...args, String(port), generated.path], { stdio: ["ignore", "ignore", "inherit"] });
+  subjects["python header compact"] = { server: "python", form: "header compact" };
 } else console.log("python3-gevent, python3-thrift or thrift-compiler is missing: left out");
 
 interface Figures {
@@ -48,39 +63,48 @@ interface Figures {
   readonly cpuMicros: number;
 }
 
-async function measure({ form, start }: Subject, shape: string): Promise<Figures> {
-  const port = await freePort();
-  const server = start(port);
-  await accepts(port);
-  const [connections = "1", depth = "1"] = shape.split("x");
-  const load = fork(path("thrift/load.js"), [String(port), connections, depth, String(seconds), echoRequest(form).toString("hex")], {
-    execPath: "taskset",
-    execArgv: ["-c", "1", process.execPath],
+async function compare(shape: string, names: readonly string[]): Promise<void> {
+  const [connections = 1, depth = 1] = shape.split("x").map(Number);
+  const running = new Map<string, { readonly port: number; readonly child: ChildProcess }>();
+  for (const name of new Set(names.map((each) => subjects[each]?.server ?? ""))) {
+    const port = await freePort();
+    running.set(name, { port, child: servers[name]?.(port) as ChildProcess });
+    await accepts(port);
+  }
+  const load = fork(path("thrift/load-in-turn.js"), { execPath: "taskset", execArgv: ["-c", "1", process.execPath] });
+  const targets = names.map((name) => {
+    const { server, form } = subjects[name] as (typeof subjects)[string];
+    const { port, child } = running.get(server) as { port: number; child: ChildProcess };
+    return { port, pid: child.pid, hex: echoRequest(form).toString("hex") };
   });
+  load.send({ servers: targets, connections, depth });
   await once(load, "message");
-  const before = cpuSeconds(server.pid as number);
-  const [{ rps, answers }] = (await once(load, "message")) as [{ rps: number; answers: number }];
-  const cpuMicros = ((cpuSeconds(server.pid as number) - before) * 1e6) / answers;
-  await stop(server);
-  return { rps, cpuMicros };
+  const figures = new Map<string, Figures[]>(names.map((name) => [name, []]));
+  for (let round = -warmUpRounds; round < rounds; round++) {
+    for (let turn = 0; turn < names.length; turn++) {
+      const index = (turn + Math.max(0, round)) % names.length;
+      load.send({ index, seconds });
+      const [measured] = (await once(load, "message")) as [Figures];
+      if (round >= 0) figures.get(names[index] ?? "")?.push(measured);
+    }
+  }
+  load.disconnect();
+  for (const { child } of running.values()) await stop(child);
+  print(shape, figures);
+}
+
+function print(shape: string, figures: ReadonlyMap<string, readonly Figures[]>): void {
+  const of = (name: string, what: keyof Figures): number[] => (figures.get(name) ?? []).map((each) => each[what]);
+  console.log(`\n${shape} (connections x outstanding), median of ${rounds} slices (quartiles)`);
+  for (const name of figures.keys())
+    console.log(`  ${name.padEnd(25)} ${spread(of(name, "cpuMicros"), 2)} us CPU, ${spread(of(name, "rps"), 0)} requests/s`);
+  for (const [name, other] of comparisons) {
+    if (!figures.has(name) || !figures.has(other)) continue;
+    const ratios = (what: keyof Figures): number[] => of(name, what).map((value, round) => value / (of(other, what)[round] ?? Number.NaN));
+    const cpu = ratios("cpuMicros").map((ratio) => 1 / ratio);
+    console.log(`  ${name}, of ${other}: ${spread(cpu, 3)} by CPU time, ${spread(ratios("rps"), 3)} by requests/s`);
+  }
 }
 
 const names = Object.keys(subjects).filter((name) => only.length === 0 || only.includes(name));
-for (const shape of shapes) {
-  const figures = new Map<string, Figures[]>(names.map((name) => [name, []]));
-  for (let round = 0; round < rounds; round++) {
-    for (const [index] of names.entries()) {
-      const name = names[(index + round) % names.length] as string;
-      figures.get(name)?.push(await measure(subjects[name] as Subject, shape));
-    }
-  }
-  const rps = (name: string): number => median((figures.get(name) ?? []).map((each) => each.rps));
-  const against = (name: string, other: string): string => (figures.has(other) ? (rps(name) / rps(other)).toFixed(2) : "-");
-  console.log(`\n${shape} (connections x outstanding)`);
-  for (const name of names) {
-    const cpu = median((figures.get(name) ?? []).map((each) => each.cpuMicros));
-    console.log(
-      `${name.padEnd(26)} ${Math.round(rps(name)).toString().padStart(8)} req/s  ${cpu.toFixed(1).padStart(6)} us CPU  x apache ${against(name, "apache framed binary")}  x raw ${against(name, "raw echo")}  x python ${against(name, "python header compact")}`,
-    );
-  }
-}
+for (const shape of shapes.length > 0 ? shapes : ["16x1", "16x16"]) await compare(shape, names);

@@ -9,6 +9,7 @@ import type { WireLimits } from "../wire/limits.ts";
 import { ProtocolError } from "../wire/protocol-error.ts";
 import { ForeignProtocolError } from "../wire/sniff.ts";
 import type { ProtocolName } from "../wire/types.ts";
+import type { LeavingConnection } from "./leaving.ts";
 import type { RequestOrigin } from "./request-origin.ts";
 
 /** What takes the messages of all connections of a server. */
@@ -42,15 +43,17 @@ export interface ConnectionSetup {
 }
 
 /** One accepted connection: reads the messages of a client, and sends the answers in the order of the requests. */
-export class Connection implements ScannedConnection, MessageSink, RequestOrigin {
+export class Connection implements ScannedConnection, MessageSink, RequestOrigin, LeavingConnection {
   readonly socket: Socket;
   readonly log: Logger;
-  /** When the last answer left, the last byte came, or the connection was accepted. */
+  /** When the last answer was ready, the last byte came, or the connection was accepted. */
   idleSince: number;
   /** Requests in progress, one-way ones among them. */
   activeRequests = 0;
   /** How many messages it has sent. */
   takenMessages = 0;
+  /** Whether its client has sent no message before it had the answer to the one before: neither pipelined nor one-way ones. */
+  alternates = true;
   /** Whether its end has been sent: what comes now is not read any more. */
   hasEnded = false;
   /** The order of the next request that gets an answer. */
@@ -68,6 +71,8 @@ export class Connection implements ScannedConnection, MessageSink, RequestOrigin
   private isPaused = false;
   private endsWhenIdle = false;
   private takenBeforeLeave = 0;
+  /** The shortest of the client's last pauses between an answer and its next message. */
+  private shortPauseMs = Number.POSITIVE_INFINITY;
   /** Called when a connection that is about to end has nothing in progress. */
   private onIdle: ((connection: this) => void) | undefined = undefined;
 
@@ -105,19 +110,26 @@ export class Connection implements ScannedConnection, MessageSink, RequestOrigin
   }
 
   message(form: "unframed" | "framed", protocol: ProtocolName, bytes: Buffer, start: number, end: number): void {
-    this.takenMessages += 1;
+    this.took();
     this.handler.message(this, form, protocol, bytes, start, end, undefined);
   }
 
   headerFrame(bytes: Buffer, start: number, end: number): void {
-    this.takenMessages += 1;
+    this.took();
     this.handler.headerFrame(this, bytes, start, end);
+  }
+
+  private took(): void {
+    if (this.nextAnswer !== this.takenMessages) this.alternates = false;
+    this.takenMessages += 1;
   }
 
   /** @param isShared whether the memory of `bytes` is used again when this returns */
   receive(bytes: Buffer, start: number, end: number, isShared: boolean): void {
     if (this.hasEnded) return;
-    this.idleSince = performance.now();
+    const now = performance.now();
+    if (this.isIdle) this.shortPauseMs = Math.min(now - this.idleSince, this.shortPauseMs * pauseGrowth);
+    this.idleSince = now;
     this.isReceiving = true;
     try {
       this.reader.receive(bytes, start, end, isShared);
@@ -151,6 +163,7 @@ export class Connection implements ScannedConnection, MessageSink, RequestOrigin
 
   /** All that came has been looked at: sends what is ready in one piece, reads on or waits. */
   private afterTurn(): void {
+    if (this.activeRequests === 0) this.idleSince = performance.now();
     this.sendQueued();
     if (this.reader.isPartial && !this.mayRead) this.pause();
     else if (this.activeRequests === 0) this.becameIdle();
@@ -217,6 +230,11 @@ export class Connection implements ScannedConnection, MessageSink, RequestOrigin
     return this.takenMessages > this.takenBeforeLeave;
   }
 
+  /** How long its client, by what is known of it, pauses at least between an answer and its next message; 0 for one that is not known. */
+  get usualPauseMs(): number {
+    return this.takenMessages >= knownAfterMessages ? this.shortPauseMs : 0;
+  }
+
   /** Reads no further message: the connection ends when those that have come are answered. */
   finishReading(): void {
     this.reader.giveUp();
@@ -263,6 +281,21 @@ export class Connection implements ScannedConnection, MessageSink, RequestOrigin
     this.endNow();
   }
 
+  /**
+   * Ends an idle connection before this returns. Node sends the end that `socket.end()` asks for in the next round of its event
+   * loop, which on a busy machine is milliseconds later; only closing a socket acts at once
+   * (https://github.com/libuv/libuv/blob/v1.x/src/unix/stream.c, `uv_shutdown` and `uv__stream_close`). What comes on a socket
+   * that was closed resets the connection: answers that are on their way would be lost with it, unless the client waits for them.
+   */
+  closeIdle(): void {
+    if (!this.isIdle || this.isReceiving || this.hasEnded) return;
+    this.outbox.flush();
+    if (!this.alternates || this.socket.writableLength > 0) return this.finish();
+    this.hasEnded = true;
+    this.reader.giveUp();
+    this.socket.destroy();
+  }
+
   /** Sends the end after what is queued, whatever is in progress. */
   endNow(): void {
     if (this.hasEnded) return;
@@ -277,6 +310,10 @@ export class Connection implements ScannedConnection, MessageSink, RequestOrigin
 }
 
 const emptyBytes = Buffer.alloc(0);
+/** A pause that was short once is forgotten little by little: after 25 calls ten times as long a one counts. */
+const pauseGrowth = 1.1;
+/** A client is known when it has called so often. */
+const knownAfterMessages = 4;
 /** For the person who opens the port in a browser. */
 const httpAnswer =
   "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 25\r\n\r\nThis port speaks Thrift.\n";

@@ -103,7 +103,7 @@ export class Connections {
 
   #sweep(): void {
     if (this.#stopping === undefined) this.#endOverdue(this.#clock.now());
-    else for (const connection of this.#open) this.#stopping.leaving.check(connection);
+    else this.#stopping.leaving.look(this.#open);
     this.#sweepLater(this.#stopping === undefined ? sweepIntervalMs : stopSweepIntervalMs);
   }
 

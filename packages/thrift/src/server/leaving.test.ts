@@ -1,256 +1,197 @@
-import { once } from "node:events";
-import { connect, createServer, type AddressInfo, type Socket } from "node:net";
-import { fileURLToPath } from "node:url";
-import { ActiveRequests, Health, type Clock } from "@tsserve/server";
-import { pino } from "pino";
-import { expect, test } from "vitest";
-import { addLater, framed, message } from "../../../../test/support/thrift.ts";
-import { loadService } from "../service/load-service.ts";
-import { defaultLimits } from "../wire/limits.ts";
-import { Answers } from "./answers.ts";
-import { Connections } from "./connections.ts";
-import { Dispatcher } from "./dispatcher.ts";
-import { openApp } from "./open-app.ts";
-import { Replies } from "./replies.ts";
-import { makeCallHandler } from "./trace-requests.ts";
+import type { Clock } from "@tsserve/server";
+import { describe, expect, test } from "vitest";
+import { Leaving, type LeavingConnection } from "./leaving.ts";
 
 /** A clock that stands still until a test turns it. */
 class TurnedClock implements Clock {
-  readonly #start = performance.now();
-  #offset = 0;
+  #time = 1000;
   #waiting: { readonly at: number; readonly callback: () => void }[] = [];
 
   now(): number {
-    return this.#start + this.#offset;
+    return this.#time;
   }
 
   after(ms: number, callback: () => void): () => void {
-    const entry = { at: this.#offset + ms, callback };
+    const entry = { at: this.#time + ms, callback };
     this.#waiting.push(entry);
     return () => (this.#waiting = this.#waiting.filter((each) => each !== entry));
   }
 
-  /** Calls back whatever is due after so many milliseconds. */
-  turn(ms: number): void {
-    this.#offset += ms;
-    const due = this.#waiting.filter(({ at }) => at <= this.#offset);
-    this.#waiting = this.#waiting.filter(({ at }) => at > this.#offset);
+  /** Lets so much time go by, and calls back what is due by then; then the loop has gone round. */
+  async turn(ms: number): Promise<void> {
+    this.#time += ms;
+    const due = this.#waiting.filter(({ at }) => at <= this.#time);
+    this.#waiting = this.#waiting.filter(({ at }) => at > this.#time);
     for (const { callback } of due) callback();
+    await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
-interface Subject extends AsyncDisposable {
-  readonly clock: TurnedClock;
-  readonly stopped: Promise<number>;
-  stop(): void;
-  client(): Promise<Client>;
-  /** Ends the oldest call in progress. */
-  answer(): void;
-  inProgress(): number;
+/** A connection as `Leaving` sees one, which notes how it was ended. */
+class NotedConnection implements LeavingConnection {
+  isIdle = true;
+  idleSince = 1000;
+  activeRequests = 0;
+  takenMessages = 10;
+  goesOn = false;
+  usualPauseMs = 0;
+  ended: "closed" | "after its answers" | "now" | undefined;
+  #onIdle: (connection: LeavingConnection) => void = () => undefined;
+
+  constructor(state: Partial<NotedConnection> = {}) {
+    Object.assign(this, state);
+  }
+
+  leave(onIdle: (connection: LeavingConnection) => void): void {
+    this.#onIdle = onIdle;
+  }
+  closeIdle(): void {
+    this.ended ??= "closed";
+  }
+  finishReading(): void {
+    this.ended ??= "after its answers";
+  }
+  endNow(): void {
+    this.ended ??= "now";
+  }
+
+  /** Its client calls. */
+  call(): void {
+    this.takenMessages += 1;
+    this.activeRequests = 1;
+    this.isIdle = false;
+    this.goesOn = true;
+  }
+
+  /** The answer was ready at `now`, and handed to the kernel so much later. */
+  answer(clock: TurnedClock, lateMs = 0): void {
+    this.activeRequests = 0;
+    this.isIdle = true;
+    this.idleSince = clock.now() - lateMs;
+    this.#onIdle(this);
+  }
 }
 
-interface Client extends Disposable {
-  readonly socket: Socket;
-  call(count?: number): void;
-  answers(): number;
-  hasEnded(): boolean;
-}
+const patienceMs = 800;
 
-const idl = fileURLToPath(new URL("../../../../test/fixtures/thrift/bench.thrift", import.meta.url));
-
-/** The connections of a server whose calls are answered when the test says so. */
-async function serve(): Promise<Subject> {
+function leave(state: Partial<NotedConnection> = {}): { clock: TurnedClock; connection: NotedConnection; leaving: Leaving } {
   const clock = new TurnedClock();
-  const log = pino({ level: "silent" });
-  const waiting: (() => void)[] = [];
-  const handler = {
-    ping: () => undefined,
-    echo: () => undefined,
-    fail: () => "",
-    note: () => undefined,
-    add_later: (a: number, b: number) => new Promise((resolve) => waiting.push(() => resolve(a + b))),
-  };
-  const replies = new Replies(log);
-  const requests = new ActiveRequests();
-  const answers = new Answers({ replies, requests, log, onEnd: undefined });
-  const methods = openApp({ service: loadService(idl, "Bench"), handler }, undefined as unknown as Health, log);
-  const dispatcher = new Dispatcher({
-    methods,
-    limits: defaultLimits,
-    requests,
-    log,
-    replies,
-    answers,
-    callHandler: makeCallHandler(undefined),
-  });
-  const connections = new Connections({
-    handler: dispatcher,
-    slab: replies.slab,
-    maxPipelined: 128,
-    log,
-    lingers: () => undefined,
-    limits: { maxConcurrency: 100, idleTimeoutMs: 60_000, receiveTimeoutMs: 60_000, patienceMs: 1000 },
-    clock,
-    onFull: () => undefined,
-    abandon: (connection) => dispatcher.abandon(connection),
-  });
-  const acceptor = createServer({ allowHalfOpen: true, noDelay: true });
-  connections.addAcceptor(acceptor);
-  connections.start();
-  await once(acceptor.listen(0, "127.0.0.1"), "listening");
-  const { port } = acceptor.address() as AddressInfo;
-  const deadline = new AbortController();
-  let resolveStopped: (cut: number) => void = () => undefined;
-  const stopped = new Promise<number>((resolve) => (resolveStopped = resolve));
-  return {
-    clock,
-    stopped,
-    stop: () => {
-      acceptor.close();
-      connections.end(deadline.signal).then(resolveStopped, () => undefined);
-    },
-    client: async () => {
-      const socket = connect({ port, host: "127.0.0.1" });
-      await once(socket, "connect");
-      let received = "";
-      let hasEnded = false;
-      socket.setEncoding("latin1").on("data", (text: string) => (received += text));
-      socket.on("end", () => (hasEnded = true));
-      return {
-        socket,
-        call: (count = 1) =>
-          void socket.write(Buffer.concat(Array.from({ length: count }, () => framed(message("binary", "add_later", addLater(1, 2, 0)))))),
-        answers: () => received.match(/add_later/g)?.length ?? 0,
-        hasEnded: () => hasEnded,
-        [Symbol.dispose]: () => void socket.destroy(),
-      };
-    },
-    answer: () => waiting.shift()?.(),
-    inProgress: () => waiting.length,
-    [Symbol.asyncDispose]: async () => {
-      deadline.abort();
-      acceptor.close();
-      await Promise.resolve();
-    },
-  };
+  const connection = new NotedConnection(state);
+  const leaving = new Leaving(clock, patienceMs);
+  leaving.add(connection);
+  return { clock, connection, leaving };
 }
 
-const turns = async (): Promise<void> => {
-  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
-};
+describe("an answer", () => {
+  test.each([
+    { usualPauseMs: 1, lateMs: 0.5, ended: "closed" },
+    { usualPauseMs: 1, lateMs: 0.6, ended: undefined },
+    { usualPauseMs: 5, lateMs: 0, ended: "closed" },
+    { usualPauseMs: 5, lateMs: 2.5, ended: "closed" },
+    // This process had to wait: the client's next call may be on its way.
+    { usualPauseMs: 5, lateMs: 2.6, ended: undefined },
+    { usualPauseMs: 5, lateMs: 12, ended: undefined },
+    { usualPauseMs: 100, lateMs: 12, ended: "closed" },
+    // It does not pause, or is not known.
+    { usualPauseMs: 0.9, lateMs: 0, ended: undefined },
+    { usualPauseMs: 0, lateMs: 0, ended: undefined },
+  ])("of a client that pauses for $usualPauseMs ms, sent after $lateMs, comes with the end: $ended", ({ usualPauseMs, lateMs, ended }) => {
+    const { clock, connection } = leave({ usualPauseMs });
+    connection.call();
+    connection.answer(clock, lateMs);
+    expect(connection.ended).toBe(ended);
+  });
 
-test("a busy connection is served on after its answer, and ended when its client pauses", async () => {
-  await using server = await serve();
-  using client = await server.client();
-  client.call();
-  await expect.poll(() => server.inProgress()).toBe(1);
-  server.stop();
-  await turns();
-  for (let call = 1; call <= 3; call++) {
-    server.answer();
-    await expect.poll(() => client.answers()).toBe(call);
-    await turns();
-    expect(client.hasEnded()).toBe(false);
-    if (call === 3) break;
-    client.call();
-    await expect.poll(() => server.inProgress()).toBe(1);
-    // The timers of the answers before: the client has gone on, so they end nothing.
-    server.clock.turn(2);
-    await turns();
-    expect(client.hasEnded()).toBe(false);
-  }
-  server.clock.turn(2);
-  await expect.poll(() => client.hasEnded()).toBe(true);
-  client.socket.end();
-  await expect(server.stopped).resolves.toBe(0);
+  test("whose moment was missed is followed by one whose is not", async () => {
+    const { clock, connection } = leave({ usualPauseMs: 5 });
+    connection.call();
+    connection.answer(clock, 4);
+    await clock.turn(5);
+    expect(connection.ended).toBeUndefined();
+    connection.call();
+    connection.answer(clock);
+    expect(connection.ended).toBe("closed");
+  });
 });
 
-test("a server that was late to see the pause waits for the next one", async () => {
-  await using server = await serve();
-  using client = await server.client();
-  client.call();
-  await expect.poll(() => server.inProgress()).toBe(1);
-  server.stop();
-  await turns();
-  for (const lateMs of [5, 2]) {
-    server.answer();
-    await expect.poll(() => server.inProgress()).toBe(0);
-    await turns();
-    server.clock.turn(lateMs);
-    await turns();
-    if (lateMs === 2) break;
-    expect(client.hasEnded()).toBe(false);
-    client.call();
-    await expect.poll(() => server.inProgress()).toBe(1);
-  }
-  await expect.poll(() => client.hasEnded()).toBe(true);
-  client.socket.end();
-  await expect(server.stopped).resolves.toBe(0);
+describe("a client that is not known to pause", () => {
+  test("is ended in the first pause that is seen", async () => {
+    const { clock, connection } = leave();
+    for (let call = 0; call < 3; call++) {
+      connection.call();
+      connection.answer(clock);
+      await clock.turn(0.5);
+      // It goes on before the pause has lasted a millisecond: that answer's moment has gone.
+      connection.call();
+      await clock.turn(2);
+      expect(connection.ended).toBeUndefined();
+      connection.answer(clock);
+      connection.call();
+    }
+    connection.answer(clock);
+    await clock.turn(0.9);
+    expect(connection.ended).toBeUndefined();
+    await clock.turn(0.1);
+    expect(connection.ended).toBe("closed");
+  });
+
+  test.each([1.5, 2.5])("is ended %f ms after its answer", async (ms) => {
+    const { clock, connection } = leave();
+    connection.call();
+    connection.answer(clock);
+    await clock.turn(ms);
+    expect(connection.ended).toBe("closed");
+  });
+
+  test.each([2.6, 5, 40])("is left when the timer comes %f ms after its answer", async (ms) => {
+    const { clock, connection } = leave();
+    connection.call();
+    connection.answer(clock);
+    await clock.turn(ms);
+    expect(connection.ended).toBeUndefined();
+  });
+
+  test("is left when a part of its next message has come", async () => {
+    const { clock, connection } = leave();
+    connection.call();
+    connection.answer(clock);
+    connection.isIdle = false;
+    await clock.turn(1);
+    expect(connection.ended).toBeUndefined();
+  });
 });
 
-test("a client that never pauses is ended with an answer, when the patience is over; none of its calls that have come is lost", async () => {
-  await using server = await serve();
-  using client = await server.client();
-  using slow = await server.client();
-  client.call();
-  slow.call();
-  await expect.poll(() => server.inProgress()).toBe(2);
-  server.stop();
-  await turns();
-  server.answer();
-  await expect.poll(() => client.answers()).toBe(1);
-  client.call(5);
-  await expect.poll(() => server.inProgress()).toBe(6);
-  server.clock.turn(1100);
-  await turns();
-  expect([client.hasEnded(), slow.hasEnded()]).toEqual([false, false]);
-  // Read no more: it was not begun.
-  client.call();
-  await turns();
-  expect(server.inProgress()).toBe(6);
-  // The one that waits for its first answer still may go on after it.
-  server.answer();
-  await expect.poll(() => slow.answers()).toBe(1);
-  await turns();
-  expect(slow.hasEnded()).toBe(false);
-  server.clock.turn(2);
-  await expect.poll(() => slow.hasEnded()).toBe(true);
-  for (let call = 0; call < 5; call++) server.answer();
-  await expect.poll(() => [client.answers(), client.hasEnded()]).toEqual([6, true]);
-  client.socket.end();
-  slow.socket.end();
-  await expect(server.stopped).resolves.toBe(0);
-});
+describe("when the connections are looked at again", () => {
+  test.each([
+    { state: { idleSince: 750 }, afterMs: 0, ended: "closed", what: "has idled for 250 ms" },
+    { state: { idleSince: 751 }, afterMs: 0, ended: undefined, what: "went idle a moment ago" },
+    { state: { idleSince: 751 }, afterMs: 1, ended: "closed", what: "went idle a moment ago, and has stayed so" },
+    { state: { isIdle: false }, afterMs: 1000, ended: undefined, what: "has half a message on its way" },
+    { state: { isIdle: false }, afterMs: 1001, ended: "now", what: "has half a message on its way for more than a second" },
+    { state: { isIdle: false, activeRequests: 1 }, afterMs: 5000, ended: undefined, what: "waits for the answer to its only call" },
+    { state: { isIdle: false, activeRequests: 1, goesOn: true }, afterMs: patienceMs, ended: undefined, what: "goes on" },
+    {
+      state: { isIdle: false, activeRequests: 1, goesOn: true },
+      afterMs: patienceMs + 1,
+      ended: "after its answers",
+      what: "never pauses",
+    },
+  ])("one that $what, after $afterMs ms: $ended", async ({ state, afterMs, ended }) => {
+    const { clock, connection, leaving } = leave(state);
+    await clock.turn(afterMs);
+    leaving.look([connection]);
+    expect(connection.ended).toBe(ended);
+  });
 
-test("a connection that idles is ended at once", async () => {
-  await using server = await serve();
-  using client = await server.client();
-  client.call();
-  await expect.poll(() => server.inProgress()).toBe(1);
-  server.answer();
-  await expect.poll(() => client.answers()).toBe(1);
-  server.clock.turn(100_000);
-  server.stop();
-  await expect.poll(() => client.hasEnded()).toBe(true);
-  client.socket.end();
-  await expect(server.stopped).resolves.toBe(0);
-});
-
-test("a connection that went idle a moment ago lingers, and is ended after its next answer", async () => {
-  await using server = await serve();
-  using client = await server.client();
-  await turns();
-  // However slow this machine is, it went idle a moment ago.
-  server.clock.turn(-100_000);
-  server.stop();
-  await turns();
-  expect(client.hasEnded()).toBe(false);
-  client.call();
-  await expect.poll(() => server.inProgress()).toBe(1);
-  server.answer();
-  await expect.poll(() => client.answers()).toBe(1);
-  server.clock.turn(2);
-  await expect.poll(() => client.hasEnded()).toBe(true);
-  client.socket.end();
-  await expect(server.stopped).resolves.toBe(0);
+  test("what idled while this process slept is given its time again", async () => {
+    const { clock, connection, leaving } = leave();
+    const look = async (ms: number): Promise<string | undefined> => {
+      await clock.turn(ms);
+      leaving.look([connection]);
+      return connection.ended;
+    };
+    expect(await look(300)).toBeUndefined();
+    for (let looked = 0; looked < 9; looked++) expect(await look(25)).toBeUndefined();
+    expect(await look(25)).toBe("closed");
+  });
 });
