@@ -87,5 +87,7 @@ async function slice(server, seconds) {
 const [{ servers, connections, depth }] = await once(process, "message");
 const opened = [];
 for (const server of servers) opened.push(await open(server, connections, depth));
-process.on("message", async ({ index, seconds }) => process.send(await slice(opened[index], seconds)));
+process.on("message", ({ index, seconds }) => {
+  void slice(opened[index], seconds).then((figures) => process.send(figures));
+});
 process.send("ready");
