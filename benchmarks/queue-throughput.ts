@@ -1,5 +1,6 @@
-// How many messages a second does a consumer get through, beside a bare loop of amqplib with an async handler? In turn, the same run.
-// node --import tsx benchmarks/queue-throughput.ts [ROUNDS] [MESSAGES] [PREFETCHES]
+// How many messages a second does a consumer get through, beside a bare loop of amqplib with an async handler, and what CPU time does
+// each cost? In turn, the same run; messages that warm it up do not count. Metrics are on, traces as the INI file has them.
+// [TSSERVE_TEST_NODE=…] node --import tsx benchmarks/queue-throughput.ts [ROUNDS] [MESSAGES] [PREFETCHES]
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -7,10 +8,11 @@ import { join } from "node:path";
 import { tmpdir } from "node:os";
 import type { ChannelModel } from "amqplib";
 import { startRabbitmq } from "../test/support/rabbitmq.ts";
-import { bin, median, path } from "./servers.ts";
+import { bin, median, node, path } from "./servers.ts";
 
-const rounds = Number(process.argv[2] ?? 3);
-const messages = Number(process.argv[3] ?? 30_000);
+const rounds = Number(process.argv[2] ?? 7);
+const messages = Number(process.argv[3] ?? 40_000);
+const warmUp = Math.round(messages / 4);
 const queue = "throughput";
 const body = Buffer.from(JSON.stringify({ text: "x".repeat(180) }));
 
@@ -18,29 +20,35 @@ await using broker = await startRabbitmq();
 const model = await broker.connect();
 const folder = mkdtempSync(join(tmpdir(), "tsserve-benchmark-"));
 
-/** Consumers say how long they took from the first message to the last one: `DONE milliseconds`. */
+interface Figures {
+  readonly perSecond: number;
+  readonly cpuMicros: number;
+}
+
+/** Consumers say how long they took from the end of the warm-up to the last message, and their CPU time: `DONE MILLISECONDS MICROSECONDS`. */
 const kinds: Readonly<Record<string, (prefetch: number) => readonly string[]>> = {
-  bare: (prefetch) => [path("apps/bare-consumer.mjs"), String(broker.port), String(prefetch), String(messages)],
-  tsserve: (prefetch) => {
-    const ini = join(folder, `${prefetch}.ini`);
-    writeFileSync(
-      ini,
-      [
-        "[server:main]",
-        "factory = tsserve/queue",
-        `amqp.port = ${broker.port}`,
-        `max_concurrency = ${prefetch / 2}`,
-        `amqp.qos.queue_prefetch_count = ${prefetch}`,
-        "metrics.endpoint = 127.0.0.1:0",
-        "[app:main]",
-        `factory = ${path("apps/counting-consumer.mjs")}`,
-        `messages = ${messages}`,
-        "",
-      ].join("\n"),
-    );
-    return [bin, ini, "--bind", "127.0.0.1:0"];
-  },
+  bare: (prefetch) => [path("apps/bare-consumer.mjs"), ...[broker.port, prefetch, messages, warmUp].map(String)],
+  tsserve: (prefetch) => [bin, iniFile(prefetch), "--bind", "127.0.0.1:0"],
 };
+
+function iniFile(prefetch: number): string {
+  const file = join(folder, `${prefetch}.ini`);
+  const lines = [
+    "[server:main]",
+    "factory = tsserve/queue",
+    `amqp.port = ${broker.port}`,
+    `max_concurrency = ${prefetch / 2}`,
+    `amqp.qos.queue_prefetch_count = ${prefetch}`,
+    "metrics.endpoint = 127.0.0.1:0",
+    "[app:main]",
+    `factory = ${path("apps/counting-consumer.mjs")}`,
+    `messages = ${messages}`,
+    `warm_up = ${warmUp}`,
+    "",
+  ];
+  writeFileSync(file, lines.join("\n"));
+  return file;
+}
 
 async function fill(filled: ChannelModel): Promise<void> {
   const channel = await filled.createConfirmChannel();
@@ -53,28 +61,60 @@ async function fill(filled: ChannelModel): Promise<void> {
   await channel.close();
 }
 
-async function measure(args: readonly string[]): Promise<number> {
+async function measure(args: readonly string[]): Promise<Figures> {
+  console.error(new Date().toISOString(), args[0]);
   await fill(model);
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(node, args, { stdio: ["ignore", "pipe", "inherit"] });
   let output = "";
-  const ms = await new Promise<number>((resolve) => {
+  const [ms, micros] = await new Promise<[number, number]>((resolve) => {
     child.stdout.on("data", (chunk: Buffer) => {
       output += chunk.toString();
-      const [, found] = /DONE ([\d.]+)/.exec(output) ?? [];
-      if (found !== undefined) resolve(Number(found));
+      const [, wall, cpu] = /DONE ([\d.]+) (\d+)/.exec(output) ?? [];
+      if (wall !== undefined) resolve([Number(wall), Number(cpu)]);
     });
   });
   child.kill();
   await once(child, "exit");
-  return (messages / ms) * 1000;
+  const counted = messages - warmUp;
+  return { perSecond: (counted / ms) * 1000, cpuMicros: micros / counted };
+}
+
+/** Median, and the quartiles in brackets. */
+function spread(values: readonly number[], digits: number): string {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number): string => (sorted[Math.round(share * (sorted.length - 1))] ?? 0).toFixed(digits);
+  return `${median(sorted).toFixed(digits)} [${at(0.25)}–${at(0.75)}]`;
 }
 
 for (const prefetch of (process.argv[4] ?? "500,20").split(",").map(Number)) {
-  const rates: Record<string, number[]> = { bare: [], tsserve: [] };
-  for (let round = 0; round < rounds; round += 1)
-    for (const [kind, args] of Object.entries(kinds)) rates[kind]?.push(await measure(args(prefetch)));
-  const [bare, ours] = [median(rates["bare"] ?? []), median(rates["tsserve"] ?? [])];
-  console.log(`prefetch ${prefetch}: bare ${Math.round(bare)} messages/s, tsserve ${Math.round(ours)}, ratio ${(ours / bare).toFixed(2)}`);
+  const rates: number[] = [];
+  const costs: number[] = [];
+  const all: Record<string, Figures[]> = { bare: [], tsserve: [] };
+  for (let round = 0; round < rounds; round += 1) {
+    const pair: Record<string, Figures> = {};
+    // Each goes first in turn: what the machine does in between falls on both.
+    const order = round % 2 === 0 ? Object.entries(kinds) : Object.entries(kinds).reverse();
+    for (const [kind, args] of order) {
+      const figures = await measure(args(prefetch));
+      pair[kind] = figures;
+      all[kind]?.push(figures);
+    }
+    const { bare, tsserve } = pair;
+    if (bare === undefined || tsserve === undefined) continue;
+    rates.push(tsserve.perSecond / bare.perSecond);
+    costs.push(tsserve.cpuMicros / bare.cpuMicros);
+  }
+  for (const [kind, figures] of Object.entries(all))
+    console.log(
+      `prefetch ${prefetch}, ${kind}: ${spread(
+        figures.map(({ perSecond }) => perSecond),
+        0,
+      )} messages/s, ${spread(
+        figures.map(({ cpuMicros }) => cpuMicros),
+        1,
+      )} µs of CPU each`,
+    );
+  console.log(`prefetch ${prefetch}, tsserve / bare: rate ${spread(rates, 2)}, CPU ${spread(costs, 2)}`);
 }
 await model.close();
 rmSync(folder, { recursive: true });

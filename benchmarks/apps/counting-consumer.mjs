@@ -1,15 +1,23 @@
 export const makeApp = (config) => {
+  const messages = Number(config.messages);
+  const warmUp = Number(config.warm_up);
   let count = 0;
   let begun = 0;
+  let cpu;
   return {
     consumers: [
       {
         name: "throughput",
         amqp: { queue: "throughput" },
         async handle() {
-          if (count === 0) begun = performance.now();
           count += 1;
-          if (count === Number(config.messages)) console.log(`DONE ${performance.now() - begun}`);
+          if (count === warmUp) {
+            begun = performance.now();
+            cpu = process.cpuUsage();
+          }
+          if (count !== messages) return;
+          const { user, system } = process.cpuUsage(cpu);
+          console.log(`DONE ${performance.now() - begun} ${user + system}`);
         },
       },
     ],

@@ -1,17 +1,21 @@
-import { isThenable, systemClock, traceScope, wait, type ActiveRequests, type Tracing } from "@tsserve/server";
+import { traceScope, type ActiveRequests, type Tracing } from "@tsserve/server";
 import type { Logger } from "pino";
-import { backOff } from "./back-off.ts";
 import type { Sink } from "./broker.ts";
 import type { ConsumerDefinition } from "./consumer-definition.ts";
-import type { DeadReason, Delivery, Failure } from "./delivery.ts";
+import type { Delivery } from "./delivery.ts";
+import { FailedRuns } from "./failed-runs.ts";
 import { FinishedMessages } from "./finished-messages.ts";
-import type { Message, UnparsedMessage } from "./message.ts";
+import { Leaving } from "./leaving.ts";
 import { isNamed, type BrokerErrorReason } from "./outcome-errors.ts";
-import type { QueueMetrics, QueueOutcome } from "./queue-metrics.ts";
+import type { QueueMetrics } from "./queue-metrics.ts";
 import { QueueRun } from "./queue-run.ts";
-import { millisecondsOf } from "./milliseconds.ts";
-import { traceRun } from "./trace-run.ts";
+import { Redeliveries } from "./redeliveries.ts";
+import { runHandler, type RunEnds } from "./run-handler.ts";
 import type { Slots } from "./slots.ts";
+import { RunTimeouts } from "./run-timeouts.ts";
+import { traceRun } from "./trace-run.ts";
+import { Turns } from "./turns.ts";
+import { unfitness } from "./unfitness.ts";
 
 /** What one consumer shares with the others of its process. */
 export interface ConsumerParts {
@@ -26,11 +30,6 @@ export interface ConsumerParts {
   onFatal(error: Error): void;
 }
 
-/** How often a message may come back without a word, at least, before it is taken for one that kills its workers. */
-const toleratedRedeliveries = 5;
-/** How long a failed message is held while neither its retry nor its dead letter can be written. */
-const holdFailedMs = 60_000;
-
 /**
  * The life of one consumer, whatever the broker: messages wait for their turn, run, and leave in one of the ways that
  * `Delivery` has. It is told of messages, and of the subscription, as the `Sink` of a `Subscription`.
@@ -44,31 +43,44 @@ export class Consumer implements Sink {
   readonly #log: Logger;
   readonly #metrics: QueueMetrics | undefined;
   readonly #finished: FinishedMessages;
-  #buffer: Delivery[] = [];
+  readonly #turns: Turns;
+  readonly #leaving: Leaving;
+  readonly #failedRuns: FailedRuns;
+  readonly #redeliveries: Redeliveries;
   readonly #running = new Set<QueueRun>();
-  /** What is on its way out: acknowledgements that take time, retries, dead letters. */
-  readonly #leaving = new Set<Promise<void>>();
-  /** Groups of which a message runs, or waits for its retry. */
-  readonly #busyGroups = new Set<string>();
-  /** Of messages that are retried in place: how many of their runs have failed here. */
-  readonly #failuresHere = new Map<Delivery, number>();
-  #suspectsRunning = 0;
-  /** Whether messages that came back without a word have come, and none of them has succeeded yet. */
-  #isSuspicious = false;
+  readonly #ends: RunEnds;
+  readonly #timeouts: RunTimeouts;
   #isPumping = false;
+  #isWaitingForSlot = false;
   readonly #traceScope = traceScope();
   readonly #stopping = new AbortController();
   /** Aborts when what has not begun goes back. */
   readonly #returning = new AbortController();
   #onIdle: (() => void) | undefined;
-  #sweep: NodeJS.Timeout | undefined;
 
   constructor(definition: ConsumerDefinition, parts: ConsumerParts) {
     this.definition = definition;
     this.#parts = parts;
-    this.#log = parts.log.child({ consumer: definition.name, queue: definition.source.queue });
-    this.#finished = new FinishedMessages(definition.rememberedIds);
-    this.#metrics = parts.metricsOf(this);
+    const log = parts.log.child({ consumer: definition.name, queue: definition.source.queue });
+    const metrics = parts.metricsOf(this);
+    const finished = new FinishedMessages(definition.rememberedIds);
+    const turns = new Turns(definition.isOrdered);
+    const pump = (): void => this.#pump();
+    const leaving = new Leaving({ turns, finished, log, metrics, returning: this.#returning.signal, onLeft: pump });
+    const shared = { turns, finished, leaving, log, metrics };
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#finished = finished;
+    this.#turns = turns;
+    this.#leaving = leaving;
+    this.#failedRuns = new FailedRuns({ ...shared, definition, stopping: this.#stopping.signal, onLeft: pump });
+    this.#redeliveries = new Redeliveries({ ...shared, onAdded: pump });
+    this.#timeouts = new RunTimeouts(this.#running, definition.messageTimeoutMs, (run, error) => this.#endFailed(run, error));
+    this.#ends = {
+      handled: (run) => this.#endWell(run),
+      unparseable: (run, error) => this.#endUnparseable(run, error),
+      failed: (run, error) => this.#endFailed(run, error),
+    };
   }
 
   get active(): number {
@@ -76,7 +88,7 @@ export class Consumer implements Sink {
   }
 
   get buffered(): number {
-    return this.#buffer.length;
+    return this.#turns.size;
   }
 
   subscribed(): void {
@@ -90,26 +102,23 @@ export class Consumer implements Sink {
     this.isSubscribed = false;
     this.lastError = error;
     this.#metrics?.lostSubscription(reason);
-    // The broker hands them out again, to whomever.
-    this.#buffer = this.#buffer.filter((delivery) => !delivery.isStale);
+    this.#turns.dropStale();
     this.#checkIdle();
   }
 
   deliver(delivery: Delivery): void {
     if (this.#returning.signal.aborted) {
-      this.#giveBack(delivery, "returned");
+      this.#leaving.giveBack(delivery);
       return;
     }
-    const unfit = this.#unfitness(delivery);
-    if (unfit !== undefined) {
-      this.#track(this.#bury(delivery, undefined, unfit.reason, unfit.error, delivery.failures));
-      return;
-    }
-    if (delivery.isSuspect) this.#isSuspicious = true;
-    if (delivery.recount === undefined) {
-      this.#buffer.push(delivery);
+    const unfit = unfitness(delivery, this.definition);
+    if (unfit !== undefined)
+      this.#leaving.track(this.#failedRuns.bury(delivery, undefined, unfit.reason, unfit.error, delivery.failures));
+    else if (delivery.recount !== undefined) this.#leaving.track(this.#redeliveries.sendOnCounted(delivery));
+    else {
+      this.#turns.add(delivery);
       this.#pump();
-    } else this.#track(this.#sendOnCounted(delivery));
+    }
   }
 
   /** Nothing new is taken from now on: what waits to be retried in place goes back. */
@@ -128,168 +137,100 @@ export class Consumer implements Sink {
     this.drain();
     await this.#idleOr(returnAt);
     this.#returning.abort();
-    for (const delivery of this.#buffer.splice(0)) this.#giveBack(delivery, "returned");
+    for (const delivery of this.#turns.takeAll()) this.#leaving.giveBack(delivery);
     for (const run of this.#running) run.abort(new Error("the server stops"));
     await this.#idleOr(deadline);
-    clearInterval(this.#sweep);
+    this.#timeouts.stop();
     const cut = [...this.#running];
-    for (const run of cut) {
-      this.#log.warn(
-        { message_id: run.delivery.id, attempt: run.attempt },
-        `a run of ${this.definition.name} was cut after ${Math.round(performance.now() - run.startedAt)} ms: the message goes back to ${this.definition.source.queue}`,
-      );
-      this.#leave(run);
-      this.#settled(run.delivery, run.key, "cut", false);
-    }
+    for (const run of cut) this.#cut(run);
     return cut.length;
-  }
-
-  #unfitness(delivery: Delivery): { readonly reason: DeadReason; readonly error: Error } | undefined {
-    const { maxMessageBytes, retry } = this.definition;
-    const size = delivery.bytes.length;
-    if (size > maxMessageBytes)
-      return { reason: "oversized", error: new RangeError(`the message has ${size} bytes; max_message_size is ${maxMessageBytes}`) };
-    if (delivery.expiresAt !== undefined && delivery.expiresAt < Date.now())
-      return { reason: "expired", error: new Error(`the message expired at ${new Date(delivery.expiresAt).toISOString()} (x-ttl)`) };
-    if (delivery.redeliveries > Math.max(retry.limit, toleratedRedeliveries))
-      return {
-        reason: "crashed",
-        error: new Error(`the message was handed out ${delivery.redeliveries + 1} times, and no worker has said what became of it`),
-      };
-    return undefined;
   }
 
   #pump(): void {
     if (this.#isPumping) return;
     this.#isPumping = true;
-    while (this.#running.size < this.definition.concurrency && this.#buffer.length > 0) {
-      const index = this.#nextIndex();
+    while (this.#running.size < this.definition.concurrency && this.#turns.size > 0) {
+      const index = this.#turns.next();
       if (index === -1) break;
       if (!this.#parts.slots.take()) {
-        this.#parts.slots.whenFree(() => this.#pump());
+        this.#waitForSlot();
         break;
       }
-      const delivery = (index === 0 ? this.#buffer.shift() : this.#buffer.splice(index, 1)[0]) as Delivery;
-      this.#begin(delivery);
+      this.#begin(this.#turns.take(index));
     }
     this.#isPumping = false;
     this.#checkIdle();
   }
 
-  /** The first in the buffer whose turn may be now. */
-  #nextIndex(): number {
-    const holdsSuspects = this.#isSuspicious && this.#suspectsRunning > 0;
-    if (!holdsSuspects && this.#busyGroups.size === 0) return 0;
-    return this.#buffer.findIndex((delivery) => {
-      const group = this.#groupOf(delivery);
-      return (group === undefined || !this.#busyGroups.has(group)) && !(holdsSuspects && delivery.isSuspect);
+  #waitForSlot(): void {
+    if (this.#isWaitingForSlot) return;
+    this.#isWaitingForSlot = true;
+    this.#parts.slots.whenFree(() => {
+      this.#isWaitingForSlot = false;
+      this.#pump();
     });
-  }
-
-  #groupOf(delivery: Delivery): string | undefined {
-    return this.definition.isOrdered ? "" : delivery.group;
   }
 
   /** A place for its handler has been taken. */
   #begin(delivery: Delivery): void {
-    const { slots, requests, appLog } = this.#parts;
+    const { slots, requests, appLog, tracing } = this.#parts;
     if (delivery.isStale) {
       slots.giveBack();
-      this.#failuresHere.delete(delivery);
+      this.#turns.freeGroup(delivery);
       return;
     }
-    const group = this.#groupOf(delivery);
-    if (group !== undefined) this.#busyGroups.add(group);
     const key = this.#finished.keyOf(delivery);
     if (delivery.redelivered && key !== undefined && this.#finished.find(key) !== undefined) {
       slots.giveBack();
-      this.#track(this.#runUnlessFinished(delivery));
+      this.#leaving.track(this.#redeliveries.runUnlessFinished(delivery));
       return;
     }
     if (key !== undefined) this.#finished.begin(key);
-    const run = new QueueRun(this.definition, delivery, key, this.#failuresHere.get(delivery) ?? 0, appLog);
+    const run = new QueueRun(this.definition, delivery, key, this.#failedRuns.failuresHere(delivery), appLog);
     this.#running.add(run);
     requests.add(run);
-    if (delivery.isSuspect) this.#suspectsRunning += 1;
+    this.#turns.begun(delivery);
     if (run.attempt === 1 && delivery.sentAt !== undefined) this.#metrics?.lagged((Date.now() - delivery.sentAt.getTime()) / 1000);
-    this.#watchTimeouts();
-    if (this.#parts.tracing !== undefined) this.#parts.tracing.run(run.trace, () => this.#parseInScope(run));
-    else this.#parseInScope(run);
+    this.#timeouts.watch();
+    if (tracing === undefined) this.#runInScope(run);
+    else tracing.run(run.trace, () => this.#runInScope(run));
   }
 
   /** What the handler publishes continues the trace of its message. */
-  #parseInScope(run: QueueRun): void {
-    if (!this.#traceScope.isWanted) this.#parse(run);
+  #runInScope(run: QueueRun): void {
+    if (!this.#traceScope.isWanted) runHandler(run, this.definition, this.#ends);
     else
       this.#traceScope.run(
         () => run.trace,
-        () => this.#parse(run),
+        () => runHandler(run, this.definition, this.#ends),
       );
-  }
-
-  #parse(run: QueueRun): void {
-    const unparsed = run.unparsed();
-    let body: unknown;
-    try {
-      body = this.definition.parse(unparsed);
-    } catch (error) {
-      this.#endUnparseable(run, error);
-      return;
-    }
-    if (isThenable(body)) {
-      Promise.resolve(body).then(
-        (parsed) => this.#handle(run, unparsed, parsed),
-        (error: unknown) => this.#endUnparseable(run, error),
-      );
-    } else this.#handle(run, unparsed, body);
-  }
-
-  #handle(run: QueueRun, unparsed: UnparsedMessage, body: unknown): void {
-    if (run.isOver) return;
-    const message: Message = run.message(unparsed, body);
-    let result: unknown;
-    try {
-      result = this.definition.handle(message, run);
-    } catch (error) {
-      this.#endFailed(run, error);
-      return;
-    }
-    if (isThenable(result)) {
-      Promise.resolve(result).then(
-        () => this.#endWell(run),
-        (error: unknown) => this.#endFailed(run, error),
-      );
-    } else this.#endWell(run);
   }
 
   #endWell(run: QueueRun): void {
-    if (!this.#leave(run)) return;
+    if (!this.#leave(run, true)) return;
     this.#ran(run);
-    if (run.delivery.isSuspect) this.#isSuspicious = false;
-    const acknowledged = run.delivery.acknowledge();
-    if (typeof acknowledged === "boolean") this.#settled(run.delivery, run.key, acknowledged ? "ack" : "stale", true);
-    else this.#track(acknowledged.then((heard) => this.#settled(run.delivery, run.key, heard ? "ack" : "stale", true)));
+    this.#leaving.acknowledge(run.delivery, run.key);
     this.#pump();
   }
 
   #endUnparseable(run: QueueRun, error: unknown): void {
-    if (!this.#leave(run)) return;
+    if (!this.#leave(run, false)) return;
     this.#ran(run, error ?? "nothing was thrown");
-    this.#track(this.#bury(run.delivery, run.key, "unparseable", error, failuresOf(run)));
+    this.#leaving.track(this.#failedRuns.bury(run.delivery, run.key, "unparseable", error, run.failures));
     this.#pump();
   }
 
   #endFailed(run: QueueRun, error: unknown): void {
-    if (!this.#leave(run)) return;
+    if (!this.#leave(run, false)) return;
     this.#ran(run, error ?? "nothing was thrown");
     if (isNamed(error, "FatalError")) {
       // Unsettled until the subscription is cancelled: given back sooner, it would come straight back.
       if (run.key !== undefined) this.#finished.end(run.key, false);
       this.#metrics?.left("returned");
       this.#parts.onFatal(error);
-    } else if (isNamed(error, "RejectMessage")) {
-      this.#track(this.#bury(run.delivery, run.key, "rejected", error, failuresOf(run)));
-    } else this.#track(this.#retry(run, error));
+    } else if (isNamed(error, "RejectMessage"))
+      this.#leaving.track(this.#failedRuns.bury(run.delivery, run.key, "rejected", error, run.failures));
+    else this.#leaving.track(this.#failedRuns.retry(run, error));
     this.#pump();
   }
 
@@ -299,179 +240,30 @@ export class Consumer implements Sink {
     if (tracing !== undefined) traceRun(tracing, run, this.definition, error);
   }
 
-  async #retry(run: QueueRun, error: unknown): Promise<void> {
-    const { delivery, key } = run;
-    const { retry, name, isOrdered } = this.definition;
-    const failures = failuresOf(run);
-    const limit = Math.min(retry.limit, delivery.retryLimit ?? retry.limit);
-    if (failures > limit) return this.#bury(delivery, key, "retries", error, failures);
-    const delayMs = this.#delayOf(error, failures);
-    run.log.warn(
-      { err: error, retry_ms: delayMs },
-      `${name}: attempt ${run.attempt} failed, retry ${failures} of ${limit} comes in ${delayMs} ms`,
+  /** At the deadline of a stop. */
+  #cut(run: QueueRun): void {
+    const { name, source } = this.definition;
+    this.#log.warn(
+      { message_id: run.delivery.id, attempt: run.attempt },
+      `a run of ${name} was cut after ${Math.round(performance.now() - run.startedAt)} ms: the message goes back to ${source.queue}`,
     );
-    if (isOrdered || delivery.group !== undefined) return this.#retryInPlace(run, delayMs);
-    await this.#persist(delivery, key, "retry", () => delivery.retry(delayMs, this.#failure(error, failures, limit)));
-  }
-
-  #delayOf(error: unknown, failures: number): number {
-    const { delaysMs } = this.definition.retry;
-    const usual = delaysMs[Math.min(failures, delaysMs.length) - 1] ?? 0;
-    if (!isNamed(error, "RetryMessage") || error.after === undefined) return usual;
-    try {
-      return millisecondsOf(error.after);
-    } catch (err) {
-      this.#log.warn({ err, after: error.after }, `a RetryMessage has an \`after\` that is no timespan: the consumer's own delay is taken`);
-      return usual;
-    }
-  }
-
-  /** Messages of a group keep their order: the group waits for the one that failed. */
-  async #retryInPlace({ delivery, key, failuresHere }: QueueRun, delayMs: number): Promise<void> {
-    if (key !== undefined) this.#finished.end(key, false);
-    await wait(systemClock, delayMs, this.#stopping.signal);
-    if (this.#stopping.signal.aborted) {
-      this.#giveBack(delivery, "returned");
-      return;
-    }
-    this.#metrics?.left("retry");
-    this.#failuresHere.set(delivery, failuresHere + 1);
-    this.#freeGroup(delivery);
-    this.#buffer.unshift(delivery);
-    this.#pump();
-  }
-
-  async #bury(delivery: Delivery, key: string | undefined, reason: DeadReason, error: unknown, failures: number): Promise<void> {
-    const { keepsDeadLetters, name, retry } = this.definition;
-    const fate = keepsDeadLetters ? "is a dead letter now" : "is thrown away, as dead_letter = false says";
-    this.#log.error({ err: error, message_id: delivery.id, reason }, `${name}: a message ${fate} (${reason})`);
-    if (!keepsDeadLetters) {
-      await delivery.acknowledge();
-      this.#settled(delivery, key, "discarded", true);
-      return;
-    }
-    await this.#persist(delivery, key, "dead", () => delivery.bury(reason, this.#failure(error, failures, retry.limit)));
-  }
-
-  #failure(error: unknown, failures: number, retryLimit: number): Failure {
-    return { error, failures, retryLimit };
-  }
-
-  /**
-   * Writes a retry or a dead letter. While that can't be done, the message is held: it is never acknowledged without.
-   */
-  async #persist(delivery: Delivery, key: string | undefined, outcome: QueueOutcome, write: () => Promise<void>): Promise<void> {
-    const giveUpAt = performance.now() + holdFailedMs;
-    for (let failures = 0; ; failures += 1) {
-      if (delivery.isStale) return this.#settled(delivery, key, "stale", false);
-      try {
-        await write();
-        return this.#settled(delivery, key, outcome, outcome !== "retry" || delivery.isCopiedForRetry);
-      } catch (err) {
-        if (failures === 0)
-          this.#log.error({ err, message_id: delivery.id }, `the ${outcome} of a message can't be written yet: it is held`);
-      }
-      await wait(systemClock, backOff(failures), this.#returning.signal);
-      if (this.#returning.signal.aborted) {
-        if (key !== undefined) this.#finished.end(key, false);
-        return this.#giveBack(delivery, "returned");
-      }
-      if (performance.now() < giveUpAt) continue;
-      await delivery.fail();
-      return this.#settled(delivery, key, "returned", false);
-    }
-  }
-
-  /** A message that came back without a word, on a queue that does not count such returns. */
-  async #sendOnCounted(delivery: Delivery): Promise<void> {
-    const key = this.#finished.keyOf(delivery);
-    if (key !== undefined && (await this.#finished.find(key)) === true) return this.#acknowledgeDuplicate(delivery);
-    if (delivery.isStale) return;
-    try {
-      await delivery.recount?.();
-      this.#metrics?.left("recounted");
-    } catch (err) {
-      this.#log.warn({ err, message_id: delivery.id }, "a redelivered message can't be counted as such: it runs as it is");
-      this.#buffer.push(delivery);
-      this.#pump();
-    }
-  }
-
-  /** It runs here already, or has: only its acknowledgement was lost. */
-  async #runUnlessFinished(delivery: Delivery): Promise<void> {
-    const key = this.#finished.keyOf(delivery);
-    const isFinished = key !== undefined && (await this.#finished.find(key)) === true;
-    if (isFinished) return this.#acknowledgeDuplicate(delivery);
-    this.#freeGroup(delivery);
-    if (!delivery.isStale) this.#buffer.unshift(delivery);
-    this.#pump();
-  }
-
-  async #acknowledgeDuplicate(delivery: Delivery): Promise<void> {
-    await delivery.acknowledge();
-    this.#log.info({ message_id: delivery.id }, "a message came again that had been handled here: it is acknowledged");
-    this.#settled(delivery, undefined, "deduplicated", true);
-  }
-
-  #giveBack(delivery: Delivery, outcome: QueueOutcome): void {
-    const given = delivery.giveBack();
-    if (given !== undefined) this.#track(given);
-    this.#settled(delivery, undefined, outcome, false);
-  }
-
-  #settled(delivery: Delivery, key: string | undefined, outcome: QueueOutcome, isFinished: boolean): void {
-    if (key !== undefined) this.#finished.end(key, isFinished);
-    this.#failuresHere.delete(delivery);
-    this.#freeGroup(delivery);
-    this.#metrics?.left(outcome);
-  }
-
-  #freeGroup(delivery: Delivery): void {
-    const group = this.#groupOf(delivery);
-    if (group === undefined || !this.#busyGroups.delete(group)) return;
-    this.#pump();
+    this.#leave(run, false);
+    this.#leaving.settled(run.delivery, run.key, "cut", false);
   }
 
   /** @returns whether the run was still waited for */
-  #leave(run: QueueRun): boolean {
+  #leave(run: QueueRun, isWell: boolean): boolean {
     if (run.isOver) return false;
     run.isOver = true;
     this.#running.delete(run);
     this.#parts.requests.delete(run);
-    if (run.delivery.isSuspect) this.#suspectsRunning -= 1;
+    this.#turns.ended(run.delivery, isWell);
     this.#parts.slots.giveBack();
     return true;
   }
 
-  #track(work: Promise<void>): void {
-    const tracked = work
-      .catch((err: unknown) => this.#log.error({ err }, "a message could not be settled"))
-      .finally(() => {
-        this.#leaving.delete(tracked);
-        this.#pump();
-      });
-    this.#leaving.add(tracked);
-  }
-
-  /** One timer for all runs: one for each would cost more than most handlers. */
-  #watchTimeouts(): void {
-    if (this.#sweep !== undefined) return;
-    const { messageTimeoutMs } = this.definition;
-    const intervalMs = Math.max(10, Math.min(1000, messageTimeoutMs / 10));
-    this.#sweep = setInterval(() => {
-      const begunBefore = performance.now() - messageTimeoutMs;
-      for (const run of this.#running) {
-        if (run.startedAt > begunBefore) continue;
-        const error = new Error(`the handler took longer than message_timeout, ${messageTimeoutMs} ms`);
-        run.abort(error);
-        this.#endFailed(run, error);
-      }
-    }, intervalMs);
-    this.#sweep.unref();
-  }
-
   #checkIdle(): void {
-    if (this.#onIdle === undefined || this.#buffer.length + this.#running.size + this.#leaving.size > 0) return;
+    if (this.#onIdle === undefined || this.#turns.size + this.#running.size + this.#leaving.size > 0) return;
     this.#onIdle();
   }
 
@@ -488,8 +280,4 @@ export class Consumer implements Sink {
       else this.#checkIdle();
     });
   }
-}
-
-function failuresOf({ delivery, failuresHere }: QueueRun): number {
-  return delivery.failures + failuresHere + 1;
 }

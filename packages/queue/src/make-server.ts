@@ -9,6 +9,7 @@ import { HealthServer } from "./health-server.ts";
 import { QueueHealth } from "./queue-health.ts";
 import { QueueMetrics } from "./queue-metrics.ts";
 import { readConsumers } from "./read-consumers.ts";
+import { settlable } from "./settlable.ts";
 import { queueSettings, type QueueSettings } from "./settings.ts";
 import { Slots } from "./slots.ts";
 import { SqsBroker } from "./sqs/broker.ts";
@@ -129,12 +130,4 @@ function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
-}
-
-function settlable(): { readonly promise: Promise<void>; readonly reject: (error: Error) => void } {
-  let reject: (error: Error) => void = () => undefined;
-  const promise = new Promise<void>((_, onReject) => (reject = onReject));
-  // Nobody may be listening: a server that never started has ended nothing.
-  promise.catch(() => undefined);
-  return { promise, reject: (error) => reject(error) };
 }

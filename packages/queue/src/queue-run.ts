@@ -5,6 +5,8 @@ import type { Delivery } from "./delivery.ts";
 import type { HandlerContext, Message, MessageTrace, UnparsedMessage } from "./message.ts";
 import { traceOf } from "./trace.ts";
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 const methods = { rabbitmq: "AMQP", aws_sqs: "SQS" } as const;
 
 /** One run of a handler, and what the handler is called with. What few handlers ask for is made when they ask. */
@@ -22,6 +24,7 @@ export class QueueRun extends ActiveRequest implements HandlerContext {
   private abortReason: Error | undefined = undefined;
   private knownTrace: MessageTrace | undefined = undefined;
   private knownLog: Logger | undefined = undefined;
+  private knownMessage: Mutable<Message> | undefined = undefined;
 
   constructor(definition: ConsumerDefinition, delivery: Delivery, key: string | undefined, failuresHere: number, log: Logger) {
     super();
@@ -34,6 +37,11 @@ export class QueueRun extends ActiveRequest implements HandlerContext {
 
   get attempt(): number {
     return this.delivery.earlierAttempts + this.failuresHere + 1;
+  }
+
+  /** How many runs of this message will have failed when this one has. */
+  get failures(): number {
+    return this.delivery.failures + this.failuresHere + 1;
   }
 
   get signal(): AbortSignal {
@@ -64,25 +72,33 @@ export class QueueRun extends ActiveRequest implements HandlerContext {
     this.controller?.abort(this.abortReason);
   }
 
+  /** For the parser; the message that the handler gets is the same object, with its body. */
   unparsed(): UnparsedMessage {
-    const { id, bytes, headers, routingKey, topic, redelivered, sentAt, receivedAt, raw } = this.delivery;
-    return {
-      id,
-      bytes,
-      headers,
-      routingKey,
-      topic,
-      queue: this.definition.source.queue,
-      attempt: this.attempt,
-      redelivered,
-      sentAt,
-      receivedAt: new Date(receivedAt),
-      raw,
-    };
+    return (this.knownMessage ??= this.makeMessage());
   }
 
-  message(unparsed: UnparsedMessage, body: unknown): Message {
-    return Object.assign(unparsed, { body });
+  message(body: unknown): Message {
+    const message = (this.knownMessage ??= this.makeMessage());
+    message.body = body;
+    return message;
+  }
+
+  private makeMessage(): Mutable<Message> {
+    const { delivery } = this;
+    return {
+      id: delivery.id,
+      body: undefined,
+      bytes: delivery.bytes,
+      headers: delivery.headers,
+      routingKey: delivery.routingKey,
+      topic: delivery.topic,
+      queue: this.definition.source.queue,
+      attempt: this.attempt,
+      redelivered: delivery.redelivered,
+      sentAt: delivery.sentAt,
+      receivedAt: new Date(delivery.receivedAt),
+      raw: delivery.raw,
+    };
   }
 
   override describe(): RequestDescription {

@@ -2,14 +2,13 @@ import type { Channel, ChannelModel, ConsumeMessage } from "amqplib";
 import { BrokerError } from "../outcome-errors.ts";
 import { within } from "../within.ts";
 import { explainChannelError } from "./explain-error.ts";
+import { Unsettled, type UnsettledDelivery } from "./unsettled.ts";
 
 /** How long no delivery may have come before a consumer is cancelled: what is on its way is then likely to have arrived. */
 const quietMs = 150;
 /** How long acknowledgements are held for that, at most. */
 const longestHoldMs = 500;
-
-/** The tag of a message, as amqplib's functions take it. */
-type Tagged = Pick<ConsumeMessage, "fields">;
+const lookEveryMs = 10;
 
 export interface ConsumerChannelOptions {
   readonly queue: string;
@@ -17,7 +16,7 @@ export interface ConsumerChannelOptions {
   readonly consumerTag: string;
   readonly rpcTimeoutMs: number;
   /** Messages may come before `open` has resolved: in one piece with the broker's answer. */
-  onMessage(message: ConsumeMessage, channel: ConsumerChannel): void;
+  onMessage(message: ConsumeMessage, channel: ConsumerChannel, delivery: UnsettledDelivery): void;
   /** A fault of ours, which must not go unseen. */
   onError(error: unknown): void;
 }
@@ -31,12 +30,13 @@ export class ConsumerChannel {
   readonly ended: Promise<BrokerError | undefined>;
   readonly #channel: Channel;
   readonly #options: ConsumerChannelOptions;
+  readonly #unsettled = new Unsettled();
   #isOpen = true;
-  #unsettled = 0;
-  #highestTag = 0;
-  #lastDelivery = 0;
-  /** Settlements that wait until the consumer is cancelled. */
-  #held: (() => void)[] | undefined;
+  /** How many have come. */
+  #delivered = 0;
+  /** Whether acknowledgements wait until the consumer is cancelled. */
+  #holds = false;
+  #isFlushing = false;
   #end: (reason: BrokerError | undefined) => void = () => undefined;
 
   private constructor(channel: Channel, options: ConsumerChannelOptions) {
@@ -75,18 +75,27 @@ export class ConsumerChannel {
   }
 
   /** @returns whether the broker will hear of it */
-  acknowledge(message: Tagged): boolean {
-    return this.#settle(() => this.#channel.ack(message as ConsumeMessage));
+  acknowledge(delivery: UnsettledDelivery): boolean {
+    if (!this.#isOpen || !this.#unsettled.acknowledge(delivery)) return false;
+    // Those that end in the same turn of the event loop go together: amqplib writes no sooner than at its end.
+    if (!this.#isFlushing && !this.#holds) {
+      this.#isFlushing = true;
+      setImmediate(() => {
+        this.#isFlushing = false;
+        if (!this.#holds) this.#flush();
+      });
+    }
+    return true;
   }
 
   /** A return at a stop: since RabbitMQ 4.3 it counts as no failure. */
-  giveBack(message: Tagged): boolean {
-    return this.#settle(() => this.#channel.nack(message as ConsumeMessage, false, true));
+  giveBack(delivery: UnsettledDelivery): void {
+    if (this.#isOpen && this.#unsettled.remove(delivery)) this.#send(() => this.#channel.nack(tagged(delivery.tag), false, true));
   }
 
   /** A return because of a failure, which quorum queues count. */
-  fail(message: Tagged): boolean {
-    return this.#settle(() => this.#channel.reject(message as ConsumeMessage, true));
+  fail(delivery: UnsettledDelivery): void {
+    if (this.#isOpen && this.#unsettled.remove(delivery)) this.#send(() => this.#channel.reject(tagged(delivery.tag), true));
   }
 
   /**
@@ -99,34 +108,27 @@ export class ConsumerChannel {
    */
   async cancel(isOrdered: boolean): Promise<void> {
     if (!this.#isOpen) return;
-    this.#held = [];
-    const beginning = performance.now();
-    const { prefetch, consumerTag, rpcTimeoutMs } = this.#options;
-    const isQuiet = (): boolean => {
-      const now = performance.now();
-      if (isOrdered && this.#unsettled > 0) return this.#held?.length === this.#unsettled;
-      return this.#unsettled >= prefetch || now - Math.max(this.#lastDelivery, beginning) >= quietMs || now - beginning >= longestHoldMs;
-    };
-    while (this.#isOpen && !isQuiet()) await new Promise((resolve) => setTimeout(resolve, 10));
+    this.#holds = true;
+    await this.#untilQuiet(isOrdered);
     try {
+      const { consumerTag, rpcTimeoutMs } = this.#options;
       if (this.#isOpen) await within(this.#channel.cancel(consumerTag), rpcTimeoutMs, "cancelling a consumer");
     } catch {
       // Then the channel, or its broker, is gone; closing gives everything back.
     }
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    for (const settle of held) settle();
+    this.#holds = false;
+    this.#flush();
   }
 
   /** Gives back everything that is not settled, in its order, and closes. */
   async close(): Promise<void> {
     if (!this.#isOpen) return;
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    for (const settle of held) settle();
+    this.#holds = false;
+    this.#flush();
     try {
       // Singly, they would come back in another order.
-      if (this.#unsettled > 0) this.#channel.nack({ fields: { deliveryTag: this.#highestTag } } as ConsumeMessage, true, true);
+      const { highestTag } = this.#unsettled;
+      if (highestTag !== undefined) this.#channel.nack(tagged(highestTag), true, true);
       this.#isOpen = false;
       await within(this.#channel.close(), this.#options.rpcTimeoutMs, "closing a channel");
     } catch {
@@ -141,32 +143,51 @@ export class ConsumerChannel {
       this.#end(new BrokerError("cancelled", `RabbitMQ ended the subscription to ${queue}: it was deleted, or has moved`));
       return;
     }
-    this.#unsettled += 1;
-    this.#highestTag = message.fields.deliveryTag;
-    this.#lastDelivery = performance.now();
-    this.#options.onMessage(message, this);
+    this.#delivered += 1;
+    this.#options.onMessage(message, this, this.#unsettled.add(message.fields.deliveryTag));
   }
 
-  #settle(settle: () => void): boolean {
-    if (!this.#isOpen) return false;
-    const send = (): void => {
-      this.#unsettled -= 1;
-      try {
-        settle();
-      } catch {
-        // The channel has closed in this very moment: the broker hands the message out again.
+  /** Resolves when it is likely that the broker has nothing on its way. */
+  async #untilQuiet(isOrdered: boolean): Promise<void> {
+    const { prefetch } = this.#options;
+    const unsettled = this.#unsettled;
+    const beginning = performance.now();
+    let quietSince = beginning;
+    let delivered = this.#delivered;
+    while (this.#isOpen) {
+      const now = performance.now();
+      if (this.#delivered !== delivered) {
+        delivered = this.#delivered;
+        quietSince = now;
       }
-    };
-    if (this.#held === undefined) send();
-    else this.#held.push(send);
-    return true;
+      if (isOrdered && unsettled.size > 0) {
+        if (unsettled.leaving === unsettled.size) return;
+      } else if (unsettled.size >= prefetch || now - quietSince >= quietMs || now - beginning >= longestHoldMs) return;
+      await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+    }
+  }
+
+  #flush(): void {
+    if (this.#isOpen) this.#send(() => this.#unsettled.flush((tag, multiple) => this.#channel.ack(tagged(tag), multiple)));
+  }
+
+  #send(send: () => void): void {
+    try {
+      send();
+    } catch {
+      // The channel has closed in this very moment: the broker hands out again what it has not heard of.
+    }
   }
 
   #close(reason: BrokerError | undefined): void {
     this.#isOpen = false;
-    this.#held = undefined;
     this.#end(reason);
   }
+}
+
+/** The part of a message that amqplib's functions read. */
+function tagged(deliveryTag: number): ConsumeMessage {
+  return { fields: { deliveryTag } } as ConsumeMessage;
 }
 
 function connectionLost(): BrokerError {

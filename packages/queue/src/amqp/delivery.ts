@@ -1,11 +1,20 @@
 import type { ConsumeMessage } from "amqplib";
-import type { AmqpSource, ConsumerDefinition } from "../consumer-definition.ts";
+import type { AmqpSource } from "../consumer-definition.ts";
 import type { DeadReason, Delivery, Failure } from "../delivery.ts";
 import type { Headers } from "../message.ts";
 import type { ConsumerChannel } from "./consumer-channel.ts";
 import { headerNames, type FailedMessages } from "./failed-messages.ts";
+import type { UnsettledDelivery } from "./unsettled.ts";
 
 const noHeaders: Headers = {};
+
+/** What all deliveries of a channel have in common. */
+export interface AmqpDeliveryParts {
+  readonly channel: ConsumerChannel;
+  readonly source: AmqpSource;
+  readonly failed: FailedMessages;
+  readonly isOrdered: boolean;
+}
 
 /** A message of RabbitMQ, bound to the channel that it came by. */
 export class AmqpDelivery implements Delivery {
@@ -16,17 +25,19 @@ export class AmqpDelivery implements Delivery {
   /** What came back without a word is sent on: but in order, where nothing may be. */
   readonly recount: (() => Promise<void>) | undefined;
   // `private` rather than `#`: one of these is made for each message, and `#` fields cost more to make.
+  private readonly unsettled: UnsettledDelivery;
   private readonly channel: ConsumerChannel;
   private readonly source: AmqpSource;
   private readonly failed: FailedMessages;
 
-  constructor(message: ConsumeMessage, channel: ConsumerChannel, source: AmqpSource, consumer: ConsumerDefinition, failed: FailedMessages) {
+  constructor(message: ConsumeMessage, unsettled: UnsettledDelivery, { channel, source, failed, isOrdered }: AmqpDeliveryParts) {
     this.raw = message;
     this.bytes = message.content;
+    this.unsettled = unsettled;
     this.channel = channel;
     this.source = source;
     this.failed = failed;
-    const isUncounted = message.fields.redelivered && !consumer.isOrdered;
+    const isUncounted = message.fields.redelivered && !isOrdered;
     this.recount = isUncounted ? () => this.#recount() : undefined;
   }
 
@@ -99,15 +110,15 @@ export class AmqpDelivery implements Delivery {
   }
 
   acknowledge(): boolean {
-    return this.channel.acknowledge(this.raw);
+    return this.channel.acknowledge(this.unsettled);
   }
 
   giveBack(): void {
-    this.channel.giveBack(this.raw);
+    this.channel.giveBack(this.unsettled);
   }
 
   fail(): void {
-    this.channel.fail(this.raw);
+    this.channel.fail(this.unsettled);
   }
 
   /** A copy first, acknowledged second: the other way round, a crash in between would lose the message. */

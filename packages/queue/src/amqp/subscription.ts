@@ -5,9 +5,10 @@ import { backOff } from "../back-off.ts";
 import type { Sink, Subscription, SubscriptionState } from "../broker.ts";
 import type { AmqpSource, ConsumerDefinition } from "../consumer-definition.ts";
 import { BrokerError } from "../outcome-errors.ts";
+import { settlable } from "../settlable.ts";
 import type { AmqpConnection } from "./connection.ts";
 import { ConsumerChannel } from "./consumer-channel.ts";
-import { AmqpDelivery } from "./delivery.ts";
+import { AmqpDelivery, type AmqpDeliveryParts } from "./delivery.ts";
 import { explainChannelError } from "./explain-error.ts";
 import type { FailedMessages } from "./failed-messages.ts";
 import type { AmqpSettings } from "./settings.ts";
@@ -25,12 +26,12 @@ const steadyMs = 10_000;
 
 /** A consumer's subscription, had again whenever it is lost: until it is cancelled, nothing ends the trying. */
 export class AmqpSubscription implements Subscription {
-  readonly first: Promise<void>;
   readonly #consumer: ConsumerDefinition;
   readonly #source: AmqpSource;
   readonly #sink: Sink;
   readonly #parts: AmqpSubscriptionParts;
   readonly #ending = new AbortController();
+  readonly #first = settlable();
   #channel: ConsumerChannel | undefined;
   #running: Promise<void>;
 
@@ -39,14 +40,11 @@ export class AmqpSubscription implements Subscription {
     this.#source = source;
     this.#sink = sink;
     this.#parts = parts;
-    let resolve: () => void = () => undefined;
-    let reject: (error: Error) => void = () => undefined;
-    this.first = new Promise((onResolve, onReject) => {
-      resolve = onResolve;
-      reject = onReject;
-    });
-    this.first.catch(() => undefined);
-    this.#running = this.#run(resolve, reject);
+    this.#running = this.#run();
+  }
+
+  get first(): Promise<void> {
+    return this.#first.promise;
   }
 
   get state(): SubscriptionState {
@@ -67,7 +65,7 @@ export class AmqpSubscription implements Subscription {
     await this.#running;
   }
 
-  async #run(onFirst: () => void, onRefused: (error: Error) => void): Promise<void> {
+  async #run(): Promise<void> {
     for (let failures = 0; !this.#ending.signal.aborted; failures += 1) {
       let beginning = Number.POSITIVE_INFINITY;
       let reason: BrokerError | undefined;
@@ -81,7 +79,7 @@ export class AmqpSubscription implements Subscription {
         this.#channel = channel;
         beginning = performance.now();
         this.#sink.subscribed();
-        onFirst();
+        this.#first.resolve();
         reason = await channel.ended;
         await channel.close();
       } catch (error) {
@@ -91,18 +89,19 @@ export class AmqpSubscription implements Subscription {
       if (this.#ending.signal.aborted) break;
       if (reason !== undefined) {
         this.#sink.unsubscribed(reason.reason, reason);
-        if (reason.isPermanent) onRefused(reason);
+        if (reason.isPermanent) this.#first.reject(reason);
       }
       if (performance.now() - beginning > steadyMs) failures = 0;
       // While the connection is away, it does the waiting.
       if (this.#parts.connection.isOpen) await wait(systemClock, backOff(failures), this.#ending.signal);
     }
-    onRefused(new BrokerError("cancelled", "the subscription was ended before it could be had"));
+    this.#first.reject(new BrokerError("cancelled", "the subscription was ended before it could be had"));
   }
 
   async #subscribe(): Promise<ConsumerChannel> {
     const { connection, settings, failedMessages, log } = this.#parts;
     const model = await connection.open();
+    let parts: AmqpDeliveryParts | undefined;
     try {
       await declareSource(model, this.#source, settings, log);
       return await ConsumerChannel.open(model, {
@@ -110,10 +109,11 @@ export class AmqpSubscription implements Subscription {
         prefetch: this.#source.prefetch,
         consumerTag: `${this.#consumer.name}-${randomUUID()}`.slice(-255),
         rpcTimeoutMs: settings.connectTimeoutMs,
-        onMessage: (message, channel) => {
+        onMessage: (message, channel, unsettled) => {
           // Closing gives it back.
           if (this.#ending.signal.aborted && this.#channel !== channel) return;
-          this.#sink.deliver(new AmqpDelivery(message, channel, this.#source, this.#consumer, failedMessages));
+          parts ??= { channel, source: this.#source, failed: failedMessages, isOrdered: this.#consumer.isOrdered };
+          this.#sink.deliver(new AmqpDelivery(message, unsettled, parts));
         },
         onError: (err) => log.error({ err }, `a listener of the channel of ${this.#source.queue} failed`),
       });

@@ -4,6 +4,7 @@ import { backOff } from "../back-off.ts";
 import type { Sink, Subscription, SubscriptionState } from "../broker.ts";
 import type { ConsumerDefinition, SqsSource } from "../consumer-definition.ts";
 import { BrokerError } from "../outcome-errors.ts";
+import { settlable } from "../settlable.ts";
 import type { SnsApi, SqsApi } from "./connection.ts";
 import { SqsDelivery } from "./delivery.ts";
 import { explainError } from "./explain-error.ts";
@@ -24,12 +25,12 @@ const fullPauseMs = 20;
 
 /** A consumer's questions to its queue, asked until it is cancelled, whatever the answers. */
 export class SqsSubscription implements Subscription {
-  readonly first: Promise<void>;
   readonly #consumer: ConsumerDefinition;
   readonly #source: SqsSource;
   readonly #sink: Sink;
   readonly #parts: SqsSubscriptionParts;
   readonly #ending = new AbortController();
+  readonly #first = settlable();
   #settlement: SqsSettlement | undefined;
   #isSubscribed = false;
   #answered = false;
@@ -43,14 +44,11 @@ export class SqsSubscription implements Subscription {
     this.#source = source;
     this.#sink = sink;
     this.#parts = parts;
-    let resolve: () => void = () => undefined;
-    let reject: (error: Error) => void = () => undefined;
-    this.first = new Promise((onResolve, onReject) => {
-      resolve = onResolve;
-      reject = onReject;
-    });
-    this.first.catch(() => undefined);
-    this.#running = this.#run(resolve, reject);
+    this.#running = this.#run();
+  }
+
+  get first(): Promise<void> {
+    return this.#first.promise;
   }
 
   get state(): SubscriptionState {
@@ -69,14 +67,14 @@ export class SqsSubscription implements Subscription {
     clearInterval(this.#prolonging);
   }
 
-  async #run(onFirst: () => void, onRefused: (error: Error) => void): Promise<void> {
+  async #run(): Promise<void> {
     for (let failures = 0; !this.#ending.signal.aborted; failures += 1) {
       try {
         const queue = await this.#declare();
         this.#isSubscribed = true;
         this.#answered = true;
         this.#sink.subscribed();
-        onFirst();
+        this.#first.resolve();
         failures = 0;
         const polls = this.#parts.settings.polls ?? (this.#consumer.concurrency > 10 ? 2 : 1);
         await Promise.all(Array.from({ length: polls }, () => this.#poll(queue)));
@@ -86,11 +84,11 @@ export class SqsSubscription implements Subscription {
         this.#answered = reason.reason !== "unreachable" && reason.reason !== "timeout";
         if (this.#ending.signal.aborted) break;
         this.#sink.unsubscribed(reason.reason, reason);
-        if (reason.isPermanent) onRefused(reason);
+        if (reason.isPermanent) this.#first.reject(reason);
       }
       await wait(systemClock, backOff(failures), this.#ending.signal);
     }
-    onRefused(new BrokerError("cancelled", "the subscription was ended before it could be had"));
+    this.#first.reject(new BrokerError("cancelled", "the subscription was ended before it could be had"));
   }
 
   async #declare(): Promise<SqsQueue> {

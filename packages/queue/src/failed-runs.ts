@@ -1,0 +1,82 @@
+import { systemClock, wait } from "@tsserve/server";
+import type { Logger } from "pino";
+import type { ConsumerDefinition } from "./consumer-definition.ts";
+import type { DeadReason, Delivery } from "./delivery.ts";
+import type { FinishedMessages } from "./finished-messages.ts";
+import type { Leaving } from "./leaving.ts";
+import type { QueueMetrics } from "./queue-metrics.ts";
+import type { QueueRun } from "./queue-run.ts";
+import { retryDelay, retryLimit } from "./retry-delay.ts";
+import type { Turns } from "./turns.ts";
+
+export interface FailedRunsParts {
+  readonly definition: ConsumerDefinition;
+  readonly leaving: Leaving;
+  readonly turns: Turns;
+  readonly finished: FinishedMessages;
+  readonly log: Logger;
+  readonly metrics: QueueMetrics | undefined;
+  /** Aborts at the stop: a message that waits for its retry here goes back. */
+  readonly stopping: AbortSignal;
+  /** Called when the turn of others may have come. */
+  onLeft(): void;
+}
+
+/** What becomes of a message that could not be handled: a retry, in its place where there is an order, or a dead letter. */
+export class FailedRuns {
+  readonly #parts: FailedRunsParts;
+  /** Of messages that are retried in their place: how many of their runs have failed here. */
+  readonly #failuresHere = new WeakMap<Delivery, number>();
+
+  constructor(parts: FailedRunsParts) {
+    this.#parts = parts;
+  }
+
+  failuresHere(delivery: Delivery): number {
+    return this.#failuresHere.get(delivery) ?? 0;
+  }
+
+  async retry(run: QueueRun, error: unknown): Promise<void> {
+    const { delivery, key, failures } = run;
+    const { definition, leaving, turns, log } = this.#parts;
+    const { retry, name } = definition;
+    const limit = retryLimit(retry, delivery.retryLimit);
+    if (failures > limit) return this.bury(delivery, key, "retries", error, failures);
+    const delayMs = retryDelay(error, failures, retry, (err) =>
+      log.warn({ err }, "a RetryMessage has an `after` that is no timespan: the consumer's own delay is taken"),
+    );
+    run.log.warn(
+      { err: error, retry_ms: delayMs },
+      `${name}: attempt ${run.attempt} failed, retry ${failures} of ${limit} comes in ${delayMs} ms`,
+    );
+    if (turns.groupOf(delivery) !== undefined) return this.#retryInPlace(run, delayMs);
+    await leaving.write(delivery, key, "retry", () => delivery.retry(delayMs, { error, failures, retryLimit: limit }));
+  }
+
+  async bury(delivery: Delivery, key: string | undefined, reason: DeadReason, error: unknown, failures: number): Promise<void> {
+    const { definition, leaving, log } = this.#parts;
+    const { keepsDeadLetters, name, retry } = definition;
+    const fate = keepsDeadLetters ? "is a dead letter now" : "is thrown away, as dead_letter = false says";
+    log.error({ err: error, message_id: delivery.id, reason }, `${name}: a message ${fate} (${reason})`);
+    if (keepsDeadLetters)
+      return leaving.write(delivery, key, "dead", () => delivery.bury(reason, { error, failures, retryLimit: retry.limit }));
+    await delivery.acknowledge();
+    leaving.settled(delivery, key, "discarded", true);
+  }
+
+  /** Messages of a group keep their order: the group waits for the one that failed. */
+  async #retryInPlace({ delivery, key, failuresHere }: QueueRun, delayMs: number): Promise<void> {
+    const { finished, leaving, turns, metrics, stopping, onLeft } = this.#parts;
+    if (key !== undefined) finished.end(key, false);
+    await wait(systemClock, delayMs, stopping);
+    if (stopping.aborted) {
+      leaving.giveBack(delivery);
+      return;
+    }
+    metrics?.left("retry");
+    this.#failuresHere.set(delivery, failuresHere + 1);
+    turns.freeGroup(delivery);
+    turns.addFirst(delivery);
+    onLeft();
+  }
+}
