@@ -57,9 +57,14 @@ describe.skipIf(noRabbitmq !== undefined).each(["classic", "quorum"])("RabbitMQ,
   }
 
   const drained = async (server: Consumed, confirmed: number): Promise<void> => {
-    await until("all to be handled", () => new Set(done(server.runs())).size >= confirmed, {
-      timeoutMs: 60_000,
-      describe: () => `${new Set(done(server.runs())).size} of ${confirmed}\n${server.stdout().slice(-5000)}`,
+    const missing = (): number[] => {
+      const handled = new Set(done(server.runs()));
+      return Array.from({ length: confirmed }, (_, n) => n).filter((n) => !handled.has(n));
+    };
+    await until("all to be handled", () => missing().length === 0, {
+      // What has come back several times waits for 64 seconds.
+      timeoutMs: 150_000,
+      describe: () => `without ${missing().length} of ${confirmed}: ${missing().slice(0, 50).join(" ")}\n${server.stdout().slice(-5000)}`,
     });
     await until("the queue to be empty", async () => (await ready(model, server.queue)) === 0);
   };

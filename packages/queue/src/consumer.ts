@@ -112,8 +112,7 @@ export class Consumer implements Sink {
       return;
     }
     const unfit = unfitness(delivery, this.definition);
-    if (unfit !== undefined)
-      this.#leaving.track(this.#failedRuns.bury(delivery, undefined, unfit.reason, unfit.error, delivery.failures));
+    if (unfit !== undefined) this.#leaving.track(this.#failedRuns.bury(delivery, undefined, unfit.reason, unfit.error, delivery.failures));
     else if (delivery.recount !== undefined) this.#leaving.track(this.#redeliveries.sendOnCounted(delivery));
     else {
       this.#turns.add(delivery);
