@@ -5,7 +5,9 @@ import { MemoryDelivery } from "./memory/delivery.ts";
 import type { Message } from "./message.ts";
 import { json } from "./parse/json.ts";
 import { QueueRun } from "./queue-run.ts";
+import { readConsumers } from "./read-consumers.ts";
 import { runHandler } from "./run-handler.ts";
+import { queueSettings } from "./settings.ts";
 
 interface Given {
   readonly parse?: ConsumerDefinition["parse"];
@@ -17,7 +19,8 @@ async function endsOf(
   { parse = json, handle = () => undefined }: Given,
   whileWaiting: (run: QueueRun) => void = () => undefined,
 ): Promise<unknown[]> {
-  const definition = { name: "c", source: { system: "rabbitmq", queue: "q" }, parse, handle } as ConsumerDefinition;
+  const [consumer] = readConsumers({ consumers: [{ name: "c", amqp: { queue: "q" }, parse, handle }] }, queueSettings({}));
+  const definition = consumer as ConsumerDefinition;
   const run = new QueueRun(definition, new MemoryDelivery({ body: { n: 1 } }, () => undefined), undefined, 0, {} as Logger);
   const ends: unknown[] = [];
   runHandler(run, definition, {
