@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { freePort } from "@tsserve/testing";
@@ -85,6 +85,14 @@ export function residentMb(pid: number): number {
 export function cpuSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
   return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** CPU time of all threads of a process, in microseconds, finer than the ticks of `/proc/PID/stat`. */
+export function cpuMicros(pid: number): number {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return (
+    threads.reduce((sum, thread) => sum + Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]), 0) / 1000
+  );
 }
 
 export function median(values: readonly number[]): number {

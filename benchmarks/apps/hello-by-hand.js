@@ -1,3 +1,5 @@
-import { start } from "./hello.js";
+import { start, startSecure } from "./hello.js";
 
-await start(Number(process.argv[2]), process.argv[3] === "logger");
+const [, , port, how] = process.argv;
+if (how === "tls") await startSecure(Number(port));
+else await start(Number(port), how === "logger");

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import Fastify, { LogController } from "fastify";
 import pino from "pino";
 
@@ -18,4 +19,12 @@ export async function start(port, withLogger) {
   const logController = new LogController({ disableRequestLogging: true });
   const logged = { loggerInstance: pino(pino.destination({ fd: 1, sync: true })), logController };
   await build(withLogger ? logged : { logger: false }).listen({ host: "127.0.0.1", port });
+}
+
+/** The same with a certificate, as one starts that by hand. */
+export async function startSecure(port) {
+  const pem = (name) => readFileSync(new URL(`../../test/fixtures/tls/${name}.pem`, import.meta.url));
+  const logController = new LogController({ disableRequestLogging: true });
+  const options = { loggerInstance: pino(pino.destination({ fd: 1, sync: true })), logController };
+  await build({ ...options, https: { cert: pem("localhost"), key: pem("localhost.key") } }).listen({ host: "127.0.0.1", port });
 }

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { pageOf } from "./access-log.ts";
-import { escaped, webServerLine } from "./access-line.ts";
+import { escaped, jsonLine, webServerLine } from "./access-line.ts";
 import { exclusion, isExcluded } from "./exclusion.ts";
 import type { HttpRequest } from "./http-request.ts";
 
 describe("a line as web servers write it", () => {
-  const now = new Date(Date.UTC(2026, 0, 5, 3, 4, 9));
+  const now = Date.UTC(2026, 0, 5, 3, 4, 9);
 
   test("common and combined", () => {
     const record = { method: "GET", path: "/a", http_version: "1.0", status: 200, bytes: 5, client: "::1", referer: "r", user_agent: "u" };
@@ -22,6 +22,28 @@ describe("a line as web servers write it", () => {
       const written = escaped(`a${String.fromCharCode(code)}b`);
       expect(written).toMatch(/^a(?:[ -~]|(?:\\x[0-9A-F]{2})+)b$/);
       expect(written).not.toMatch(/"|\\(?!x)/);
+    }
+  });
+});
+
+describe("a line of JSON", () => {
+  test("is what JSON.stringify writes, whatever is in the record and whenever", () => {
+    const texts = ["", "plain /a?b", 'a "quote"', "back\\slash", "\u0000\n\u2028é", "\ud800", "\x7f", "a]b[c#!~ "];
+    for (const [index, text] of texts.entries()) {
+      const nowMs = Date.UTC(2026, 0, 5, 3, 4, 9) + index * 499;
+      const record = {
+        req_id: text,
+        status: 200,
+        bytes: 0,
+        duration_ms: 0.125,
+        client: undefined,
+        aborted: true,
+        sample_rate: 0.1,
+        host: text,
+      };
+      const line = jsonLine(record, text, nowMs);
+      expect(line.endsWith("}\n")).toBe(true);
+      expect(JSON.parse(line)).toEqual(JSON.parse(JSON.stringify({ time: new Date(nowMs).toISOString(), ...record, msg: text })));
     }
   });
 });

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { escaped, webServerLine } from "./access-line.ts";
+import { escaped, jsonLine, webServerLine } from "./access-line.ts";
 import { bodyBytesOf } from "./body-bytes.ts";
 import type { Refusal } from "./check-head.ts";
 import type { Connection } from "./connection.ts";
@@ -60,11 +60,9 @@ export function makeAccessLog(options: AccessLogOptions): AccessLog {
   const tell = (record: AccessRecord, message: string, level: "info" | "debug"): void => {
     log[level](record, message);
     if (file === undefined || (level === "debug" && !log.isLevelEnabled("debug"))) return;
-    const now = new Date();
+    const nowMs = Date.now();
     file.write(
-      settings.format === "json"
-        ? `${JSON.stringify({ time: now.toISOString(), ...record, msg: message })}\n`
-        : webServerLine(record, settings.format === "combined", now),
+      settings.format === "json" ? jsonLine(record, message, nowMs) : webServerLine(record, settings.format === "combined", nowMs),
     );
   };
   return {

@@ -1,4 +1,5 @@
-import type { IncomingMessage } from "node:http";
+import { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 import { clientOf, makeClientResolver, type ProxySettings } from "./client.ts";
 import { proxyPattern } from "./trusted-proxies.ts";
@@ -16,17 +17,10 @@ function resolve(
   lines: readonly (readonly [string, string])[],
 ) {
   const settings: ProxySettings = { from, count, header };
-  const headers: Record<string, string | undefined> = {};
-  for (const [name, value] of lines) {
-    const lower = name.toLowerCase();
-    headers[lower] = headers[lower] === undefined ? value : `${headers[lower]}, ${value}`;
-  }
-  const incoming = {
-    socket: { remoteAddress: peer ?? undefined, destroyed: false },
-    headers,
-    headersDistinct: {},
-    rawHeaders: lines.flat(),
-  } as unknown as IncomingMessage;
+  const socket = { remoteAddress: peer ?? undefined, destroyed: false };
+  const incoming = new IncomingMessage(socket as unknown as Socket);
+  // As Node's parser hands over what it has read.
+  (incoming as unknown as { _addHeaderLines(raw: string[], count: number): void })._addHeaderLines(lines.flat(), lines.length * 2);
   makeClientResolver(settings)(incoming);
   return { ...clientOf(incoming), incoming };
 }
@@ -163,6 +157,55 @@ describe("scheme and host", () => {
     ]);
     expect([scheme, host]).toEqual(["https", "example.org"]);
   });
+});
+
+test("an app finds no header of forwarding that says other than the client does, whichever of them came, once or twice", () => {
+  const sent = {
+    "X-Forwarded-For": "6.6.6.6, 9.9.9.9, 10.0.0.3",
+    "X-Real-IP": "6.6.6.6",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Host": "shop.example",
+    "X-Forwarded-Port": "8443",
+    "X-Forwarded-Server": "inner-7",
+    Forwarded: "for=6.6.6.6",
+  };
+  const names = Object.keys(sent) as (keyof typeof sent)[];
+  for (let chosen = 0; chosen < 3 ** names.length; chosen++) {
+    const lines: [string, string][] = [["Host", "inner"]];
+    let rest = chosen;
+    for (const name of names) {
+      for (let times = rest % 3; times > 0; times--) lines.push([name, sent[name]]);
+      rest = Math.floor(rest / 3);
+    }
+    lines.push(["Accept", "*/*"]);
+    const { address, scheme, host, incoming } = resolve({ from: inner }, lines);
+    const has = (name: string): boolean => lines.some(([each]) => each === name);
+    const expected = [
+      has("X-Forwarded-For") ? "9.9.9.9" : "127.0.0.1",
+      has("X-Forwarded-Proto") ? "https" : "http",
+      has("X-Forwarded-Host") ? "shop.example" : "inner",
+    ];
+    if (String([address, scheme, host]) !== String(expected)) expect([lines, address, scheme, host]).toEqual([lines, ...expected]);
+    const { headers, headersDistinct, rawHeaders } = incoming;
+    const right = {
+      "x-forwarded-for": address,
+      "x-real-ip": has("X-Real-IP") ? address : undefined,
+      "x-forwarded-server": undefined,
+      forwarded: undefined,
+      host: "inner",
+      accept: "*/*",
+    };
+    for (const [name, value] of Object.entries(right)) {
+      const raw = rawHeaders.filter((_, n) => n % 2 === 1 && rawHeaders[n - 1]?.toLowerCase() === name);
+      const found = [headers[name], headersDistinct[name]?.[0], raw.length === 1 ? raw[0] : undefined];
+      if (found.some((each) => each !== value)) expect([lines, name, ...found]).toEqual([lines, name, value, value, value]);
+    }
+    for (const [name, value] of [
+      ["x-forwarded-proto", scheme],
+      ["x-forwarded-host", host],
+    ] as const)
+      if (headers[name] !== undefined) expect([lines, headers[name]]).toEqual([lines, value]);
+  }
 });
 
 test("what is no address, network or name is refused", () => {

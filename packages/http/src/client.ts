@@ -30,11 +30,18 @@ export function believesProxies({ from, count }: ProxySettings): boolean {
 export function makePeerTrust(settings: ProxySettings): (incoming: IncomingMessage) => boolean {
   if (!believesProxies(settings)) return () => false;
   if (settings.from.length === 0) return () => true;
-  const trusts = trustedProxies(settings.from);
+  const trusts = remembering(trustedProxies(settings.from));
   return ({ socket }) => {
     const address = peerAddress(socket);
     return trusts(address === "unix" ? undefined : address);
   };
+}
+
+/** Under which a socket keeps its peer's address, as it is shown to apps. */
+const shownKey: unique symbol = Symbol("tsserve.shown");
+
+interface ShownSocket extends Socket {
+  [shownKey]?: string;
 }
 
 const clientKey: unique symbol = Symbol("tsserve.client");
@@ -54,8 +61,8 @@ export function keepClient(incoming: IncomingMessage): void {
 }
 
 /** The address of a connection's other end. */
-export function peerAddress(socket: Socket): string {
-  return plainAddress(socket.remoteAddress) ?? "unix";
+export function peerAddress(socket: ShownSocket): string {
+  return socket[shownKey] ?? plainAddress(socket.remoteAddress) ?? "unix";
 }
 
 function peerOf(incoming: IncomingMessage): Client {
@@ -82,7 +89,7 @@ const forwarding = [
 export function makeClientResolver(settings: ProxySettings): (incoming: IncomingMessage) => void {
   const { header, from, count } = settings;
   const believesNobody = !believesProxies(settings);
-  const trusts = trustedProxies(from);
+  const trusts = remembering(trustedProxies(from));
   const isTrusted = (address: string, hop: number): boolean =>
     (count === undefined || hop < count) && (from.length === 0 ? count !== undefined : trusts(address === "unix" ? undefined : address));
   const names = [...new Set([...forwarding, header])];
@@ -93,12 +100,14 @@ export function makeClientResolver(settings: ProxySettings): (incoming: Incoming
       if (isForwarded(incoming.rawHeaders)) replaceHeaders(incoming, names, {});
       return;
     }
-    const { headers } = incoming;
     const peer = peerOf(incoming);
-    const client = isTrusted(peer.address, 0) ? resolve(incoming, peer, header, count, isTrusted) : peer;
+    const isBelieved = isTrusted(peer.address, 0);
+    const client = isBelieved ? resolve(incoming, peer, header, count, isTrusted) : peer;
     (incoming as ResolvedMessage)[clientKey] = client;
+    if (isBelieved && header === "x-forwarded-for" && correctHeaders(incoming, names, client)) return;
+    const { headers } = incoming;
     const { address, scheme, host } = client;
-    const said = isTrusted(peer.address, 0)
+    const said = isBelieved
       ? {
           "x-forwarded-proto": scheme,
           ...(host === undefined ? {} : { "x-forwarded-host": host }),
@@ -108,6 +117,49 @@ export function makeClientResolver(settings: ProxySettings): (incoming: Incoming
       : {};
     replaceHeaders(incoming, names, { "x-forwarded-for": address, ...said });
   };
+}
+
+/** Headers of forwarding that a believed proxy may send once, and what is right in them. */
+const correctable: Readonly<Record<string, ((client: Client) => string | undefined) | "as it is">> = {
+  "x-forwarded-for": ({ address }) => address,
+  "x-real-ip": ({ address }) => address,
+  "x-forwarded-proto": ({ scheme }) => scheme,
+  "x-forwarded-host": ({ host }) => host,
+  "x-forwarded-port": "as it is",
+  "x-forwarded-prefix": "as it is",
+};
+
+/**
+ * Puts what is right into the headers of forwarding that are there, which costs little: most requests that come through a proxy have
+ * each of them once, and say the right thing already.
+ *
+ * @returns whether that was enough: none is there too much, and the client's address is there
+ */
+function correctHeaders(incoming: IncomingMessage, names: readonly string[], client: Client): boolean {
+  const { rawHeaders } = incoming;
+  const places: number[] = [];
+  let seen = "";
+  for (let n = 0; n < rawHeaders.length; n += 2) {
+    const raw = rawHeaders[n] as string;
+    // All of them begin with x or f, and are longer than most others.
+    if (raw.length < 9 || (raw.charCodeAt(0) | 0x20) < 0x66) continue;
+    const name = raw.toLowerCase();
+    if (!names.includes(name)) continue;
+    const right = correctable[name];
+    if (right === undefined || seen.includes(`${name}\n`)) return false;
+    seen += `${name}\n`;
+    if (right !== "as it is") places.push(n);
+  }
+  if (!seen.includes("x-forwarded-for\n")) return false;
+  for (const n of places) {
+    const name = (rawHeaders[n] as string).toLowerCase();
+    const value = (correctable[name] as (client: Client) => string | undefined)(client);
+    if (value === undefined) return false;
+    if (value === rawHeaders[n + 1]) continue;
+    rawHeaders[n + 1] = value;
+    incoming.headers[name] = value;
+  }
+  return true;
 }
 
 /**
@@ -127,15 +179,14 @@ function makeFinder(names: readonly string[]): (rawHeaders: readonly string[]) =
   };
 }
 
-const shownKey: unique symbol = Symbol("tsserve.shown");
-
 /** Middlewares and frameworks read the socket's address themselves: there, too, an IPv4 one is written as such. Once for a connection. */
-export function showPlainAddress(socket: Socket & { [shownKey]?: boolean }): void {
-  if (socket[shownKey] === true) return;
-  socket[shownKey] = true;
+export function showPlainAddress(socket: ShownSocket): void {
+  if (socket[shownKey] !== undefined) return;
   const address = socket.remoteAddress;
   const plain = plainAddress(address) ?? (socket.destroyed ? undefined : "unix");
-  if (plain !== address && plain !== undefined) Object.defineProperty(socket, "remoteAddress", { value: plain, configurable: true });
+  if (plain === undefined) return;
+  socket[shownKey] = plain;
+  if (plain !== address) Object.defineProperty(socket, "remoteAddress", { value: plain, configurable: true });
 }
 
 interface Hop {
@@ -238,9 +289,24 @@ function unquoted(text: string): string {
 }
 
 /** An address, without a port and brackets; `undefined` for anything else (`unknown`, `_hidden`, a zone), which ends the walk. */
-function addressIn(text: string): string | undefined {
+const addressIn = remembering((text: string): string | undefined => {
   const address = /^\[([0-9a-f:.]+)\](?::\d{1,5})?$/i.exec(text)?.[1] ?? /^(\d+\.\d+\.\d+\.\d+):\d{1,5}$/.exec(text)?.[1] ?? text;
   return isIP(address) === 0 || address.includes("%") ? undefined : plainAddress(address);
+});
+
+const mostRemembered = 1000;
+
+/** Remembers the last answers to texts of an address's length: the same clients come through the same proxies again and again. */
+function remembering<K extends string | undefined, V>(find: (text: K) => V): (text: K) => V {
+  const known = new Map<K, { readonly found: V }>();
+  return (text) => {
+    const earlier = known.get(text);
+    if (earlier !== undefined) return earlier.found;
+    const found = find(text);
+    if (known.size >= mostRemembered) known.clear();
+    if (text === undefined || text.length < 64) known.set(text, { found });
+    return found;
+  };
 }
 
 /** `::ffff:10.0.0.1`, as a socket that takes both families has it, is 10.0.0.1. */
