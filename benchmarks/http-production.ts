@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "@tsserve/testing";
-import { bin, cpuMicros, median, node, path, startPinned, stop } from "./servers.ts";
+import { bin, cpuMicrosOf, median, node, path, startPinned, stop } from "./servers.ts";
 
 interface Side {
   readonly name: string;
@@ -103,9 +103,9 @@ async function compare({ one, other, headers }: Pair): Promise<number[]> {
       // Each goes first in turn.
       for (const index of slice % 2 === 0 ? [0, 1] : [1, 0]) {
         const pid = servers[index]?.pid as number;
-        const before = cpuMicros(pid);
+        const before = cpuMicrosOf(pid);
         const requests = wrk(urls[index] as string, headers, sliceSeconds);
-        micros[index] = (cpuMicros(pid) - before) / requests;
+        micros[index] = (cpuMicrosOf(pid) - before) / requests;
       }
       costs.push(micros[1] as number);
       ratios.push((micros[1] as number) / (micros[0] as number));

@@ -88,7 +88,7 @@ export function cpuSeconds(pid: number): number {
 }
 
 /** CPU time of all threads of a process, in microseconds, finer than the ticks of `/proc/PID/stat`. */
-export function cpuMicros(pid: number): number {
+export function cpuMicrosOf(pid: number): number {
   const threads = readdirSync(`/proc/${pid}/task`);
   return (
     threads.reduce((sum, thread) => sum + Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]), 0) / 1000

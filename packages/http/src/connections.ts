@@ -24,6 +24,8 @@ export interface ConnectionsOptions {
   readonly clock: Clock;
   /** How long the next connection may be used. */
   readonly draw: () => Lifetime;
+  /** Draws when in the time for it a WebSocket is closed, from 0 to 1. */
+  readonly drawClose: () => number;
   readonly drainTimeMs: number;
   /** Over how long, from the stop signal on, WebSockets are told to go; `undefined`: over the drain, and all that are left at its end. */
   readonly closeWebSocketsOverMs: number | undefined;
@@ -55,6 +57,7 @@ export class Connections {
   /** Sees to it that the head of an answer says what becomes of its connection. */
   guardHead: (request: HttpRequest) => void = () => undefined;
   readonly #draw: () => Lifetime;
+  readonly #drawClose: () => number;
   readonly #closeOverMs: number;
   readonly #closesBeyondDrain: boolean;
   readonly #onClosed: (reason: EndReason) => void;
@@ -67,9 +70,10 @@ export class Connections {
   #endingSince = 0;
   #cancelSweep: (() => void) | undefined;
 
-  constructor({ maxConcurrency, clock, draw, drainTimeMs, closeWebSocketsOverMs, onFull, onClosed }: ConnectionsOptions) {
+  constructor({ maxConcurrency, clock, draw, drawClose, drainTimeMs, closeWebSocketsOverMs, onFull, onClosed }: ConnectionsOptions) {
     this.clock = clock;
     this.#draw = draw;
+    this.#drawClose = drawClose;
     this.#closeOverMs = closeWebSocketsOverMs ?? drainTimeMs;
     this.#closesBeyondDrain = closeWebSocketsOverMs !== undefined;
     this.#onClosed = onClosed;
@@ -208,7 +212,7 @@ export class Connections {
     }
     if (connection.goesAway) return;
     connection.goesAway = true;
-    const cancel = this.clock.after(Math.max(0, leftMs) * Math.random(), () => tellGoingAway(connection, this.closeCode));
+    const cancel = this.clock.after(Math.max(0, leftMs) * this.#drawClose(), () => tellGoingAway(connection, this.closeCode));
     connection.socket.once("close", cancel);
   }
 

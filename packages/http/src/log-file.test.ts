@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, renameSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -59,6 +60,46 @@ describe("a file of lines", () => {
     file.write("b\n");
     file.end();
     expect(failures).toEqual([expect.stringMatching(/ENOSPC.* 2$/)]);
+  });
+
+  test("a disk that takes a part keeps whole lines whole: what comes later begins a line of its own", () => {
+    const folder = mkdtempSync(join(tmpdir(), "log-file-"));
+    folders.push(folder);
+    // A limit to the size of files is met as a full disk is: by a write that takes less than it was given.
+    const script = `
+      import { spawnSync } from "node:child_process";
+      import { LogFile } from ${JSON.stringify(new URL("log-file.ts", import.meta.url).href)};
+      const clock = { now: () => 0, after: () => () => undefined };
+      const lost = [];
+      const file = new LogFile("access.log", clock, (error, lines) => lost.push([error.code, lines]));
+      for (let n = 0; n < 300; n++) file.write("line " + n + " " + "x".repeat(90) + "\\n");
+      file.reopen();
+      spawnSync("prlimit", ["--pid", String(process.pid), "--fsize=unlimited"]);
+      file.write("later\\n");
+      file.end();
+      console.log(JSON.stringify(lost));`;
+    const { stdout, stderr } = spawnSync(
+      "bash",
+      [
+        "-c",
+        `trap '' XFSZ; ulimit -S -f 10; exec "$@"`,
+        "bash",
+        process.execPath,
+        "--import",
+        import.meta.resolve("tsx"),
+        "--input-type=module",
+        "-e",
+        script,
+      ],
+      { cwd: folder, encoding: "utf8" },
+    );
+    expect(stderr).toBe("");
+    const text = readFileSync(join(folder, "access.log"), "utf8");
+    expect(text).toMatch(/\nlater\n$/);
+    const whole = text.split("\n").filter((line) => /^line \d+ x{90}$/.test(line)).length;
+    const [[code, lines] = []] = JSON.parse(stdout) as [string, number][];
+    expect([code, (lines ?? 0) + whole === 300]).toEqual(["EFBIG", true]);
+    expect(lines).toBeLessThan(300);
   });
 
   test("a folder that is not there is an error at once", () => {

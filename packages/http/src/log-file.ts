@@ -3,6 +3,7 @@ import type { Clock } from "@tsserve/server";
 
 const flushMs = 1000;
 const flushBytes = 8192;
+const lineFeed = 0x0a;
 
 /**
  * A file of lines that several processes append to, and that others rename. Lines are gathered for a second at most, and
@@ -19,6 +20,8 @@ export class LogFile {
   #lines: string[] = [];
   #bytes = 0;
   #lost = 0;
+  /** Whether the last line in the file has no end. */
+  #isTorn = false;
   #lastError: Error | undefined;
   #isClosed = false;
   #cancel: () => void;
@@ -51,7 +54,9 @@ export class LogFile {
       this.#flush();
       closeSync(this.#fd);
       this.#fd = fd;
-      this.#inode = fstatSync(fd, { bigint: true }).ino;
+      const { ino } = fstatSync(fd, { bigint: true });
+      if (ino !== this.#inode) this.#isTorn = false;
+      this.#inode = ino;
     } catch (error) {
       this.#failed(error as Error, 0);
     }
@@ -87,15 +92,26 @@ export class LogFile {
   /** At once, so that lines stay in order and none is left behind by an exit: the system takes them into memory. */
   #flush(): void {
     if (this.#bytes === 0) return;
-    const count = this.#lines.length;
-    const bytes = Buffer.from(this.#lines.join(""));
+    const lines = this.#lines.join("");
+    const bytes = Buffer.from(this.#isTorn ? `\n${lines}` : lines);
     this.#lines = [];
     this.#bytes = 0;
+    let written = 0;
     try {
-      writeSync(this.#fd, bytes);
+      // A disk that is nearly full takes a part of it, and says so only when it is asked for the rest.
+      while (written < bytes.length) written += writeSync(this.#fd, bytes, written);
+      this.#isTorn = false;
     } catch (error) {
-      this.#lost += count;
+      this.#lost += lineFeeds(bytes.subarray(Math.max(written, this.#isTorn ? 1 : 0)));
+      // A line that was begun stays as it is: the next one is not to be its end.
+      if (written > 0) this.#isTorn = bytes[written - 1] !== lineFeed;
       this.#lastError = error as Error;
     }
   }
+}
+
+function lineFeeds(bytes: Uint8Array): number {
+  let count = 0;
+  for (const byte of bytes) if (byte === lineFeed) count += 1;
+  return count;
 }

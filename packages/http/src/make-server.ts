@@ -6,6 +6,7 @@ import { systemClock, timerMs, type Cause, type Server, type ServerConfig, type 
 import { Connections } from "./connections.ts";
 import { runPreClose } from "./fastify-pre-close.ts";
 import { openApp } from "./http-app.ts";
+import { makeEvenLots } from "./even-lots.ts";
 import { makeRequestObservers } from "./request-observers.ts";
 import { closeAfterAnswers } from "./requests.ts";
 import { makeLot } from "./rotation.ts";
@@ -33,7 +34,8 @@ export async function makeServer(
   const connections: Connections = new Connections({
     maxConcurrency: settings.maxConcurrency,
     clock: systemClock,
-    draw: makeLot(settings.rotation, Math.random),
+    draw: makeLot(settings.rotation, makeEvenLots(Math.random)),
+    drawClose: makeEvenLots(Math.random),
     drainTimeMs: settings.drainTimeMs,
     closeWebSocketsOverMs: settings.closeWebSocketsOverMs,
     onFull: () => context.log.warn({ max_concurrency: settings.maxConcurrency }, "max_concurrency is reached: new connections wait"),
