@@ -29,34 +29,34 @@ function hex(code: number): string {
  */
 export function jsonLine(record: AccessRecord, message: string, nowMs: number): string {
   // By name rather than in a loop, which would look each up in the record.
-  return `{"time":"${isoTime(nowMs)}"${text("req_id", record.req_id)}${text("trace_id", record.trace_id)}${text("span_id", record.span_id)}${text(
+  return `{"time":"${isoTime(nowMs)}"${textField("req_id", record.req_id)}${textField("trace_id", record.trace_id)}${textField("span_id", record.span_id)}${textField(
     "method",
     record.method,
-  )}${text("route", record.route)}${text("path", record.path)}${text("http_version", record.http_version)}${text("host", record.host)}${other(
+  )}${textField("route", record.route)}${textField("path", record.path)}${textField("http_version", record.http_version)}${textField("host", record.host)}${plainField(
     "status",
     record.status,
-  )}${other("bytes", record.bytes)}${other("duration_ms", record.duration_ms)}${text("client", record.client)}${text(
+  )}${plainField("bytes", record.bytes)}${plainField("duration_ms", record.duration_ms)}${textField("client", record.client)}${textField(
     "user_agent",
     record.user_agent,
-  )}${text("referer", record.referer)}${text("tls", record.tls)}${text("upstream_id", record.upstream_id)}${other(
+  )}${textField("referer", record.referer)}${textField("tls", record.tls)}${textField("upstream_id", record.upstream_id)}${plainField(
     "aborted",
     record.aborted,
-  )}${text("reason", record.reason)}${text("error", record.error)}${text("setting", record.setting)}${other(
+  )}${textField("reason", record.reason)}${textField("error", record.error)}${textField("setting", record.setting)}${plainField(
     "sample_rate",
     record.sample_rate,
   )},"msg":${quoted(message)}}\n`;
 }
 
-function text(name: keyof AccessRecord, value: string | undefined): string {
+function textField(name: keyof AccessRecord, value: string | undefined): string {
   return value === undefined ? "" : `,"${name}":${quoted(value)}`;
 }
 
-function other(name: keyof AccessRecord, value: number | boolean | undefined): string {
+function plainField(name: keyof AccessRecord, value: number | boolean | undefined): string {
   return value === undefined ? "" : `,"${name}":${value}`;
 }
 
-function quoted(text: string): string {
-  return /^[ !#-[\]-~]*$/.test(text) ? `"${text}"` : JSON.stringify(text);
+function quoted(value: string): string {
+  return /^[ !#-[\]-~]*$/.test(value) ? `"${value}"` : JSON.stringify(value);
 }
 
 /** Writes what stays the same for a second once in it. */
