@@ -14,6 +14,8 @@ export interface AmqpDeliveryParts {
   readonly source: AmqpSource;
   readonly failed: FailedMessages;
   readonly isOrdered: boolean;
+  /** Whether this process has consumed from the queue before, and lost that. */
+  readonly isResumed: boolean;
 }
 
 /** A message of RabbitMQ, bound to the channel that it came by. */
@@ -25,19 +27,24 @@ export class AmqpDelivery implements Delivery {
   /** What came back without a word is sent on: but in order, where nothing may be. */
   readonly recount: (() => Promise<void>) | undefined;
   // `private` rather than `#`: one of these is made for each message, and `#` fields cost more to make.
+  private readonly isSuspected: boolean;
   private readonly unsettled: UnsettledDelivery;
   private readonly channel: ConsumerChannel;
   private readonly source: AmqpSource;
   private readonly failed: FailedMessages;
 
-  constructor(message: ConsumeMessage, unsettled: UnsettledDelivery, { channel, source, failed, isOrdered }: AmqpDeliveryParts) {
+  constructor(message: ConsumeMessage, unsettled: UnsettledDelivery, { channel, source, failed, isOrdered, isResumed }: AmqpDeliveryParts) {
     this.raw = message;
     this.bytes = message.content;
     this.unsettled = unsettled;
     this.channel = channel;
     this.source = source;
     this.failed = failed;
-    const isUncounted = message.fields.redelivered && !isOrdered;
+    // Where the connection was lost, a restart of the broker has most likely brought it back, with all that workers held: there would
+    // be thousands to send on. A message that did end its worker can do so once more to each worker that has resumed; the next
+    // process in its place has not.
+    this.isSuspected = message.fields.redelivered && !isResumed;
+    const isUncounted = this.isSuspected && !isOrdered;
     this.recount = isUncounted ? () => this.#recount() : undefined;
   }
 
@@ -88,7 +95,7 @@ export class AmqpDelivery implements Delivery {
   }
 
   get isSuspect(): boolean {
-    return this.redelivered;
+    return this.isSuspected || this.redeliveries > 0;
   }
 
   get earlierAttempts(): number {

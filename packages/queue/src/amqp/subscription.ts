@@ -33,6 +33,8 @@ export class AmqpSubscription implements Subscription {
   readonly #ending = new AbortController();
   readonly #first = settlable();
   #channel: ConsumerChannel | undefined;
+  /** Whether this process has had the subscription before. */
+  #hasSubscribed = false;
   #running: Promise<void>;
 
   constructor(consumer: ConsumerDefinition, source: AmqpSource, sink: Sink, parts: AmqpSubscriptionParts) {
@@ -77,6 +79,7 @@ export class AmqpSubscription implements Subscription {
           break;
         }
         this.#channel = channel;
+        this.#hasSubscribed = true;
         beginning = performance.now();
         this.#sink.subscribed();
         this.#first.resolve();
@@ -101,6 +104,7 @@ export class AmqpSubscription implements Subscription {
   async #subscribe(): Promise<ConsumerChannel> {
     const { connection, settings, failedMessages, log } = this.#parts;
     const model = await connection.open();
+    const isResumed = this.#hasSubscribed;
     let parts: AmqpDeliveryParts | undefined;
     try {
       await declareSource(model, this.#source, settings, log);
@@ -112,7 +116,7 @@ export class AmqpSubscription implements Subscription {
         onMessage: (message, channel, unsettled) => {
           // Closing gives it back.
           if (this.#ending.signal.aborted && this.#channel !== channel) return;
-          parts ??= { channel, source: this.#source, failed: failedMessages, isOrdered: this.#consumer.isOrdered };
+          parts ??= { channel, source: this.#source, failed: failedMessages, isOrdered: this.#consumer.isOrdered, isResumed };
           this.#sink.deliver(new AmqpDelivery(message, unsettled, parts));
         },
         onError: (err) => log.error({ err }, `a listener of the channel of ${this.#source.queue} failed`),
