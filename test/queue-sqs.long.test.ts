@@ -98,15 +98,16 @@ describe("SNS and SQS", () => {
       await using server = consume({ sleep: "5", ...(queue === undefined ? {} : { queue }) });
       await server.listening();
       queue = server.queue;
-      await fill(queue, 200, { from: sent });
-      sent += 200;
+      await fill(queue, 100, { from: sent });
+      sent += 100;
       await until("it to be busy", () => server.runs().some(({ pid, what }) => pid === server.pid && what === "done"));
       server.kill();
       expect((await server.exited()).code).toBe(0);
       expect(aws.inspectQueue(queue)?.messages.inflight).toEqual([]);
     }
     await using last = consume(queue === undefined ? {} : { queue });
-    await until("all to be handled", () => new Set(done(last.runs())).size === sent, { timeoutMs: 60_000, describe: last.stdout });
+    const handled = (): number => new Set(done(last.runs())).size;
+    await until("all to be handled", () => handled() === sent, { timeoutMs: 300_000, describe: () => `${handled()} of ${sent}` });
     await until("the queue to be empty", () => isEmpty(last.queue));
     console.log(`${rounds} stops under load: ${JSON.stringify({ messages: sent, twice: twice(last.runs()).length })}`);
     expect(twice(last.runs())).toEqual([]);

@@ -6,6 +6,7 @@ import type { Delivery } from "./delivery.ts";
 import { FailedRuns } from "./failed-runs.ts";
 import { FinishedMessages } from "./finished-messages.ts";
 import { Leaving } from "./leaving.ts";
+import { messageKey } from "./message-key.ts";
 import { isNamed, type BrokerErrorReason } from "./outcome-errors.ts";
 import type { QueueMetrics } from "./queue-metrics.ts";
 import { QueueRun } from "./queue-run.ts";
@@ -63,7 +64,7 @@ export class Consumer implements Sink {
     this.#parts = parts;
     const log = parts.log.child({ consumer: definition.name, queue: definition.source.queue });
     const metrics = parts.metricsOf(this);
-    const finished = new FinishedMessages(definition.rememberedIds);
+    const finished = new FinishedMessages(definition.rememberedIds, this.#running);
     const turns = new Turns(definition.isOrdered);
     const pump = (): void => this.#pump();
     const leaving = new Leaving({ turns, finished, log, metrics, returning: this.#returning.signal, onLeft: pump });
@@ -178,13 +179,12 @@ export class Consumer implements Sink {
       this.#turns.freeGroup(delivery);
       return;
     }
-    const key = this.#finished.keyOf(delivery);
+    const key = messageKey(delivery);
     if (delivery.redelivered && key !== undefined && this.#finished.find(key) !== undefined) {
       slots.giveBack();
       this.#leaving.track(this.#redeliveries.runUnlessFinished(delivery));
       return;
     }
-    if (key !== undefined) this.#finished.begin(key);
     const run = new QueueRun(this.definition, delivery, key, this.#failedRuns.failuresHere(delivery), appLog);
     this.#running.add(run);
     requests.add(run);

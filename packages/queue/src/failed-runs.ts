@@ -53,13 +53,14 @@ export class FailedRuns {
     await leaving.write(delivery, key, "retry", () => delivery.retry(delayMs, { error, failures, retryLimit: limit }));
   }
 
-  async bury(delivery: Delivery, key: string | undefined, reason: DeadReason, error: unknown, failures: number): Promise<void> {
-    const { definition, leaving, log } = this.#parts;
+  async bury(delivery: Delivery, key: number | undefined, reason: DeadReason, error: unknown, failures: number): Promise<void> {
+    const { definition, leaving, finished, log } = this.#parts;
     const { keepsDeadLetters, name, retry } = definition;
     const fate = keepsDeadLetters ? "is a dead letter now" : "is thrown away, as dead_letter = false says";
     log.error({ err: error, message_id: delivery.id, reason }, `${name}: a message ${fate} (${reason})`);
     if (keepsDeadLetters)
       return leaving.write(delivery, key, "dead", () => delivery.bury(reason, { error, failures, retryLimit: retry.limit }));
+    if (key !== undefined) finished.leaves(key);
     await delivery.acknowledge();
     leaving.settled(delivery, key, "discarded", true);
   }

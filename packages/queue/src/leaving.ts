@@ -46,10 +46,13 @@ export class Leaving {
     this.#onTheirWay.add(tracked);
   }
 
-  acknowledge(delivery: Delivery, key: string | undefined): void {
+  acknowledge(delivery: Delivery, key: number | undefined): void {
     const heard = delivery.acknowledge();
     if (typeof heard === "boolean") this.settled(delivery, key, heard ? "ack" : "stale", true);
-    else this.track(heard.then((isHeard) => this.settled(delivery, key, isHeard ? "ack" : "stale", true)));
+    else {
+      if (key !== undefined) this.#parts.finished.leaves(key);
+      this.track(heard.then((isHeard) => this.settled(delivery, key, isHeard ? "ack" : "stale", true)));
+    }
   }
 
   /** Back to its queue. */
@@ -60,8 +63,9 @@ export class Leaving {
   }
 
   /** Writes a retry or a dead letter. While that can't be done, the message is held: it is never acknowledged without. */
-  async write(delivery: Delivery, key: string | undefined, outcome: QueueOutcome, write: () => Promise<void>): Promise<void> {
+  async write(delivery: Delivery, key: number | undefined, outcome: QueueOutcome, write: () => Promise<void>): Promise<void> {
     const { log, returning, finished } = this.#parts;
+    if (key !== undefined) finished.leaves(key);
     const giveUpAt = performance.now() + holdFailedMs;
     for (let failures = 0; ; failures += 1) {
       if (delivery.isStale) return this.settled(delivery, key, "stale", false);
@@ -83,7 +87,7 @@ export class Leaving {
   }
 
   /** It has left. @param isFinished whether it is not to be handled, should it come again */
-  settled(delivery: Delivery, key: string | undefined, outcome: QueueOutcome, isFinished: boolean): void {
+  settled(delivery: Delivery, key: number | undefined, outcome: QueueOutcome, isFinished: boolean): void {
     const { finished, turns, metrics, onLeft } = this.#parts;
     if (key !== undefined) finished.end(key, isFinished);
     if (turns.freeGroup(delivery)) onLeft();

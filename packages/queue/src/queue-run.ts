@@ -15,7 +15,8 @@ export class QueueRun extends ActiveRequest implements HandlerContext {
   readonly startedAt: number = performance.now();
   /** How many runs of this message have failed in this worker, where it retries in place. */
   readonly failuresHere: number;
-  readonly key: string | undefined;
+  /** As `messageKey` gives it. */
+  readonly key: number | undefined;
   /** Set when nobody waits for the handler any more: it took too long, or the deadline of the stop has come. */
   isOver = false;
   private readonly definition: ConsumerDefinition;
@@ -26,7 +27,7 @@ export class QueueRun extends ActiveRequest implements HandlerContext {
   private knownLog: Logger | undefined = undefined;
   private knownMessage: Mutable<Message> | undefined = undefined;
 
-  constructor(definition: ConsumerDefinition, delivery: Delivery, key: string | undefined, failuresHere: number, log: Logger) {
+  constructor(definition: ConsumerDefinition, delivery: Delivery, key: number | undefined, failuresHere: number, log: Logger) {
     super();
     this.definition = definition;
     this.delivery = delivery;

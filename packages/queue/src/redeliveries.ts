@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Delivery } from "./delivery.ts";
 import type { FinishedMessages } from "./finished-messages.ts";
 import type { Leaving } from "./leaving.ts";
+import { messageKey } from "./message-key.ts";
 import type { QueueMetrics } from "./queue-metrics.ts";
 import type { Turns } from "./turns.ts";
 
@@ -49,7 +50,7 @@ export class Redeliveries {
 
   async #isFinished(delivery: Delivery): Promise<boolean> {
     const { finished } = this.#parts;
-    const key = finished.keyOf(delivery);
+    const key = messageKey(delivery);
     return key !== undefined && (await finished.find(key)) === true;
   }
 
