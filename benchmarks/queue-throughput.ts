@@ -62,7 +62,6 @@ async function fill(filled: ChannelModel): Promise<void> {
 }
 
 async function measure(args: readonly string[]): Promise<Figures> {
-  console.error(new Date().toISOString(), args[0]);
   await fill(model);
   const child = spawn(node, args, { stdio: ["ignore", "pipe", "inherit"] });
   let output = "";
