@@ -64,6 +64,8 @@ export class Connections {
   readonly #idle = new IdleConnections();
   #stoppedAt = 0;
   readonly #admission: Admission;
+  /** Called when nobody is left, while the server has stepped aside. */
+  #rest: { readonly since: number; readonly left: () => void } | undefined;
   #lost = 0;
   #isCut = false;
   #ended: (() => void) | undefined;
@@ -146,7 +148,7 @@ export class Connections {
 
   /** Whether the next answer on a connection is its last. */
   mustEnd(connection: Connection): boolean {
-    if (this.stopping) connection.endReason ??= "drain";
+    if (this.stopping || this.#rest !== undefined) connection.endReason ??= "drain";
     else if (connection.requests >= connection.maxRequests) connection.endReason ??= "requests";
     else if (connection.maxAgeAt !== Number.POSITIVE_INFINITY && this.clock.now() >= connection.maxAgeAt) connection.endReason ??= "age";
     else return false;
@@ -190,6 +192,7 @@ export class Connections {
   drain(): void {
     if (this.stopping) return;
     this.stopping = true;
+    this.endRest();
     const now = this.clock.now();
     this.#stoppedAt = now;
     for (const connection of this.open) {
@@ -244,6 +247,27 @@ export class Connections {
     return this.#lost;
   }
 
+  /**
+   * The server steps aside: answers end their connections, and those that are idle are ended when nothing seems to be on its way.
+   * Resolves when none is left that requests could come on.
+   */
+  rest(): Promise<void> {
+    if (this.stopping) return Promise.resolve();
+    const since = this.clock.now();
+    for (const connection of this.open) connection.beginWatch(since);
+    return new Promise((left) => {
+      this.#rest = { since, left };
+      this.#sweepSoon();
+    });
+  }
+
+  /** Connections are kept again. */
+  endRest(): void {
+    this.#rest?.left();
+    this.#rest = undefined;
+    if (!this.isEnding) this.#cancelSweep?.();
+  }
+
   /** Timers run before the sockets are read: what came while the loop was busy is heard before anybody is judged. */
   #sweepSoon(): void {
     this.#cancelSweep = this.clock.after(sweepIntervalMs, () => {
@@ -254,12 +278,15 @@ export class Connections {
 
   #sweep(): void {
     const now = this.clock.now();
-    const endingMs = now - this.#endingSince;
+    const endingMs = now - (this.#rest?.since ?? this.#endingSince);
+    if (this.#rest !== undefined && ![...this.open].some(({ upgrade }) => upgrade === undefined)) this.#rest.left();
     for (const connection of this.open) {
       if (connection.lingers || connection.unreadable || connection.multiplexed !== undefined) continue;
       const quietMs = connection.watch(now);
-      if (connection.isHeldByClient && quietMs > stalledBodyMs) this.giveUp(connection);
-      if (!connection.isIdle) continue;
+      const isRest = this.#rest !== undefined;
+      if (!isRest && connection.isHeldByClient && quietMs > stalledBodyMs) this.giveUp(connection);
+      // Who steps aside for a while has the time to wait for what is half sent.
+      if (!connection.isIdle || (isRest && connection.halfSent)) continue;
       if (quietMs < lingerMs + readingTimeOf(connection) && !(connection.halfSent && endingMs > halfSentLimitMs)) continue;
       connection.endReason ??= "drain";
       if (connection.halfSent) this.giveUp(connection);

@@ -1,7 +1,7 @@
 import { createServer as createNetServer, type AddressInfo, type Server as NetServer } from "node:net";
 import type { Server as HttpServer } from "node:http";
 import { asError } from "@tsserve/config";
-import { acceptAlso, stopAccepting, type Listener } from "@tsserve/listener";
+import { acceptAlso, leaveSocket, stopAccepting, type Listener } from "@tsserve/listener";
 import { systemClock, timerMs, type Cause, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
 import { Connections } from "./connections.ts";
 import { runPreClose } from "./fastify-pre-close.ts";
@@ -85,6 +85,12 @@ export async function makeServer(
       const acceptor = acceptorFor(server);
       connections.addAcceptor(acceptor);
       return acceptAlso(listener, acceptor, acceptors);
+    },
+    rest: () => {
+      for (const acceptor of acceptors) if (acceptor.listening) leaveSocket(acceptor);
+      const left = connections.rest();
+      closeAfterAnswers(connections);
+      return { left, end: () => connections.endRest() };
     },
     reopen: () => observers.file?.reopen(),
     stats: () => ({ openConnections: connections.size, activeRequests: context.requests.size }),

@@ -12,7 +12,7 @@ import { nameBeside, placeSocket, type ListenChoices, type PlacedSocket, type Un
 /** A listening socket on which nobody here accepts: to be inherited by workers. */
 export interface BoundSocket {
   readonly fd: number;
-  /** What `ChildProcess#send` takes to give the socket to a process that runs already; `undefined` where it was inherited. */
+  /** What `ChildProcess#send` takes to give the socket to a process that runs already. */
   readonly handle: unknown;
   /** Where it really is: with the port that the kernel chose for 0. */
   readonly endpoint: Endpoint;
@@ -26,7 +26,7 @@ interface ServerHandle {
   close(): void;
   getsockname(out: { address?: string; port?: number }): number;
 }
-type CreateServerHandle = (address: string, port: number, type: 4 | 6 | -1, fd: -1, flags: number) => ServerHandle | number;
+type CreateServerHandle = (address: string | null, port: number, type: 4 | 6 | -1, fd: number, flags?: number) => ServerHandle | number;
 
 /** libuv's `UV_TCP_REUSEPORT`: of what arrives, the kernel gives each socket of the port its share. Node heeds it from 22.12 on. */
 const reusePort = 2;
@@ -170,6 +170,18 @@ function create(address: string, port: number, type: 4 | 6 | -1, place: string, 
 function errorOf(number: number, place: string): Error {
   const code = getSystemErrorName(number);
   return listenError(Object.assign(new Error(`listen ${code}: ${place}`), { code }), place);
+}
+
+/**
+ * What `ChildProcess#send` takes to give an inherited socket to a process that runs already.
+ *
+ * @throws {ListenError} when it is no socket
+ */
+export function handleOfInherited(fd: number): unknown {
+  const createServerHandle = (net as unknown as { _createServerHandle: CreateServerHandle })._createServerHandle;
+  const handle = createServerHandle(null, -1, -1, fd);
+  if (typeof handle === "number") throw errorOf(handle, `fd://${fd}`);
+  return handle;
 }
 
 const listenTimeoutMs = 10_000;

@@ -5,7 +5,7 @@
  *     const [listener] = await boundListeners({ host: "localhost", port: 9090 });
  *     await listener.listen(netServer);
  */
-export { bindSockets } from "./bind-sockets.ts";
+export { bindSockets, handleOfInherited } from "./bind-sockets.ts";
 export { boundListeners } from "./bound.ts";
 export { acknowledge, readEinhornWorker } from "./einhorn.ts";
 export { handleListener, inheritedListener } from "./inherited.ts";
@@ -15,7 +15,7 @@ export { checkUnixPath } from "./unix-path.ts";
 export { clearStaleSocket } from "./unix-socket.ts";
 export { SlotSockets } from "./slot-sockets.ts";
 export { systemdDescriptors } from "./systemd.ts";
-export { acceptAlso, stopAccepting } from "./stop-accepting.ts";
+export { acceptAlso, leaveSocket, stopAccepting } from "./stop-accepting.ts";
 
 export type { BoundSocket } from "./bind-sockets.ts";
 export type { EinhornWorker, ProcessIdentity } from "./einhorn.ts";

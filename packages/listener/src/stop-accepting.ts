@@ -12,6 +12,18 @@ export function stopAccepting(server: Server): void {
   server.emit(acceptingEnded);
 }
 
+/**
+ * Leaves the listening socket while the server goes on: it thinks that it listens, so that nobody is told of an end, and is
+ * closed by `stopAccepting` one day. Whoever else has the socket accepts in its place. `net.Server#close` would have the server
+ * emit "close" with its last connection, which ends what libraries have attached to it, such as socket.io
+ * (`_emitCloseIfDrained` in github.com/nodejs/node/blob/main/lib/net.js goes by `_handle`).
+ */
+export function leaveSocket(server: Server): void {
+  const address = server.address();
+  server.address = () => address;
+  (server as Server & { readonly _handle: { close(): void } | null })._handle?.close();
+}
+
 /** What a server emits when it accepts no longer. */
 export const acceptingEnded = "tsserve:accepting-ended";
 

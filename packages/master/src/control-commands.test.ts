@@ -18,6 +18,7 @@ function commandsOf(): { readonly called: string[]; readonly commands: ControlCo
       stop: (how) => note(`stop ${how}`),
       signal: (name) => note(`signal ${name}`),
       reopen: () => note("reopen"),
+      profile: async ({ by: _by, ...order }) => ({ ...(await note(JSON.stringify(order))), worker: 0, pid: 1, path: "", bytes: 0 }),
       acknowledge: (pid) => void note(`acknowledge ${pid}`),
     },
   };
@@ -46,11 +47,34 @@ test.each([
   [{ command: "workers" }, /expected a number/],
   [{ command: "workers", count: 1.5 }, /found 1.5/],
   [{ command: "signal", signal: "SIGSTOP" }, /expected a signal such as SIGUSR1, found "SIGSTOP"/],
+  [{ command: "profile", kind: "gpu" }, /expected a profile of cpu, heap or snapshot, found "gpu"/],
+  [{ command: "profile" }, /expected a profile/],
+  [{ command: "profile", kind: "cpu", worker: -1 }, /expected the number of a worker, found -1/],
+  [{ command: "profile", kind: "cpu", worker: "0" }, /expected the number of a worker/],
+  [{ command: "profile", kind: "cpu", seconds: 0 }, /expected a number of seconds above 0/],
+  [{ command: "profile", kind: "cpu", seconds: 3601 }, /at most 3600, found 3601/],
+  [{ command: "profile", kind: "cpu", seconds: "1" }, /found "1"/],
   [{ command: "x".repeat(5000) }, /^unknown command "x{100}"; there are status/],
 ])("%j is refused", async (message, error) => {
   const { called, commands } = commandsOf();
   expect(await answerTo(message, commands, () => undefined)).toMatchObject({ ok: false, error: expect.stringMatching(error) as string });
   expect(called).toEqual([]);
+});
+
+test.each([
+  [{ kind: "cpu" }, { kind: "cpu", ms: 10_000, heapsFree: 3 }],
+  [
+    { kind: "heap", worker: 2, seconds: 0.25, by: "joe" },
+    { kind: "heap", worker: 2, ms: 250, heapsFree: 3 },
+  ],
+  [
+    { kind: "snapshot", force: true },
+    { kind: "snapshot", ms: 10_000, heapsFree: 0 },
+  ],
+])("a profile %j is ordered as %j", async (message, expected) => {
+  const { called, commands } = commandsOf();
+  expect(await answerTo({ command: "profile", ...message }, commands, () => undefined)).toMatchObject({ ok: true });
+  expect(called.map((each) => JSON.parse(each) as unknown)).toEqual([expected]);
 });
 
 test("an ACK has no answer, and one without a number means nothing; what is no command is told", async () => {

@@ -1,4 +1,6 @@
 import type { Result } from "./master.ts";
+import { isProfileKind } from "./messages.ts";
+import type { ProfileOrder, ProfileResult } from "./profile-worker.ts";
 import type { WorkerStatus } from "./worker-status.ts";
 
 /** What can be commanded: by a master for its fleet, by a single process for itself. */
@@ -16,6 +18,7 @@ export interface ControlCommands {
   reopen(): Promise<Result>;
   /** The last hour: what was done, what happened. `undefined` where it is not kept, because metrics are off. */
   history?(): Promise<object | undefined>;
+  profile(order: ProfileOrder): Promise<ProfileResult>;
   /** A process says that it accepts connections, as Einhorn's workers do. */
   acknowledge(pid: number): void;
 }
@@ -24,7 +27,7 @@ export interface ControlCommands {
 export type ControlMessage = Readonly<Record<string, unknown>>;
 
 const mostWorkers = 1024;
-const names = "status, upgrade, inc, dec, workers, signal, reopen, history and stop";
+const names = "status, upgrade, inc, dec, workers, signal, reopen, history, profile, repl and stop";
 const passable: ReadonlySet<unknown> = new Set(["SIGUSR1", "SIGUSR2", "SIGTERM", "SIGINT", "SIGKILL", "SIGHUP"]);
 
 /**
@@ -68,6 +71,8 @@ async function run(command: string, message: ControlMessage, commands: ControlCo
       return commands.reopen();
     case "history":
       return history(commands);
+    case "profile":
+      return profile(message, commands);
     case "ehlo":
       return { ok: true, message: `${commands.greeting()}; there are ${names}` };
     case "help":
@@ -94,6 +99,27 @@ async function resize(count: unknown, commands: ControlCommands): Promise<Contro
 async function history(commands: ControlCommands): Promise<ControlMessage> {
   const found = await commands.history?.();
   return found === undefined ? { ok: false, error: "the last hour is not kept, because metrics are off" } : { ok: true, ...found };
+}
+
+/** A profile of an hour is a mistake. */
+const longestProfileMs = 3_600_000;
+
+async function profile(message: ControlMessage, commands: ControlCommands): Promise<ControlMessage> {
+  const { kind, worker, seconds = 10, force = false, by = "somebody" } = message;
+  if (!isProfileKind(kind)) return { ok: false, error: `expected a profile of cpu, heap or snapshot, found ${JSON.stringify(kind)}` };
+  if (worker !== undefined && !isIndex(worker))
+    return { ok: false, error: `expected the number of a worker, found ${JSON.stringify(worker)}` };
+  const ms = typeof seconds === "number" ? Math.round(seconds * 1000) : Number.NaN;
+  if (!(ms > 0 && ms <= longestProfileMs))
+    return {
+      ok: false,
+      error: `expected a number of seconds above 0, at most ${longestProfileMs / 1000}, found ${JSON.stringify(seconds)}`,
+    };
+  return commands.profile({ kind, worker, ms, heapsFree: force === true ? 0 : 3, by: String(by).slice(0, 100) });
+}
+
+function isIndex(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0;
 }
 
 async function signal(name: unknown, commands: ControlCommands): Promise<ControlMessage> {

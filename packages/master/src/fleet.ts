@@ -50,10 +50,12 @@ export interface Worker {
   readonly lent: readonly number[];
   /** Whether it is to serve only until another one is up in its place. */
   readonly retires: boolean;
-  /** When something was last heard of it, while it serves. */
+  /** When something was last heard of it, while it serves; ahead of the time while it rests. */
   readonly heardAt: number;
   /** Whether nothing has been heard of it for so long that it probably does not accept either. */
   readonly isSilent: boolean;
+  /** Whether it was told to step aside for a while: others accept in its place, and it is not judged for being silent. */
+  readonly rests: boolean;
   /** When it was asked for its stack because it stands still. */
   readonly askedAt: number | undefined;
   readonly figures: WorkerFigures | undefined;
@@ -127,6 +129,9 @@ export type FleetEvent =
   | { readonly type: "heard"; readonly id: number; readonly figures: WorkerFigures }
   /** It begins to leave, and nobody told it to. */
   | { readonly type: "leaving"; readonly id: number; readonly reason: string }
+  /** It is to step aside for so long at most, as for a snapshot; where it is the last one that serves, it serves on. */
+  | { readonly type: "rest"; readonly id: number; readonly ms: number }
+  | { readonly type: "return"; readonly id: number }
   /** Its process has ended, or could not be started. */
   | { readonly type: "exited"; readonly id: number; readonly code: number | null; readonly signal: string | null }
   /** What the file says has changed. */
@@ -172,6 +177,8 @@ export type Action =
   /** Its watchdog thread takes the stack even when its loop stands still. */
   | { readonly type: "ask-stack"; readonly worker: Worker }
   | { readonly type: "kill"; readonly worker: Worker }
+  /** It accepts no longer, and then again on the set that is its own. */
+  | { readonly type: "rest" | "return"; readonly worker: Worker }
   /** It accepts connections: what else is for it can be given to it. */
   | { readonly type: "welcome"; readonly worker: Worker }
   | { readonly type: "lend" | "take-back"; readonly worker: Worker; readonly set: number }

@@ -28,7 +28,18 @@ export type {
   WorkerState,
 } from "./fleet.ts";
 export type { MasterEnd, MasterOptions, MasterSockets, Result } from "./master.ts";
-export type { MasterMessage, Message, ReadMessage, StopReason, WorkerFigures, WorkerMessage } from "./messages.ts";
+export type {
+  MasterMessage,
+  Message,
+  ProfileKind,
+  ReadMessage,
+  StopReason,
+  WatchdogAnswer,
+  WatchdogRequest,
+  WorkerFigures,
+  WorkerMessage,
+} from "./messages.ts";
+export type { ProfileOrder, ProfileResult } from "./profile-worker.ts";
 export type { WorkerLimits } from "./worker-limits.ts";
 export type { WorkerProcess } from "./worker-process.ts";
 export type { WorkerStatus } from "./worker-status.ts";

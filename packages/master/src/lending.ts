@@ -17,8 +17,9 @@ export function lendSockets(fleet: Fleet, actions: Action[]): Fleet {
   return { ...fleet, workers };
 }
 
-function isServing({ state, isSilent, set }: Worker): boolean {
-  return state === "up" && !isSilent && set !== undefined;
+/** Whether it accepts connections, as far as is known. */
+export function isServing({ state, isSilent, rests, set }: Worker): boolean {
+  return state === "up" && !isSilent && !rests && set !== undefined;
 }
 
 function withLoans(worker: Worker, sets: number, served: ReadonlySet<number | undefined>, actions: Action[]): Worker {

@@ -1,5 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import {
+  findWorker,
   makeFleet,
   type Action,
   type Answer,
@@ -9,11 +10,16 @@ import {
   type MasterEvent,
   type Worker,
 } from "./fleet.ts";
+import type { Candidate } from "./choose-worker.ts";
 import type { StopReason } from "./messages.ts";
+import { profileWorker, type ProfileOrder, type ProfileResult } from "./profile-worker.ts";
+import { silenceMs } from "./lending.ts";
 import { step } from "./step.ts";
 import { WorkerProcess } from "./worker-process.ts";
 import { statusOf, type WorkerStatus } from "./worker-status.ts";
 
+/** How long a worker may take to move its connections away before a snapshot. */
+const restWithinMs = 10_000;
 /** Node's timers take no longer delay: a longer one would fire at once. */
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -49,6 +55,8 @@ export interface MasterSockets {
   /** Has a worker that serves accept on a set that is not its own, or leave it. */
   lend(process: WorkerProcess, set: number): void;
   takeBack(process: WorkerProcess, set: number): void;
+  /** Has a worker accept anew on the set that is its own, unix sockets and all. */
+  giveBack(process: WorkerProcess, set: number): void;
 }
 
 /** How a master came to its end. */
@@ -75,6 +83,8 @@ export class Master {
   readonly #processes = new Map<number, WorkerProcess>();
   /** Those who wait for an answer. */
   readonly #requests = new Map<number, (result: Result) => void>();
+  /** Those who wait for a worker to have stepped aside. */
+  readonly #resting = new Map<number, () => void>();
   readonly #queue: FleetEvent[] = [];
   #isStepping = false;
   #lastRequest = 0;
@@ -143,6 +153,48 @@ export class Master {
     for (const process of this.#processes.values()) process.send({ type: "tsserve:reopen" });
   }
 
+  /** Has a profile taken of one of the workers, also of one whose event loop is stuck. */
+  profile(order: ProfileOrder): Promise<ProfileResult> {
+    return profileWorker(order, {
+      candidates: () => this.candidates(),
+      line: (index) => this.processOfIndex(index)?.line,
+      stepAside: (index, ms) => this.#stepAside(index, ms),
+    });
+  }
+
+  /** The workers as one of them is chosen. */
+  candidates(): Candidate[] {
+    return this.#fleet.workers.map(({ index, pid, state, heardAt, figures }) => ({
+      index,
+      pid,
+      isUp: state === "up",
+      isSilent: state === "up" && this.#options.now() - heardAt >= silenceMs,
+      utilization: figures?.eventLoopUtilization ?? 0,
+      memoryBytes: figures?.memoryBytes ?? 0,
+    }));
+  }
+
+  /** The process of the worker that is called so. */
+  processOfIndex(index: number): WorkerProcess | undefined {
+    const worker = this.#fleet.workers.find((each) => each.index === index);
+    return worker && this.#processOf(worker);
+  }
+
+  async #stepAside(index: number, ms: number): Promise<(() => void) | undefined> {
+    const found = this.#fleet.workers.find((each) => each.index === index);
+    if (found === undefined) return undefined;
+    const { id } = found;
+    const asked = new Promise<void>((resolve) => this.#resting.set(id, resolve));
+    this.#send({ type: "rest", id, ms });
+    if (findWorker(this.#fleet, id)?.rests !== true) return undefined;
+    // One whose event loop is stuck does not hear of it; it serves nobody either.
+    const limit = setTimeout(() => this.#resting.get(id)?.(), restWithinMs + 1000);
+    await asked;
+    clearTimeout(limit);
+    this.#resting.delete(id);
+    return () => this.#send({ type: "return", id });
+  }
+
   status(): WorkerStatus[] {
     return statusOf(this.#fleet, this.#options.now());
   }
@@ -198,6 +250,14 @@ export class Master {
         return this.#processOf(action.worker)?.signal("SIGUSR1");
       case "kill":
         return this.#processOf(action.worker)?.signal("SIGKILL");
+      case "rest":
+        return this.#processOf(action.worker)?.send({ type: "tsserve:rest", withinMs: restWithinMs });
+      case "return": {
+        const process = this.#processOf(action.worker);
+        if (process === undefined) return undefined;
+        if (action.worker.set !== undefined) this.#options.sockets.giveBack(process, action.worker.set);
+        return process.send({ type: "tsserve:return" });
+      }
       case "welcome": {
         const process = this.#processOf(action.worker);
         return process && this.#options.onUp(process);
@@ -254,11 +314,13 @@ export class Master {
         if (message.type === "tsserve:acknowledge") this.#send({ type: "acknowledged", id });
         else if (message.type === "tsserve:figures") this.#send({ type: "heard", id, figures: message.figures });
         else if (message.type === "tsserve:leaving") this.#send({ type: "leaving", id, reason: message.reason });
+        else if (message.type === "tsserve:resting") this.#resting.get(id)?.();
       },
       onProblem: (problem) => warn(`it says what makes no sense, which is passed over from now on: ${problem}`, worker),
       onError: writeError,
       onExit: (code, signal) => {
         this.#send({ type: "exited", id, code, signal });
+        this.#resting.get(id)?.();
         this.#processes.delete(id);
       },
     });

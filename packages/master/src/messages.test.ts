@@ -14,6 +14,13 @@ const messages: readonly Message[] = [
   { type: "tsserve:lend", set: 0, endpoint: { path: "/run/app.sock" } },
   { type: "tsserve:take-back", set: 3 },
   { type: "tsserve:metrics-socket" },
+  { type: "tsserve:resting" },
+  { type: "tsserve:rest", withinMs: 10_000 },
+  { type: "tsserve:return" },
+  { type: "tsserve:repl", by: "joe, pid 7", columns: 80 },
+  { type: "tsserve:profile", id: 1, kind: "cpu", ms: 10_000, heapsFree: 3, by: "joe, pid 7" },
+  { type: "tsserve:profile-taken", id: 1, path: "/tmp/a.cpuprofile", bytes: 7 },
+  { type: "tsserve:profile-failed", id: 1, reason: "it ends" },
 ];
 
 describe("readMessage", () => {

@@ -1,8 +1,8 @@
 import type { Endpoint } from "@tsserve/config";
 
 /**
- * What a master and its workers say to each other over the channel between them (`ChildProcess#send`, `process.send`).
- * All of it stands here, and `readMessage` is the one guard: what comes from another process is looked at before it is
+ * What a master and its workers say to each other over the channel between them (`ChildProcess#send`, `process.send`), and
+ * what the watchdog threads of workers are asked. All of it stands here, and `readMessage` is the one guard: what comes from another process is looked at before it is
  * believed. Apps may use the same channel: types that do not begin with `tsserve:` are theirs.
  */
 
@@ -26,7 +26,9 @@ export type WorkerMessage =
   | { readonly type: "tsserve:acknowledge" }
   | { readonly type: "tsserve:figures"; readonly figures: WorkerFigures }
   /** It begins to leave though nobody told it to: its successor can be started. */
-  | { readonly type: "tsserve:leaving"; readonly reason: string };
+  | { readonly type: "tsserve:leaving"; readonly reason: string }
+  /** It accepts no connections any more, as it was told, and has moved away those that it had. */
+  | { readonly type: "tsserve:resting" };
 
 /** What a master says to a worker. */
 export type MasterMessage =
@@ -41,9 +43,39 @@ export type MasterMessage =
   /** Accept no longer on the sockets of this set. */
   | { readonly type: "tsserve:take-back"; readonly set: number }
   /** The exporter's socket, which comes with the message. */
-  | { readonly type: "tsserve:metrics-socket" };
+  | { readonly type: "tsserve:metrics-socket" }
+  /** Step aside for a while: readiness fails, connections are moved away, within so many milliseconds. */
+  | { readonly type: "tsserve:rest"; readonly withinMs: number }
+  /** Be there again; the sockets of your own set come by `tsserve:lend`. */
+  | { readonly type: "tsserve:return" }
+  /** Talk to the operator whose connection comes with the message. `columns`: the width of their terminal, 0 for none. */
+  | { readonly type: "tsserve:repl"; readonly by: string; readonly columns: number };
 
-export type Message = WorkerMessage | MasterMessage;
+/** What a profile is of: where time goes, what memory is allocated for, or all that is in memory. */
+export type ProfileKind = "cpu" | "heap" | "snapshot";
+
+/**
+ * What a worker's watchdog thread is asked for. It comes over a line of its own, a pipe that no event loop stands before: what is
+ * stuck can be profiled. SIGURG says that something lies in the line; a process that does not know it ignores it.
+ */
+export type WatchdogRequest = {
+  readonly type: "tsserve:profile";
+  /** Comes back with the answer. */
+  readonly id: number;
+  readonly kind: ProfileKind;
+  /** For how long; a snapshot is of one instant. */
+  readonly ms: number;
+  /** How many times the heap has to be free in memory for a snapshot. */
+  readonly heapsFree: number;
+  /** Who asks, for the log. */
+  readonly by: string;
+};
+
+export type WatchdogAnswer =
+  | { readonly type: "tsserve:profile-taken"; readonly id: number; readonly path: string; readonly bytes: number }
+  | { readonly type: "tsserve:profile-failed"; readonly id: number; readonly reason: string };
+
+export type Message = WorkerMessage | MasterMessage | WatchdogRequest | WatchdogAnswer;
 
 /** What has come over a channel: a message, something of the app's, or something that calls itself ours and is not. */
 export type ReadMessage = { readonly message: Message } | { readonly foreign: true } | { readonly problem: string };
@@ -54,13 +86,20 @@ type Fields<T> = Readonly<Record<Exclude<keyof T, "type">, Check>>;
 const shapes: { readonly [T in Message["type"]]: Fields<Extract<Message, { type: T }>> } = {
   "tsserve:acknowledge": {},
   "tsserve:figures": { figures: isFigures },
-  "tsserve:leaving": { reason: (value) => typeof value === "string" && value.length <= 1024 },
+  "tsserve:leaving": { reason: isShortText },
   "tsserve:stop": { reason: (value) => value === "stop" || value === "upgrade" || value === "replaced" },
   "tsserve:hurry": { ends: (value) => value === "drain" || value === "cut" },
   "tsserve:reopen": {},
   "tsserve:lend": { set: isCount, endpoint: isEndpoint },
   "tsserve:take-back": { set: isCount },
   "tsserve:metrics-socket": {},
+  "tsserve:resting": {},
+  "tsserve:rest": { withinMs: isCount },
+  "tsserve:return": {},
+  "tsserve:repl": { by: isShortText, columns: isCount },
+  "tsserve:profile": { id: isCount, kind: isProfileKind, ms: isCount, heapsFree: isCount, by: isShortText },
+  "tsserve:profile-taken": { id: isCount, path: isShortText, bytes: isCount },
+  "tsserve:profile-failed": { id: isCount, reason: isShortText },
 };
 
 /** Looks at what has come over a channel. Never throws. */
@@ -83,6 +122,14 @@ function isFigures(value: unknown): boolean {
 function isEndpoint(value: unknown): boolean {
   if (!isRecord(value)) return false;
   return "path" in value ? typeof value["path"] === "string" : typeof value["host"] === "string" && isCount(value["port"]);
+}
+
+export function isProfileKind(value: unknown): value is ProfileKind {
+  return value === "cpu" || value === "heap" || value === "snapshot";
+}
+
+function isShortText(value: unknown): boolean {
+  return typeof value === "string" && value.length <= 1024;
 }
 
 function isCount(value: unknown): boolean {

@@ -152,6 +152,7 @@ function newWorker(fleet: Fleet, identity: Pick<Worker, "id" | "index" | "slot">
     retires: false,
     heardAt: now,
     isSilent: false,
+    rests: false,
     askedAt: undefined,
     figures: undefined,
     hurried: "no",

@@ -99,6 +99,7 @@ class Simulation {
   rest(): string[] {
     return this.actions.splice(0).flatMap((action) => {
       if (action.type === "lend" || action.type === "take-back") return [`${action.type} ${action.set} ${action.worker.id}`];
+      if (action.type === "rest" || action.type === "return") return [`${action.type} ${action.worker.id}`];
       if (action.type === "hurry") return [`hurry ${action.ends} ${action.worker.id}`];
       if (action.type === "answer") return [`answer ${action.request} ${action.answer.type} ${action.answer.ok}`];
       return [];
@@ -560,5 +561,65 @@ describe("whatever happens", () => {
         expect(simulation.print()).toBe("");
       }),
     );
+  });
+});
+
+describe("a worker that steps aside", () => {
+  test("is stood in for, is not judged for its silence, and gets back what is its own", () => {
+    const simulation = served(3, { workerTimeoutMs: 2000 });
+    simulation.rest();
+    simulation.send({ type: "rest", id: 1, ms: 100_000 });
+    expect(simulation.rest()).toEqual(["rest 1", "lend 0 2", "lend 0 3"]);
+    // A snapshot takes its time: the others report, and it says nothing.
+    for (let passed = 0; passed < 30_000; passed += 1000) {
+      simulation.now += 1000;
+      for (const id of [2, 3]) simulation.hear(id);
+      simulation.send({ type: "tick" });
+    }
+    expect(simulation.actions).toEqual([]);
+    simulation.send({ type: "return", id: 1 });
+    expect(simulation.rest()).toEqual(["return 1", "take-back 0 2", "take-back 0 3"]);
+    // From then on it is judged as any other.
+    simulation.pass(1000);
+    expect(simulation.taken()).toEqual([]);
+    simulation.pass(2000);
+    expect(simulation.taken()).toContain("blocked 1");
+  });
+
+  test("leaves what it accepted on for others, and two may do so at once; the last one does not", () => {
+    const simulation = served(3);
+    simulation.rest();
+    simulation.send({ type: "rest", id: 1, ms: 1000 });
+    simulation.rest();
+    simulation.send({ type: "rest", id: 2, ms: 1000 });
+    expect(simulation.rest()).toEqual(["take-back 0 2", "rest 2", "lend 1 3"]);
+    simulation.send({ type: "rest", id: 3, ms: 1000 });
+    expect([simulation.rest(), simulation.fleet.workers.map(({ rests }) => rests)]).toEqual([[], [true, true, false]]);
+  });
+
+  test("is not asked twice, nor where it does not serve, and its return means nothing where it stops or has gone", () => {
+    const simulation = served(2);
+    simulation.rest();
+    simulation.send({ type: "return", id: 1 });
+    simulation.send({ type: "rest", id: 9, ms: 1000 });
+    simulation.send({ type: "return", id: 9 });
+    expect(simulation.rest()).toEqual([]);
+    simulation.send({ type: "rest", id: 1, ms: 1000 });
+    simulation.rest();
+    simulation.send({ type: "rest", id: 1, ms: 1000 });
+    expect(simulation.rest()).toEqual([]);
+    simulation.send({ type: "stop", how: "gracefully" });
+    simulation.rest();
+    simulation.send({ type: "return", id: 1 });
+    expect(simulation.rest()).toEqual([]);
+    expect(simulation.fleet.workers[0]?.state).toBe("stopping");
+  });
+
+  test("is not replaced for its age before it is back", () => {
+    const simulation = served(2, { limits: { ...options.limits, maxAgeMs: 10_000 } });
+    simulation.send({ type: "rest", id: 1, ms: 100_000 });
+    simulation.send({ type: "rest", id: 2, ms: 100_000 });
+    simulation.live(12_000);
+    expect(simulation.taken()).toEqual(["retiring 2", "spawn 3"]);
   });
 });

@@ -2,6 +2,7 @@ import { exited, forgetDeaths, leaving } from "./deaths.ts";
 import { findWorker, withWorker, type Action, type Fleet, type FleetEvent, type Step } from "./fleet.ts";
 import { lendSockets } from "./lending.ts";
 import { nextTick } from "./next-tick.ts";
+import { rested, returned } from "./rest.ts";
 import { settle, told } from "./settle.ts";
 import { watch } from "./watch.ts";
 
@@ -44,6 +45,10 @@ function apply(fleet: Fleet, event: FleetEvent, now: number, actions: Action[]):
       return heard(fleet, event, now);
     case "leaving":
       return leaving(fleet, event, now, actions);
+    case "rest":
+      return rested(fleet, event.id, now + event.ms, actions);
+    case "return":
+      return returned(fleet, event.id, now, actions);
     case "exited":
       return exited(fleet, event, now, actions);
     case "configured":
@@ -75,7 +80,7 @@ function heard(fleet: Fleet, { id, figures }: Extract<FleetEvent, { type: "heard
   if (worker === undefined) return fleet;
   // Who stood still and does so no more can be told to stop; it is replaced all the same.
   const askedAt = worker.killAt === undefined ? undefined : worker.askedAt;
-  return withWorker(fleet, id, { figures, heardAt: now, isSilent: false, askedAt });
+  return withWorker(fleet, id, { figures, heardAt: Math.max(now, worker.rests ? worker.heardAt : now), isSilent: false, askedAt });
 }
 
 function configured(fleet: Fleet, { options }: Extract<FleetEvent, { type: "configured" }>): Fleet {

@@ -18,7 +18,7 @@ export function watch(fleet: Fleet, now: number, actions: Action[]): Fleet {
 
 function forgiveOwnPause(fleet: Fleet, now: number): Fleet {
   if (fleet.tickAt === undefined || now <= fleet.tickAt + pauseMs) return fleet;
-  return { ...fleet, workers: fleet.workers.map((worker) => ({ ...worker, heardAt: now })) };
+  return { ...fleet, workers: fleet.workers.map((worker) => ({ ...worker, heardAt: Math.max(now, worker.heardAt) })) };
 }
 
 function watchWorker(fleet: Fleet, worker: Worker, now: number, actions: Action[]): Fleet {
@@ -71,7 +71,7 @@ function retireOne(fleet: Fleet, now: number, actions: Action[]): Fleet {
   if (workers.some(({ retires, state }) => state === "starting" || (retires && state === "up"))) return fleet;
   for (const worker of workers) {
     const { figures, startedAt, upAt, id, jitter } = worker;
-    if (worker.state !== "up" || upAt === undefined) continue;
+    if (worker.state !== "up" || upAt === undefined || worker.rests) continue;
     const use = {
       requestsTotal: figures?.requestsTotal ?? 0,
       memoryBytes: figures?.memoryBytes ?? 0,

@@ -1,5 +1,7 @@
 import type { ChildProcess, SendHandle } from "node:child_process";
+import type { Duplex } from "node:stream";
 import { LastWords } from "./last-words.ts";
+import { WatchdogLine } from "./watchdog-line.ts";
 import { readMessage, type MasterMessage, type WorkerMessage } from "./messages.ts";
 
 /**
@@ -22,12 +24,16 @@ export interface WorkerProcessOptions {
 /** The process of one worker: its channel, its signals, its last words and its end. */
 export class WorkerProcess {
   readonly child: ChildProcess;
+  /** To its watchdog thread. */
+  readonly line: WatchdogLine;
   readonly #words = new LastWords();
   #hasLied = false;
 
   constructor(options: WorkerProcessOptions) {
     const { child } = options;
     this.child = child;
+    const line = child.stdio.at(-1);
+    this.line = new WatchdogLine(isDuplex(line) ? line : undefined, () => child.kill("SIGURG"));
     child.stderr?.on("data", (bytes: Buffer) => {
       this.#words.add(bytes);
       options.onError(bytes);
@@ -76,4 +82,8 @@ export class WorkerProcess {
     this.#hasLied = true;
     return onProblem(read.problem);
   }
+}
+
+function isDuplex(stream: unknown): stream is Duplex {
+  return typeof stream === "object" && stream !== null && "write" in stream && "read" in stream;
 }

@@ -36,7 +36,7 @@ export type { Guard, ReportFailure } from "./guard.ts";
 export type { HealthCheck, HealthStatus, Probe } from "./health.ts";
 export type { Begin, Lifecycle, Step } from "./lifecycle.ts";
 export type { Aggregator, Labels, MeterCounter, MeterGauge, MeterHistogram, MetricFamily, Series } from "./meter.ts";
-export type { Route, Server, ServerConfig, ServerContext, ServerFactory, ServerModuleExtras } from "./server.ts";
+export type { Rest, Route, Server, ServerConfig, ServerContext, ServerFactory, ServerModuleExtras } from "./server.ts";
 export type { LifecycleSettings, PageAccess } from "./settings.ts";
 export type { TraceIds, TraceScope } from "./trace-scope.ts";
 export type { MutableServerState, Phase, ServerState } from "./state.ts";

@@ -26,6 +26,11 @@ export interface Server {
    * on. With it, a worker stands in for one that has died, whose clients would wait for its successor.
    */
   accept?(listener: Listener): Promise<() => void>;
+  /**
+   * Steps aside for a while, as for a snapshot of its memory: accepts no more where it did, and ends connections as their
+   * clients allow, without losing a request. Who is to be served afterwards comes by `accept`.
+   */
+  rest?(): Rest;
   /** Where the server really listens, known once it has started: `http://127.0.0.1:9090`. */
   addresses?(): readonly string[];
   /** Opens the files that it logs to anew: they have been renamed. */
@@ -34,6 +39,14 @@ export interface Server {
   routes?(): Promise<readonly Route[]>;
   /** Resolves, or rejects with the reason, when the server ends without being asked to. */
   readonly ended?: Promise<void>;
+}
+
+/** A server that has stepped aside. */
+export interface Rest {
+  /** Resolves when nobody is left who could send a request. What is another protocol's by now, as WebSockets are, is left alone. */
+  readonly left: Promise<void>;
+  /** Connections are kept again. */
+  end(): void;
 }
 
 /** One line of `tsserve routes`. */

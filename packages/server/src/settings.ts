@@ -43,6 +43,8 @@ type CommonSettings = {
   readonly start_timeout: Reader<number>;
   readonly control_socket: Reader<string | undefined>;
   readonly notify: Reader<"auto" | "systemd" | "off">;
+  readonly control_repl: Reader<boolean>;
+  readonly profile_dir: Reader<string | undefined>;
   readonly max_requests: Reader<number | undefined>;
   readonly max_requests_jitter: Reader<number>;
   readonly max_age: Reader<number | undefined>;
@@ -207,6 +209,15 @@ export const commonSettings: CommonSettings = {
     oneOf({ auto: "auto", systemd: "systemd", off: "off", false: "off" }),
     "auto",
     "Who is told of readiness, upgrades and the stop: `auto`, systemd where it asks for it (Type=notify, by NOTIFY_SOCKET); `systemd`, with a warning where it does not; `off`, nobody.",
+  ),
+  control_repl: setting(
+    boolean,
+    "false",
+    "Whether `tsserve ctl repl` may talk to a running worker: whoever may use the control socket can then run any code in it. Every line is logged.",
+  ),
+  profile_dir: optionalSetting(
+    string,
+    "Where `tsserve ctl profile` has its files written, as a path from this file's folder. Default: the folder for temporary files.",
   ),
   max_requests: optionalSetting(
     positive(integer),

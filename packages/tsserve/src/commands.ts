@@ -63,9 +63,9 @@ export const commands: Readonly<Record<CommandName, Command>> = {
     load: () => import("./commands/healthcheck.ts"),
   },
   ctl: {
-    usage: "tsserve ctl status|upgrade|inc|dec|workers N|signal NAME|reopen|top|stop [options]",
-    summary: "talk to a running server: how it is, upgrade, resize, stop (--now cuts)",
-    options: ["socket", "json", "no-wait", "now"],
+    usage: "tsserve ctl status|upgrade|inc|dec|workers N|signal NAME|reopen|top|profile cpu|heap|snapshot|repl|stop [options]",
+    summary: "talk to a running server: how it is, upgrade, resize, profile, stop (--now cuts)",
+    options: ["socket", "json", "no-wait", "now", "worker", "seconds", "format", "output", "force"],
     load: () => import("./commands/ctl.ts"),
   },
   "thrift-types": {

@@ -9,7 +9,7 @@ import type { Guard, Server } from "@tsserve/server";
  */
 export function guardServer(server: Server, guard: Guard): Server {
   if (!isServer(server)) throw wrongServer(kindOf(server));
-  const { accept, reopen, routes, addresses } = server;
+  const { accept, rest, reopen, routes, addresses } = server;
   return {
     start: async () => server.start(),
     drain: (cause) => guard.tell("drain() of the server", () => server.drain?.(cause)),
@@ -23,6 +23,7 @@ export function guardServer(server: Server, guard: Guard): Server {
       return { openConnections: countIn(given, "openConnections"), activeRequests: countIn(given, "activeRequests") };
     },
     ...(accept === undefined ? {} : { accept: async (listener) => accept.call(server, listener) }),
+    ...(rest === undefined ? {} : { rest: () => rest.call(server) }),
     ...(reopen === undefined ? {} : { reopen: () => guard.tell("reopen() of the server", () => reopen.call(server)) }),
     ...(addresses === undefined
       ? {}

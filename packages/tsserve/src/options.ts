@@ -40,6 +40,10 @@ export type OptionName =
   | "job"
   | "push"
   | "require-push"
+  | "worker"
+  | "seconds"
+  | "format"
+  | "force"
   | "now";
 
 /** All options there are; each command says which it takes. */
@@ -70,10 +74,14 @@ export const options: Readonly<Record<OptionName, Option>> = {
   hpa: { type: "string", value: "KIND", help: "scale by cpu, by elu (event loops; needs a metrics adapter) or by keda (queues)" },
   monitor: { type: "string", value: "KIND", help: "for Prometheus's operator: pod or service" },
   helm: { type: "string", value: "DIR", help: "write a Helm chart into this new folder, print nothing" },
-  output: { type: "string", value: "PATH", help: "where to write, instead of stdout", short: "o" },
+  output: { type: "string", value: "PATH", help: "where to write; nothing is overwritten", short: "o" },
   job: { type: "string", value: "NAME", help: "what the job is called where its metrics are pushed (default MODULE:FUNCTION)" },
   push: { type: "string", value: "URL", help: "push the job's metrics to this Prometheus push gateway" },
   "require-push": { type: "boolean", help: "fail when the metrics can't be pushed" },
+  worker: { type: "string", value: "N", help: "which worker (default: of a profile, the one that says most)" },
+  seconds: { type: "string", value: "N", help: "how long a profile takes (default 10)" },
+  format: { type: "string", value: "FORMAT", help: "of a profile: cpuprofile, pprof or html, which is a flame graph (default: V8's own)" },
+  force: { type: "boolean", help: "take a heap snapshot though memory is short" },
   now: { type: "boolean", help: "cut what is in progress, rather than wait for it" },
   i64: { type: "string", value: "TYPE", help: "what an i64 is: bigint or number, as loadService was told (default bigint)" },
   include: {

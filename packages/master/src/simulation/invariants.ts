@@ -158,7 +158,7 @@ export class Invariants {
   /** Every set of sockets is accepted on by its own worker, by all others, or by nobody because nobody can. */
   #checkSockets({ workers, sets, stopping }: Fleet): void {
     if (stopping !== "no" || sets < 2) return;
-    const serving = workers.filter(({ state, isSilent, set }) => state === "up" && !isSilent && set !== undefined);
+    const serving = workers.filter(({ state, isSilent, rests, set }) => state === "up" && !isSilent && !rests && set !== undefined);
     for (let set = 0; set < sets; set++) {
       const isServed = serving.some((worker) => worker.set === set);
       for (const { id, lent } of serving) {
@@ -207,7 +207,13 @@ function isSame(before: Fleet, fleet: Fleet): boolean {
   if (before.upgrade !== fleet.upgrade || before.stopping !== fleet.stopping || fleet.youngDeaths > 0 || !fleet.hasServed) return false;
   return before.workers.every((worker, index) => {
     const after = fleet.workers[index];
-    return after?.id === worker.id && after.state === worker.state && after.isSilent === worker.isSilent && after.lent === worker.lent;
+    return (
+      after?.id === worker.id &&
+      after.state === worker.state &&
+      after.isSilent === worker.isSilent &&
+      after.rests === worker.rests &&
+      after.lent === worker.lent
+    );
   });
 }
 

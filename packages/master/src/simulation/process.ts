@@ -27,6 +27,8 @@ export class SimulatedProcess {
   stoppingAt: number | undefined;
   /** Until then its event loop stands still: it hears and says nothing. */
   stillUntil: number = 0;
+  /** Whether it was told to step aside. */
+  rests: boolean = false;
   readonly #world: Surroundings;
   readonly #killAfterMs: number;
   #requests = 0;
@@ -50,7 +52,7 @@ export class SimulatedProcess {
 
   /** Whether it takes connections at this instant. */
   canAccept(now: number): boolean {
-    return this.isAlive && this.isUp && this.stoppingAt === undefined && now >= this.stillUntil;
+    return this.isAlive && this.isUp && this.stoppingAt === undefined && !this.rests && now >= this.stillUntil;
   }
 
   /** SIGKILL, which nobody can ignore. */

@@ -125,7 +125,8 @@ export class World {
       else if (what < 0.7) this.#resize();
       else if (what < 0.8) this.#send({ type: "configured", options: randomOptions(random) });
       else if (what < 0.87) this.#suspend();
-      else if (what < 0.97) this.#killSome();
+      else if (what < 0.93) this.#killSome();
+      else if (what < 0.97) this.#rest();
       else if (what < 0.971) this.#stop(random.pick(["gracefully", "drain", "cut"]));
     }
     this.#agenda.add(this.#now + random.between(10, 40_000), () => this.#operate());
@@ -147,6 +148,15 @@ export class World {
   /** `kill -9` of workers, by somebody. */
   #killSome(): void {
     for (const process of this.#processes.values()) if (process.isAlive && this.#random.chance(0.4)) process.kill();
+  }
+
+  /** Somebody takes a snapshot of a worker, which takes as long as it takes. */
+  #rest(): void {
+    const { workers } = this.#fleet;
+    if (workers.length === 0) return;
+    const { id } = this.#random.pick(workers);
+    this.#send({ type: "rest", id, ms: 100_000 });
+    this.#agenda.add(this.#now + this.#random.between(0, 90_000), () => this.#send({ type: "return", id }));
   }
 
   #stop(how: "gracefully" | "drain" | "cut"): void {
@@ -197,6 +207,8 @@ export class World {
     if (action.type === "stop") process.stop();
     else if (action.type === "hurry") process.hurry(action.ends);
     else if (action.type === "kill") process.kill();
+    else if (action.type === "rest") process.rests = true;
+    else if (action.type === "return") process.rests = false;
     else if (action.type === "lend") process.lent.add(action.set);
     else if (action.type === "take-back") check(process.lent.delete(action.set), () => "a set is taken back that was not lent");
     return undefined;

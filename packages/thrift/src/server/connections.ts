@@ -41,6 +41,8 @@ export class Connections {
   readonly #abandon: (connection: Connection) => void;
   readonly #clock: Clock;
   readonly #reads = new SharedReads();
+  /** Whether it has only stepped aside. */
+  #rests = false;
   #stopping: { readonly leaving: Leaving; readonly idle: () => void } | undefined;
   #cancelSweep: (() => void) | undefined;
 
@@ -118,11 +120,36 @@ export class Connections {
     }
   }
 
+  /** The server steps aside: connections end as in a stop. Resolves when none is left. */
+  async rest(): Promise<void> {
+    if (this.#stopping !== undefined) return;
+    this.#rests = true;
+    await new Promise<void>((resolve) => {
+      const leaving = new Leaving(this.#clock, this.#limits.patienceMs);
+      this.#stopping = { leaving, idle: resolve };
+      this.#cancelSweep?.();
+      for (const connection of this.#open) leaving.add(connection);
+      this.#sweepLater(stopSweepIntervalMs);
+      if (this.#open.size === 0) resolve();
+    });
+  }
+
+  /** New connections are kept again; those that were about to end do. Nothing happens in a stop. */
+  endRest(): void {
+    if (!this.#rests) return;
+    this.#rests = false;
+    this.#stopping?.idle();
+    this.#stopping = undefined;
+    this.#cancelSweep?.();
+    this.#sweepLater(sweepIntervalMs);
+  }
+
   /**
    * The listener has closed: ends each connection when all that it has sent is answered and its client pauses.
    * Resolves when all have ended, or at the deadline with the number of requests that it cut.
    */
   async end(deadline: AbortSignal): Promise<number> {
+    this.#rests = false;
     this.#admission.open();
     // What has reached this process by now is read first.
     await new Promise((resolve) => setImmediate(resolve));

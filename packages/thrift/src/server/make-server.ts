@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Server as NetServer } from "node:net";
-import { acceptAlso, stopAccepting, type Listener } from "@tsserve/listener";
+import { acceptAlso, leaveSocket, stopAccepting, type Listener } from "@tsserve/listener";
 import { parseConfig } from "@tsserve/config";
 import { both, commonSettings, systemClock, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
 import { accessLog } from "./access-log.ts";
@@ -69,6 +69,7 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
     return acceptor;
   };
   const acceptors = listeners.map(makeAcceptor);
+  let isStopping = false;
   const close = (): void => {
     for (const acceptor of acceptors) if (acceptor.listening) stopAccepting(acceptor);
   };
@@ -85,14 +86,27 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
       }
     },
     drain: () => {
+      isStopping = true;
       replies.isDraining = true;
     },
     stop: async (deadline) => {
+      isStopping = true;
       replies.isDraining = true;
       close();
       return { cut: await connections.end(deadline) };
     },
     accept: (listener) => acceptAlso(listener, makeAcceptor(), acceptors),
+    rest: () => {
+      for (const acceptor of acceptors) if (acceptor.listening) leaveSocket(acceptor);
+      replies.isDraining = true;
+      return {
+        left: connections.rest(),
+        end: () => {
+          replies.isDraining = isStopping;
+          connections.endRest();
+        },
+      };
+    },
     stats: () => ({ openConnections: connections.size, activeRequests: context.requests.size }),
     addresses: () => acceptors.map((acceptor) => printable(acceptor)).filter((address) => address !== undefined),
     routes: () => Promise.resolve([...methods.keys()].map((path) => ({ method: "thrift", path }))),

@@ -3,34 +3,37 @@ import { connect } from "node:net";
 import { checkUnixPath } from "@tsserve/listener";
 import { exitCodes } from "@tsserve/server";
 import { isTsserveError } from "@tsserve/config";
-import { fleetTable, type FleetStatus } from "../fleet-table.ts";
+import { ask, type Answer, type Message } from "../ctl/ask.ts";
+import { fleetTable } from "../fleet-table.ts";
 import { historyTable } from "../history-table.ts";
 import type { Host } from "../host.ts";
 import { UsageError, type OptionValues } from "../options.ts";
 import { controlSockets } from "../workers/control-place.ts";
 
-const answerTimeoutMs = 10_000;
 const refreshMs = 1000;
-
-interface Answer extends Partial<FleetStatus> {
-  readonly ok: boolean;
-  readonly error?: string;
-  readonly message?: string;
-  /** Of a history. */
-  readonly points?: readonly object[];
-}
-
-type Message = Readonly<Record<string, unknown>>;
 
 /** Sends a command to a running master, or a single process, and prints what it says. */
 export async function run(host: Host, positionals: readonly string[], values: OptionValues): Promise<number> {
+  if (positionals[0] === "profile") {
+    const { readProfileArguments, takeProfile } = await import("../ctl/profile.ts");
+    const asked = readProfileArguments(positionals.slice(1), values);
+    return reach(host, values, (path) => takeProfile(host, path, asked));
+  }
   const message = messageOf(positionals, values);
+  return reach(host, values, async (path) => {
+    if (positionals[0] === "top") return await top(host, path);
+    // An upgrade may take as long as its workers do.
+    host.print(describe(await ask(path, message, message["command"] === "upgrade" ? 0 : undefined), values));
+    return exitCodes.stopped;
+  });
+}
+
+/** Finds the control socket, and does something with it; what fails is told. */
+async function reach(host: Host, values: OptionValues, use: (path: string) => Promise<number>): Promise<number> {
   try {
     const path = values.socket ?? (await onlySocket(host));
     checkUnixPath(path, "connect to");
-    if (positionals[0] === "top") return await top(host, path);
-    host.print(describe(await ask(path, message), values));
-    return exitCodes.stopped;
+    return await use(path);
   } catch (error) {
     if (isTsserveError(error, "ERR_TSSERVE_USAGE")) throw error;
     host.printError((error as Error).message);
@@ -38,7 +41,7 @@ export async function run(host: Host, positionals: readonly string[], values: Op
   }
 }
 
-const usage = "expected tsserve ctl status|upgrade|inc|dec|workers N|signal NAME|reopen|top|history|stop";
+const usage = "expected tsserve ctl status|upgrade|inc|dec|workers N|signal NAME|reopen|top|history|profile|repl|stop";
 
 function messageOf([command, argument, ...rest]: readonly string[], values: OptionValues): Message {
   const takesArgument = command === "workers" || command === "signal";
@@ -65,9 +68,9 @@ function messageOf([command, argument, ...rest]: readonly string[], values: Opti
   }
 }
 
-/** Where no socket is named: that of the only process of this user that has one. */
+/** Where no socket is named: that of the only process of this user that has one. One that is stuck counts, too. */
 async function onlySocket({ env }: Host): Promise<string> {
-  const found = await Promise.all(controlSockets(env).map(async (each) => ((await answers(each.path)) ? [each] : [])));
+  const found = await Promise.all(controlSockets(env).map(async (each) => ((await listens(each.path)) ? [each] : [])));
   const [first, ...others] = found.flat();
   const expected = "expected --socket PATH, or TSSERVE_SOCKET: the log of the server names it";
   if (first === undefined) throw new UsageError(`${expected}; no server of this user runs here that has one`);
@@ -75,48 +78,14 @@ async function onlySocket({ env }: Host): Promise<string> {
   throw new UsageError(`${expected}; several run here:\n${[first, ...others].map(({ pid, path }) => `  ${path} (pid ${pid})`).join("\n")}`);
 }
 
-async function answers(path: string): Promise<boolean> {
-  return await ask(path, { command: "status" }).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** An upgrade may take as long as its workers do: as long as the connection is there, the answer will come. */
-function ask(path: string, message: Message): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    let text = "";
-    const socket = connect(path);
-    const fail = (reason: string): void => {
-      socket.destroy();
-      reject(new Error(`${path}: ${reason}`));
-    };
-    if (message["command"] !== "upgrade") socket.setTimeout(answerTimeoutMs, () => fail(`no answer within ${answerTimeoutMs / 1000} s`));
-    socket.setEncoding("utf8");
-    socket.once("error", (error: NodeJS.ErrnoException) => fail(reasons[error.code ?? ""] ?? error.message));
-    socket.once("end", () => fail("the server closed the connection without an answer"));
-    socket.on("data", (part: string) => {
-      text += part;
-      if (!text.includes("\n")) return;
-      socket.destroy();
-      try {
-        const answer = JSON.parse(text) as Answer;
-        if (answer.ok) resolve(answer);
-        else reject(new Error(answer.error ?? "the server refused"));
-      } catch {
-        reject(new Error(`${path}: what answers is no server of tsserve`));
-      }
-    });
-    socket.write(`${JSON.stringify(message)}\n`);
+function listens(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path, () => resolve(true));
+    socket.once("error", () => resolve(false));
+    socket.once("close", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
   });
 }
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such socket: is the master running?",
-  ECONNREFUSED: "nobody listens there: the master has ended without removing its socket",
-  EACCES: "permission denied: the socket is for the user that the master runs as",
-  ENOTSOCK: "the file is no socket",
-};
 
 function describe(answer: Answer, values: OptionValues): string {
   const { pid, generation, workers } = answer;

@@ -76,7 +76,7 @@ function isWorker({ env, ppid }: Host): boolean {
 /** Serves the app in this process until there is a cause to stop; gives the exit code. */
 async function serveApplication(host: Host, configuration: Configuration): Promise<number> {
   // Before anything that is the user's is loaded: what gets stuck is seen.
-  const watchdog = startWatchdog(host, settingsOf(configuration), (signal, heard) => endStuck(host, signal, heard));
+  const watchdog = startWatchdog(host, settingsOf(configuration, host), (signal, heard) => endStuck(host, signal, heard));
   await settleNextTick();
   adoptEnvironment(host, configuration);
   const worker = readEinhornWorker(host.env, host);
@@ -123,9 +123,9 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     const tracing = await begin(tracingStep(host, configuration, rootLog));
     const server = await begin(serverStep(application, app, listeners, tracing));
     await begin(listenStep(server, host.causes));
-    const ofMaster = await begin(mastersSocketsStep(master, server));
+    const ofMaster = await begin(mastersSocketsStep(master, server, application));
     await begin(acknowledgeStep(host, worker, master));
-    await begin(controlStep(host, configuration, application, log));
+    await begin(controlStep(host, configuration, application, watchdog, log));
     metrics.of(server, ofMaster?.inbox);
     watchdog.started();
     return server.addresses?.() ?? listeners.map(({ endpoint }) => formatEndpoint(endpoint));

@@ -4,12 +4,14 @@ import type { Logger } from "pino";
 import type { Application } from "../application.ts";
 import type { Configuration } from "../configuration.ts";
 import type { Host } from "../host.ts";
+import type { Watchdog } from "../stacks/watchdog.ts";
 
 /** A single process can be commanded, too, when `control_socket` names where. A worker leaves that to its master. */
 export function controlStep(
   host: Host,
   { master: { controlSocket } }: Configuration,
   { requests }: Application,
+  watchdog: Watchdog,
   log: Logger,
 ): Step<(() => void) | undefined> {
   return {
@@ -24,7 +26,7 @@ export function controlStep(
       const place = controlPlace(host.env, host.pid, controlSocket);
       const socket: ControlSocket = await master.ControlSocket.open({
         path: place.path,
-        commands: singleCommands(host, requests),
+        commands: singleCommands(host, requests, watchdog),
         keep: () => place.keep(),
         warn: (message) => log.warn(message),
       });

@@ -1,5 +1,6 @@
 import { acknowledge, type EinhornWorker } from "@tsserve/listener";
 import type { Server, Step } from "@tsserve/server";
+import type { Application } from "../application.ts";
 import type { Host } from "../host.ts";
 import { watchMaster } from "../watch-master.ts";
 import type { MasterChannel } from "../workers/master-channel.ts";
@@ -14,16 +15,18 @@ export interface OfMaster {
 }
 
 /** Hears of the sockets that our own master hands over; must stand before the worker acknowledges, because they come then. */
-export function mastersSocketsStep(master: MasterChannel | undefined, server: Server): Step<OfMaster | undefined> {
+export function mastersSocketsStep(master: MasterChannel | undefined, server: Server, { health }: Application): Step<OfMaster | undefined> {
   return {
     name: "the master's sockets",
     start: async () => {
       if (master === undefined) return undefined;
       master.on("tsserve:reopen", () => server.reopen?.());
-      const [{ borrowSockets }, { MetricsSocketInbox }] = await Promise.all([
+      const [{ borrowSockets }, { MetricsSocketInbox }, { restOnOrder }] = await Promise.all([
         import("../workers/lend-sockets.ts"),
         import("../workers/metrics-socket.ts"),
+        import("../workers/rest-on-order.ts"),
       ]);
+      restOnOrder(server, health, master);
       return { inbox: new MetricsSocketInbox(master), endBorrowing: borrowSockets(server, master) };
     },
     stop: (ofMaster) => ofMaster?.endBorrowing(),

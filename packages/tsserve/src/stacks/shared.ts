@@ -38,9 +38,22 @@ export interface WatchdogData {
 
 /** What it has of the configuration. */
 export interface WatchdogSettings {
+  readonly profiles: ProfileSettings;
   readonly format: "json" | "pretty";
   /** A block of the event loop that is longer is reported with its stack; `undefined`: none is. */
   readonly blockedMs: number | undefined;
+}
+
+/** What it needs to be asked for profiles. */
+export interface ProfileSettings {
+  /** Where they are written. */
+  readonly folder: string;
+  /** Who is profiled, in words: `worker 0`. */
+  readonly worker: string;
+  /** The descriptor of the line to the master; `undefined` where there is no master of ours. */
+  readonly lineFd: number | undefined;
+  /** Where a single process that has a control socket can be asked while its event loop is stuck. */
+  readonly stuckFolder: string | undefined;
 }
 
 /** What the watchdog tells the main thread of a block, once it is over. */

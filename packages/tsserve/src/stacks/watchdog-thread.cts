@@ -4,6 +4,9 @@
 const { workerData, parentPort } = require("node:worker_threads") as typeof import("node:worker_threads");
 
 type WatchdogData = import("./shared.ts", { with: { "resolution-mode": "import" } }).WatchdogData;
+type ProfileDesk = import("../profiles/shared.ts", { with: { "resolution-mode": "import" } }).ProfileDesk;
+type MakeDesk = import("../profiles/shared.ts", { with: { "resolution-mode": "import" } }).MakeDesk;
+type ProfileRequest = import("@tsserve/master", { with: { "resolution-mode": "import" } }).WatchdogRequest;
 type CallFrame = import("node:inspector").Debugger.CallFrame;
 type Script = import("node:inspector").Debugger.ScriptParsedEventDataType;
 
@@ -14,6 +17,8 @@ interface SignalHandle {
 }
 
 const { shared, cells, pid, hostname, stopSignals, settings } = workerData as WatchdogData;
+
+let desk: ProfileDesk | undefined;
 
 /** How long the main thread has to answer by itself. */
 const answerWithinMs = 100;
@@ -44,6 +49,9 @@ onSignal((require("node:os") as typeof import("node:os")).constants.signals.SIGU
   if (!isRecent && Atomics.wait(shared, cells.heardAt, heardAt, answerWithinMs) === "timed-out") dump(bySignal);
 });
 
+// SIGURG, which is ignored where nobody listens: a profile is asked for, over the line to the master or a socket.
+onSignal((require("node:os") as typeof import("node:os")).constants.signals.SIGURG, () => profileDesk().open());
+
 let stops = 0n;
 for (const [signal, signum] of Object.entries(stopSignals)) {
   onSignal(signum, () => {
@@ -52,9 +60,16 @@ for (const [signal, signum] of Object.entries(stopSignals)) {
   });
 }
 
-// A thread whose only handles are foreign ones would end.
-parentPort?.on("message", () => undefined);
+// A thread whose only handles are foreign ones would end. What is asked over this port is the main thread's to hear of as well.
+parentPort?.on("message", (request: ProfileRequest) => profileDesk().ask(request, (answer) => parentPort.postMessage(answer)));
 parentPort?.postMessage("listening");
+
+/** Loaded by the first who asks. */
+function profileDesk(): ProfileDesk {
+  const { makeDesk } = require("../profiles/profile-desk.cjs") as { makeDesk: MakeDesk };
+  desk ??= makeDesk(settings.profiles, pid, (text) => log(text, []));
+  return desk;
+}
 
 function sinceMs(then: bigint): number {
   return Number(process.hrtime.bigint() - then) / 1e6;

@@ -1,8 +1,11 @@
-import { constants } from "node:os";
+import { rmSync } from "node:fs";
+import { constants, tmpdir } from "node:os";
 import type { Worker } from "node:worker_threads";
+import type { WatchdogAnswer, WatchdogRequest } from "@tsserve/master";
 import { stopSignals } from "../first-instruction.ts";
 import type { Host } from "../host.ts";
 import type { Configuration } from "../configuration.ts";
+import { lineVariable, isOwnWorker, stuckFolder } from "../workers/own-worker.ts";
 import { cells, clockNs, endStuckKey, makeSharedCells, type BlockMessage, type WatchdogData, type WatchdogSettings } from "./shared.ts";
 
 /** The thread that hears of signals, and sees blocks, while the main thread is stuck. */
@@ -14,6 +17,8 @@ export interface Watchdog {
   /** The event loop turns. Once called, it is to be called all the time: else it is taken to be blocked. */
   beat(): void;
   onBlock(listener: (block: BlockMessage) => void): void;
+  /** Has a profile taken of this process; one at a time. */
+  profile(request: Omit<WatchdogRequest, "type" | "id">): Promise<WatchdogAnswer>;
   /** Resolves when it listens, or can't; to the error then. */
   readonly listening: Promise<Error | undefined>;
   end(): void;
@@ -37,7 +42,18 @@ export function startWatchdog(host: Host, settings: WatchdogSettings, endStuck: 
     thread.once("error", resolve);
   });
   thread.on("message", (message: unknown) => {
-    if (typeof message === "object") tellBlock(message as BlockMessage);
+    if (typeof message !== "object" || message === null) return;
+    if ("stack" in message) tellBlock(message as BlockMessage);
+    else answer(message as WatchdogAnswer);
+  });
+  let lastId = 0;
+  const waiting = new Map<number, (answer: WatchdogAnswer) => void>();
+  const answer = (given: WatchdogAnswer): void => {
+    waiting.get(given.id)?.(given);
+    waiting.delete(given.id);
+  };
+  thread.once("exit", () => {
+    for (const id of waiting.keys()) answer({ type: "tsserve:profile-failed", id, reason: "the process ends" });
   });
   let answers = 0n;
   return {
@@ -53,13 +69,38 @@ export function startWatchdog(host: Host, settings: WatchdogSettings, endStuck: 
     },
     onBlock: (listener) => (tellBlock = listener),
     beat: () => void Atomics.store(shared, cells.beat, clockNs()),
+    profile: (request) =>
+      new Promise((resolve) => {
+        lastId += 1;
+        waiting.set(lastId, resolve);
+        thread.postMessage({ type: "tsserve:profile", id: lastId, ...request });
+      }),
     listening,
-    end: () => void thread.terminate(),
+    end: () => {
+      void thread.terminate();
+      // What it had made for somebody who did not come.
+      if (settings.profiles.stuckFolder !== undefined) rmSync(settings.profiles.stuckFolder, { recursive: true, force: true });
+    },
   };
 }
 
-export function settingsOf({ logging, metrics, monitoring }: Configuration): WatchdogSettings {
-  return { format: logging.format, blockedMs: metrics.enabled ? monitoring.blockedHubMs : undefined };
+/** Takes out of the environment what is the watchdog's alone. */
+export function settingsOf({ logging, metrics, monitoring, master }: Configuration, host: Pick<Host, "env" | "ppid">): WatchdogSettings {
+  const { env } = host;
+  const index = env["EINHORN_CHILD_INDEX"];
+  const isWorker = isOwnWorker(host);
+  const lineFd = isWorker ? Number(env[lineVariable]) : undefined;
+  delete env[lineVariable];
+  return {
+    format: logging.format,
+    blockedMs: metrics.enabled ? monitoring.blockedHubMs : undefined,
+    profiles: {
+      folder: master.profileFolder ?? tmpdir(),
+      worker: isWorker ? `worker ${index}` : "the process",
+      lineFd,
+      stuckFolder: isWorker || master.controlSocket === undefined ? undefined : stuckFolder(master.controlSocket),
+    },
+  };
 }
 
 function startThread(workerData: WatchdogData): Worker {

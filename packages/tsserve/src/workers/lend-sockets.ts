@@ -17,6 +17,9 @@ export function lendable(sockets: SlotSockets): MasterSockets {
       }
     },
     takeBack: (process, set) => process.send({ type: "tsserve:take-back", set }),
+    giveBack: (process, set) => {
+      for (const { handle, endpoint } of sockets.of(set)) process.send({ type: "tsserve:lend", set, endpoint }, handle);
+    },
   };
 }
 

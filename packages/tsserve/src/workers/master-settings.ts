@@ -13,6 +13,10 @@ export interface MasterSettings {
   readonly startTimeoutMs: number;
   /** An absolute path; `undefined`: one that the master chooses. */
   readonly controlSocket: string | undefined;
+  /** Whether `tsserve ctl repl` may talk to the workers. */
+  readonly controlRepl: boolean;
+  /** An absolute path; `undefined`: the folder for temporary files. */
+  readonly profileFolder: string | undefined;
   readonly limits: WorkerLimits;
   readonly workerTimeoutMs: number | undefined;
   /** Whether systemd is told of the state; of a process without workers, too. */
@@ -32,6 +36,8 @@ export function masterSettings({
     upgradeMode: parsed.upgrade,
     startTimeoutMs: parsed.start_timeout,
     controlSocket: values.socket === undefined ? fromFolder(folder, parsed.control_socket) : resolve(cwd, values.socket),
+    controlRepl: parsed.control_repl,
+    profileFolder: fromFolder(folder, parsed.profile_dir),
     limits: {
       maxRequests: parsed.max_requests,
       maxRequestsJitter: parsed.max_requests_jitter,

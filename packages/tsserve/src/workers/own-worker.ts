@@ -6,6 +6,13 @@ export const masterVariable = "TSSERVE_MASTER_PID";
 
 /** Set for the workers of our own master, to their generation: how many upgrades came before them. */
 export const generationVariable = "TSSERVE_GENERATION";
+/** Set for them as well: the descriptor of the line between the master and the worker's watchdog thread. */
+export const lineVariable = "TSSERVE_LINE_FD";
+
+/** Where a single process whose event loop is stuck is asked, while somebody has signalled that they come. */
+export function stuckFolder(controlSocket: string): string {
+  return `${controlSocket}.stuck`;
+}
 
 /** Whether this process is a worker of our own master, rather than of Einhorn. A worker's own children are not. */
 export function isOwnWorker({ env, ppid }: Pick<Host, "env" | "ppid">): boolean {

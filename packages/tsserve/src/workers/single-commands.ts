@@ -2,11 +2,16 @@ import { performance } from "node:perf_hooks";
 import type { ControlCommands, Result, WorkerState } from "@tsserve/master";
 import { SERVER_STATE, type ActiveRequests } from "@tsserve/server";
 import type { Host } from "../host.ts";
+import type { Watchdog } from "../stacks/watchdog.ts";
 
 const states: Readonly<Record<typeof SERVER_STATE.state, WorkerState>> = { STARTING: "starting", RUNNING: "up", SHUTTING_DOWN: "stopping" };
 
 /** What `tsserve ctl` can do with a single process. */
-export function singleCommands({ pid, causes }: Pick<Host, "pid" | "causes">, requests: ActiveRequests): ControlCommands {
+export function singleCommands(
+  { pid, causes }: Pick<Host, "pid" | "causes">,
+  requests: ActiveRequests,
+  watchdog: Watchdog,
+): ControlCommands {
   const began = performance.now();
   const refused: Result = { ok: false, error: "this is a single process: with --workers N there is a master, which can do that" };
   let hasStopped = false;
@@ -45,6 +50,12 @@ export function singleCommands({ pid, causes }: Pick<Host, "pid" | "causes">, re
     },
     reopen: () => Promise.resolve({ ok: true, message: "log files are opened anew" }),
     history: () => Promise.resolve(undefined),
+    profile: async ({ worker, ...request }) => {
+      if (worker !== undefined && worker !== 0) return { ok: false, error: `there is no worker ${worker}: this is a single process` };
+      const answer = await watchdog.profile(request);
+      if (answer.type === "tsserve:profile-failed") return { ok: false, error: answer.reason };
+      return { ok: true, worker: 0, pid, path: answer.path, bytes: answer.bytes, message: `the process (pid ${pid})` };
+    },
     acknowledge: () => undefined,
   };
 }

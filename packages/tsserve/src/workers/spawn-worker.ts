@@ -4,7 +4,7 @@ import type { BoundSocket } from "@tsserve/listener";
 import type { Worker } from "@tsserve/master";
 import type { Host } from "../host.ts";
 import { nodeArguments } from "../node-arguments.ts";
-import { generationVariable, masterVariable } from "./own-worker.ts";
+import { generationVariable, lineVariable, masterVariable } from "./own-worker.ts";
 
 /** What all workers of a master are started with. */
 export interface WorkerStart {
@@ -17,7 +17,7 @@ export interface WorkerStart {
   readonly controlPath: () => string | undefined;
 }
 
-/** Starts the process of a worker, by Einhorn's contract: the sockets from descriptor 3 on, and a channel of our own after them. */
+/** Starts the process of a worker, by Einhorn's contract: the sockets from descriptor 3 on, and what is our own after them. */
 export function spawnWorker({ index, generation }: Worker, sockets: readonly BoundSocket[], start: WorkerStart): ChildProcess {
   const { host, environment, folder, controlPath } = start;
   const descriptors = Object.fromEntries(sockets.map((_, position) => [`EINHORN_FD_${position}`, String(3 + position)]));
@@ -32,8 +32,10 @@ export function spawnWorker({ index, generation }: Worker, sockets: readonly Bou
       ...descriptors,
       [masterVariable]: String(host.pid),
       [generationVariable]: String(generation),
+      [lineVariable]: String(3 + sockets.length + 1),
     },
-    stdio: ["ignore", "inherit", "pipe", ...sockets.map(({ fd }) => fd), "ipc"],
+    // The last one is the line to its watchdog thread.
+    stdio: ["ignore", "inherit", "pipe", ...sockets.map(({ fd }) => fd), "ipc", "pipe"],
     // A signal of the terminal is for the master, which passes it on.
     detached: true,
   });

@@ -1,5 +1,5 @@
 import { descriptorOf, formatEndpoint, isTsserveError } from "@tsserve/config";
-import { inheritedListener, SlotSockets, systemdDescriptors, type BoundSocket } from "@tsserve/listener";
+import { handleOfInherited, inheritedListener, SlotSockets, systemdDescriptors, type BoundSocket } from "@tsserve/listener";
 import { Master, type FleetOptions, type MasterEnd, type Result } from "@tsserve/master";
 import { exitCodes } from "@tsserve/server";
 import type { Configuration } from "../configuration.ts";
@@ -131,7 +131,16 @@ function activatedSockets({ env, pid }: Host): BoundSocket[] {
 /** @param source where its number was found, for messages */
 function inheritedSocket(fd: number, source: string): BoundSocket {
   const { endpoint } = inheritedListener(fd, source);
-  return { fd, handle: undefined, endpoint, close: () => undefined };
+  let handle: unknown;
+  return {
+    fd,
+    get handle() {
+      handle ??= handleOfInherited(fd);
+      return handle;
+    },
+    endpoint,
+    close: () => undefined,
+  };
 }
 
 /** Asked to stop: 0, unless a worker lost something. Where none came up: their own code, if the configuration is wrong. */

@@ -1,0 +1,158 @@
+// Takes one profile of the main thread, into a file, and ends. It connects from inside the process: no port is opened, and it works
+// while the event loop is stuck, since V8 interrupts what is running.
+/* oxlint-disable typescript/no-require-imports */
+const fs = require("node:fs") as typeof import("node:fs");
+const { Session } = require("node:inspector") as typeof import("node:inspector");
+const { parentPort, workerData } = require("node:worker_threads") as typeof import("node:worker_threads");
+const { setTimeout: sleep } = require("node:timers/promises") as typeof import("node:timers/promises");
+
+type Answer = import("@tsserve/master", { with: { "resolution-mode": "import" } }).WatchdogAnswer;
+type ProfileTask = import("./shared.ts", { with: { "resolution-mode": "import" } }).ProfileTask;
+type Parameters = Readonly<Record<string, unknown>>;
+
+const { request, folder, name } = workerData as ProfileTask;
+const { id, kind, ms, heapsFree } = request;
+const endings = { cpu: "cpuprofile", heap: "heapprofile", snapshot: "heapsnapshot" };
+const path = `${folder}/${name}.${endings[kind]}`;
+
+// A thread that waits for nothing but an answer of the inspector would end.
+const hold = setInterval(() => undefined, 60_000);
+const session = new Session();
+
+take().then(tell, (error: Error) => {
+  fs.rmSync(path, { force: true });
+  tell({ type: "tsserve:profile-failed", id, reason: error.message });
+});
+
+function tell(answer: Answer): void {
+  session.disconnect();
+  clearInterval(hold);
+  parentPort?.postMessage(answer);
+}
+
+async function take(): Promise<Answer> {
+  const fd = openFile();
+  session.connectToMainThread();
+  const ended = new Promise<never>((_, reject) => {
+    // A session that stays open would hold up the end of the process.
+    session.on("NodeRuntime.waitingForDisconnect" as "Debugger.paused", () => reject(new Error("the process ends")));
+  });
+  await post("NodeRuntime.notifyWhenWaitingForDisconnect", { enabled: true });
+  await Promise.race([kind === "snapshot" ? takeSnapshot(fd) : takeProfile(fd), ended]);
+  const { size: bytes } = fs.fstatSync(fd);
+  fs.closeSync(fd);
+  return { type: "tsserve:profile-taken", id, path, bytes };
+}
+
+/** Before anything is begun: nobody else may read it, and nothing that is there is overwritten. */
+function openFile(): number {
+  try {
+    return fs.openSync(path, "wx", 0o600);
+  } catch (error) {
+    throw new Error(`profile_dir: can't write to ${folder}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+async function takeProfile(fd: number): Promise<void> {
+  const isCpu = kind === "cpu";
+  const [domain, begin, end] = isCpu ? ["Profiler", "start", "stop"] : ["HeapProfiler", "startSampling", "stopSampling"];
+  await post(`${domain}.enable`);
+  await post(`${domain}.${begin}`);
+  const until = performance.now() + ms;
+  // A profile with a name less is better than none.
+  if (isCpu) await nameWhatIsStuck(until).catch(() => undefined);
+  await sleep(Math.max(0, until - performance.now()));
+  const { profile } = (await post(`${domain}.${end}`)) as { profile: unknown };
+  await post(`${domain}.disable`);
+  fs.writeSync(fd, JSON.stringify(profile));
+}
+
+/**
+ * A loop that was hot before the profile runs code that V8's profiler does not know: what is compiled while a function runs
+ * (`LogCompiledFunctions` in github.com/v8/v8/blob/main/src/logging/log.cc passes it over), and its time goes to the caller. A step
+ * of the debugger has V8 throw that code away: it is compiled anew, and known, after a few thousand turns. Only where the event loop
+ * stands still, and a few times.
+ */
+async function nameWhatIsStuck(until: number): Promise<void> {
+  let steps = 0;
+  while (steps < mostSteps && performance.now() + lookEveryMs < until) {
+    await evaluate(`globalThis[${turned}] = false; setImmediate(() => { globalThis[${turned}] = true; }); 0`);
+    await sleep(lookEveryMs);
+    if (await evaluate(`globalThis[${turned}]`)) continue;
+    steps += 1;
+    await step();
+  }
+  await evaluate(`delete globalThis[${turned}]`);
+}
+
+const lookEveryMs = 100;
+const mostSteps = 3;
+const turned = 'Symbol.for("tsserve.turned")';
+/** Native code can't be interrupted: what is not there by then does not come soon. */
+const pauseWithinMs = 500;
+
+async function evaluate(expression: string): Promise<unknown> {
+  const { result } = (await post("Runtime.evaluate", { expression, silent: true, returnByValue: true })) as { result: { value?: unknown } };
+  return result.value;
+}
+
+async function step(): Promise<void> {
+  const paused = (): Promise<boolean> =>
+    Promise.race([new Promise<boolean>((resolve) => session.once("Debugger.paused", () => resolve(true))), sleep(pauseWithinMs, false)]);
+  await post("Debugger.enable");
+  try {
+    let pause = paused();
+    await post("Debugger.pause");
+    if (!(await pause)) return;
+    pause = paused();
+    await post("Debugger.stepOver");
+    await pause;
+  } finally {
+    // Lets it go on, wherever it is.
+    await post("Debugger.disable");
+  }
+}
+
+/** Its parts go to the file as they come: whole, it would be several times the heap. */
+async function takeSnapshot(fd: number): Promise<void> {
+  const { usedSize } = (await post("Runtime.getHeapUsage")) as { usedSize: number };
+  const free = freeMemory();
+  if (free < usedSize * heapsFree) {
+    const needed = `${heapsFree} × ${megabytes(usedSize)} = ${megabytes(usedSize * heapsFree)}`;
+    throw new Error(
+      `a snapshot takes about ${heapsFree} times the heap, ${needed}, and ${megabytes(free)} are free; --force takes it nevertheless`,
+    );
+  }
+  let failure: Error | undefined;
+  session.on("HeapProfiler.addHeapSnapshotChunk", ({ params }) => {
+    try {
+      if (failure === undefined) fs.writeSync(fd, params.chunk);
+    } catch (error) {
+      failure = error as Error;
+    }
+  });
+  await post("HeapProfiler.takeHeapSnapshot", { reportProgress: false });
+  if (failure !== undefined) throw failure;
+}
+
+/** What the container or the machine has left, whichever is less. */
+function freeMemory(): number {
+  const { availableMemory } = process as { availableMemory?(): number };
+  return availableMemory?.() ?? (require("node:os") as typeof import("node:os")).freemem();
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.ceil(bytes / 2 ** 20)} MB`;
+}
+
+function post(method: string, parameters?: Parameters): Promise<unknown> {
+  const { post: send } = session as unknown as { post(name: string, given: Parameters | undefined, done: Done): void };
+  return new Promise((resolve, reject) => {
+    send.call(session, method, parameters, (error, result) => {
+      if (error === null) resolve(result);
+      else reject(new Error(`${method}: ${error.message}`));
+    });
+  });
+}
+
+type Done = (error: Error | null, result: unknown) => void;
