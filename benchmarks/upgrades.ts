@@ -1,11 +1,23 @@
 // Do upgrades lose requests? All workers are replaced, again and again, under clients that keep their connections and
 // clients that open one for each request; a node:cluster app and PM2 (from npm) in the same run.
 // node --import tsx benchmarks/upgrades.ts [UPGRADES] [CLIENTS] [WORKERS] [SECONDS between upgrades] [SUBJECT,…]
-// Subjects: tsserve, removed (tsserve, the control socket's file removed before each upgrade), cluster, pm2; all by default.
+// Subjects: tsserve, removed (tsserve, the control socket's file removed before each upgrade), restarted (tsserve, by systemd's way
+// of stopping: SIGTERM to all processes at once, the next fleet started when they are gone, the socket held meanwhile), cluster, pm2;
+// all by default.
 import { existsSync, rmSync } from "node:fs";
 import { once } from "node:events";
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { freePort, load, lost, makeTemporaryFolder, spawnTsserve, until, type LoadResult } from "@tsserve/testing";
+import {
+  bindDescriptor,
+  freePort,
+  load,
+  lost,
+  makeTemporaryFolder,
+  spawnTsserve,
+  until,
+  type LoadResult,
+  type TsserveProcess,
+} from "@tsserve/testing";
 import { firstAnswer, node, path } from "./servers.ts";
 
 const upgrades = Number(process.argv[2] ?? 50);
@@ -51,6 +63,37 @@ async function tsserve(port: number): Promise<Subject & { readonly socket: strin
       folder.remove();
     },
   };
+}
+
+/** As a unit with a `.socket` is restarted: what connects meanwhile waits in the socket. */
+async function restarted(port: number): Promise<Subject> {
+  const bound = bindDescriptor(port);
+  const start = async (): Promise<TsserveProcess> => {
+    const args = [path("apps/workers.ini"), "--bind", "fd://3", "--workers", String(workers)];
+    const master = spawnTsserve({ args, descriptors: [bound.fd] });
+    await until("the workers", () => workerPids(master).length >= workers, { timeoutMs: 60_000 });
+    return master;
+  };
+  const stop = async (master: TsserveProcess): Promise<void> => {
+    for (const pid of [master.pid, ...workerPids(master)]) process.kill(pid, "SIGTERM");
+    const { code } = await master.exited(60_000);
+    if (code !== 0) throw new Error(`the master ended with ${code}`);
+  };
+  let master = await start();
+  return {
+    upgrade: async () => {
+      await stop(master);
+      master = await start();
+    },
+    end: async () => {
+      await stop(master);
+      bound[Symbol.dispose]();
+    },
+  };
+}
+
+function workerPids(master: TsserveProcess): number[] {
+  return master.logs().flatMap(({ msg, worker_pid: pid }) => (msg.endsWith(" is up") && typeof pid === "number" ? [pid] : []));
 }
 
 async function cluster(port: number): Promise<Subject> {
@@ -126,9 +169,10 @@ async function measure(name: string, start: (port: number) => Promise<Subject>, 
   await subject.end();
 }
 
-const wanted = process.argv[6]?.split(",") ?? ["tsserve", "removed", "cluster", "pm2"];
+const wanted = process.argv[6]?.split(",") ?? ["tsserve", "removed", "restarted", "cluster", "pm2"];
 const few = Math.min(upgrades, 10);
 if (wanted.includes("tsserve")) await measure("tsserve", tsserve, upgrades);
 if (wanted.includes("removed")) await measure("tsserve, its control socket removed each time", removed, upgrades);
+if (wanted.includes("restarted")) await measure("tsserve, restarted by SIGTERM to all", restarted, upgrades);
 if (wanted.includes("cluster")) await measure("node:cluster", cluster, few);
 if (wanted.includes("pm2")) await measure("pm2 reload", pm2, few);
