@@ -126,6 +126,21 @@ describe("a failure", () => {
     expect((await server.ended()).code).toBe(0);
   });
 
+  test("of a script is reported with its name, and changes nothing of its end", async () => {
+    await using sentry = await fakeSentry();
+    const files = {
+      "app.ini": `[app:main]\nfactory = ./app.mjs\nsentry.dsn = ${sentry.dsn}\n`,
+      "jobs.mjs":
+        'export const clean = (config, args, context) => { if (args[0] === "log") { context.log.error(new Error("half of it failed")); return 7; } throw new Error("no disk"); };',
+    };
+    const thrown = await run(files, ["script", "app.ini", "./jobs.mjs:clean"]);
+    const logged = await run(files, ["script", "app.ini", "./jobs.mjs:clean", "log"]);
+    expect([thrown.code, logged.code]).toEqual([1, 7]);
+    expect(messages(sentry.events)).toEqual(["no disk", "half of it failed"]);
+    expect(sentry.events[0]).toMatchObject({ level: "fatal", tags: { job: "./jobs.mjs:clean" } });
+    expect(thrown.stdout + thrown.stderr).not.toContain("publickey0123456789");
+  });
+
   test("that repeats itself is reported ten times, and counted", async () => {
     await using sentry = await fakeSentry();
     await using server = await serve(sentry.dsn, `${head}${fails}${apps["a plain listener"]}`);

@@ -1,5 +1,16 @@
 import { parseConfig } from "@tsserve/config";
-import { exitCodes, Health, httpUrl, makeGuard, metricsSpec, SERVER_STATE, type AppConfig, type AppContext } from "@tsserve/server";
+import {
+  exitCodes,
+  failureReports,
+  Health,
+  httpUrl,
+  makeGuard,
+  metricsSpec,
+  SERVER_STATE,
+  type AppConfig,
+  type AppContext,
+} from "@tsserve/server";
+import type { OpenSentry, SentrySettings } from "@tsserve/telemetry";
 import type { Logger } from "pino";
 import { makeAppContext, StopHooks } from "../app-context.ts";
 import type { AppConfiguration } from "../configuration.ts";
@@ -9,6 +20,8 @@ import { makeLogger } from "../make-logger.ts";
 import { UsageError, type OptionValues } from "../options.ts";
 import { adoptEnvironment, readAppConfiguration } from "../read-configuration.ts";
 import { jobMetrics, pushMetrics } from "../script/push-metrics.ts";
+import { flushMs } from "../serve/sentry-step.ts";
+import { sentryOf } from "../sentry-of.ts";
 import { runJob } from "../script/run-job.ts";
 import { giveUp } from "../with-application.ts";
 
@@ -26,15 +39,20 @@ export async function run(host: Host, [file, target, ...args]: readonly string[]
   if (values["require-push"] !== undefined && gateway === undefined)
     throw new UsageError("--require-push: expected --push URL, or metrics.push_gateway in the file");
   adoptEnvironment(host, configuration);
-  const { call: script } = await loadFunction(target, "the command line", configuration.folder);
+  const sentry = sentryOf(configuration.app, undefined, { ...configuration.fileEnvironment, ...host.env });
+  if (sentry !== undefined) failureReports().want();
   const log = makeLogger(configuration.logging, host, configuration.folder);
+  const reports = sentry && (await openReports(sentry, configuration, log, target));
+  const { call: script } = await loadFunction(target, "the command line", configuration.folder);
   const { context, stopHooks } = contextOf(log, configuration.app.values, configuration.folder);
   const begun = performance.now();
   const end = await runJob(host, target, (signal) =>
     script(configuration.app.values, args, Object.create(context, { signal: { value: signal } })),
   );
+  if (end.error !== undefined) failureReports().tell({ error: end.error, level: "fatal", owner: target });
   const outcome = { succeeded: end.succeeded, durationMs: performance.now() - begun, endedAt: Date.now() };
   await Promise.race([stopHooks.run().catch(() => undefined), giveUp()]);
+  await reports?.close(flushMs);
   if (gateway === undefined) return end.exitCode;
   const job = values.job ?? target;
   try {
@@ -44,6 +62,12 @@ export async function run(host: Host, [file, target, ...args]: readonly string[]
     if (values["require-push"] !== undefined && end.exitCode === exitCodes.stopped) return exitCodes.lost;
   }
   return end.exitCode;
+}
+
+/** Failures of a job have its name where those of a server have their section. */
+async function openReports(settings: SentrySettings, { folder, masker }: AppConfiguration, log: Logger, job: string): Promise<OpenSentry> {
+  const { reportTo } = await import("../serve/sentry-step.ts");
+  return reportTo(settings, { folder, log, tags: { job }, mask: (text) => masker.mask(text), routeOf: () => undefined });
 }
 
 /** `--push` wins over the file. @throws {ConfigurationError} @throws {UsageError} */

@@ -1,4 +1,4 @@
-import { stackOf } from "@tsserve/config";
+import { asError, stackOf } from "@tsserve/config";
 import { exitCodes, signalExitCode } from "@tsserve/server";
 import type { Host } from "../host.ts";
 
@@ -6,6 +6,8 @@ import type { Host } from "../host.ts";
 export interface JobEnd {
   readonly exitCode: number;
   readonly succeeded: boolean;
+  /** What it failed with, unless it was told to stop. */
+  readonly error?: Error;
 }
 
 /** How long a job may go on after it was told to stop. */
@@ -61,8 +63,9 @@ function endOf(
   if (typeof outcome === "string") return { exitCode: signalCode ?? exitCodes.lost, succeeded: false };
   if ("thrown" in outcome) {
     // A job that is told to stop usually ends by throwing: that is no failure to tell of.
-    if (signalCode === undefined) host.printError(`${name} threw:\n${stackOf(outcome.thrown)}`);
-    return { exitCode: signalCode ?? exitCodes.lost, succeeded: false };
+    if (signalCode !== undefined) return { exitCode: signalCode, succeeded: false };
+    host.printError(`${name} threw:\n${stackOf(outcome.thrown)}`);
+    return { exitCode: exitCodes.lost, succeeded: false, error: asError(outcome.thrown) };
   }
   const { value } = outcome;
   if (typeof value === "number") {
