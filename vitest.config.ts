@@ -25,7 +25,14 @@ export default defineConfig({
       },
       {
         // The built command, nothing mocked. A few files at once: each test runs several processes.
-        test: { ...chosen, name: "black box", include: [`test/**/${ending}`], sequence: { groupOrder: 1 }, maxWorkers: 2 },
+        test: {
+          ...chosen,
+          name: "black box",
+          globalSetup: "test/support/build-bundle.ts",
+          include: [`test/**/${ending}`],
+          sequence: { groupOrder: 1 },
+          maxWorkers: 2,
+        },
       },
     ],
   },

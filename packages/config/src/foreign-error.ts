@@ -81,5 +81,5 @@ const siblings = new URL("../../", import.meta.url).pathname;
 function isOurs(line: string): boolean {
   if (/[( ](?:async )?node:/.test(line) || line.includes("<anonymous>")) return true;
   if (/\/node_modules\/(?:@tsserve\/[^/]+|tsserve|tsx|get-tsconfig)\//.test(line)) return true;
-  return line.includes(siblings) && /\/(?:src|dist|bin)\/[^/]/.test(line.slice(line.indexOf(siblings) + siblings.length - 1));
+  return line.includes(siblings) && /\/(?:src|dist|bundle|bin)\/[^/]/.test(line.slice(line.indexOf(siblings) + siblings.length - 1));
 }

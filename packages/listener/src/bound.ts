@@ -44,7 +44,7 @@ export async function addressesOf(endpoint: Extract<Endpoint, { host: string }>)
 async function addressesOfHost(host: string, place: string): Promise<string[]> {
   if (host === "" || isIP(host) !== 0) return [host];
   try {
-    const { lookup } = await import("node:dns/promises");
+    const { lookup } = process.getBuiltinModule("node:dns/promises");
     const found = await lookup(host, { all: true });
     const addresses = [...new Set(found.map(({ address }) => address))];
     return host === "localhost" ? addresses.filter(canBind).sort(ipv4First) : addresses;

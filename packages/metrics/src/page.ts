@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import type { Page } from "./exporter.ts";
 
-const folder = new URL("../page/", import.meta.url);
 /** In the order in which they need each other. */
 const scripts = ["format.js", "plot.js", "table.js", "findings.js", "script.js"];
 
@@ -10,7 +11,9 @@ const scripts = ["format.js", "plot.js", "table.js", "findings.js", "script.js"]
 export function metricsPage(): Page {
   let made: { readonly html: string; readonly policy: string } | undefined;
   const make = (): { readonly html: string; readonly policy: string } => {
-    const read = (name: string): string => readFileSync(new URL(name, folder), "utf8");
+    // Of this package, wherever the code was bundled to.
+    const folder = join(dirname(createRequire(import.meta.url).resolve("@tsserve/metrics/package.json")), "page");
+    const read = (name: string): string => readFileSync(join(folder, name), "utf8");
     const style = read("style.css");
     const script = scripts.map((name) => joinable(read(name))).join("\n");
     // Functions, since a replacement may hold a `$`.

@@ -16,13 +16,5 @@ case "$NODE_OPTIONS" in
   *) exec node --inspect-port=192.0.2.1:9229 -- "$0" "$@" ;;
 esac
 */
-import "../dist/first-instruction.js";
-import module from "node:module";
-
-// Where Node can (22.8 and later), what it compiles is kept for the next start: in a folder of the user's own, or not at all.
-if (module.enableCompileCache !== undefined) {
-  const { compileCacheFolder } = await import("../dist/compile-cache-folder.js");
-  const folder = process.env.NODE_COMPILE_CACHE === undefined ? compileCacheFolder(process.env, process.geteuid?.()) : undefined;
-  if (folder !== undefined) module.enableCompileCache(folder);
-}
-await import("../dist/bin.js");
+require("../bundle/first-instruction.cjs");
+require("../bundle/bin.cjs");

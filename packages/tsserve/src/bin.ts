@@ -1,67 +1,13 @@
-import { writeSync } from "node:fs";
-import { hostname } from "node:os";
-import { Masker } from "@tsserve/config";
-import { Causes } from "@tsserve/server";
-import { signals, stopSignals } from "./first-instruction.ts";
-import type { Host } from "./host.ts";
-import { main } from "./main.ts";
+import { openCompileCache } from "./compile-cache/compile-cache.ts";
 
-const causes = new Causes();
-for (const signal of stopSignals) signals.on(signal, () => causes.add({ kind: "signal", signal }));
-const onUncaught = (error: Error, origin: NodeJS.UncaughtExceptionOrigin): void => {
-  // Who listens as well takes care of it: that is no reason to stop.
-  if (process.listenerCount("uncaughtException") > 1) return;
-  causes.add({ kind: "uncaught", error, origin: origin === "unhandledRejection" ? "rejection" : "exception" });
-};
-process.on("uncaughtException", onUncaught);
-// Nothing is left that could ever happen: a server that holds no handle has ended.
-process.on("beforeExit", () => causes.add({ kind: "server-ended" }));
-
-const masker = new Masker();
-
-let isEnding = false;
-const host: Host = {
+// All that follows is loaded through it.
+const compileCache = openCompileCache({
   args: process.argv.slice(2),
   env: process.env,
   cwd: process.cwd(),
   pid: process.pid,
-  ppid: process.ppid,
-  hostname: hostname(),
-  stdoutIsTerminal: process.stdout.isTTY === true,
-  logDescriptor: {
-    write: (bytes) => writeSync(1, bytes),
-    pause: (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
-    now: () => performance.now(),
-    later: (ms, callback) => void setTimeout(callback, ms).unref(),
-  },
-  causes,
-  get stderr() {
-    return process.stderr;
-  },
-  parent: process as unknown as Host["parent"],
-  masker,
-  print: (text) => write(1, text),
-  printError: (text) => write(2, masker.mask(text)),
-  onExit: (listener) => process.on("exit", listener),
-  exit: (code) => {
-    isEnding = true;
-    process.exit(code);
-  },
-  get isEnding() {
-    return isEnding;
-  },
-  onSignal: (signal, listener) => signals.on(signal, listener),
-  signals,
-  process: process as unknown as Host["process"],
-};
-
-host.exit(await main(host));
-
-/** Synchronous, so that nothing is lost at the exit; a reader that has gone is no reason to fail. */
-function write(fd: number, text: string): void {
-  try {
-    writeSync(fd, `${text}\n`);
-  } catch {
-    // Nobody reads it.
-  }
-}
+  uid: process.geteuid?.(),
+  execArgv: process.execArgv,
+  build: `${process.version} ${process.arch}`,
+});
+void import("./process-host.ts").then(({ runProcess }) => runProcess(compileCache));

@@ -1,12 +1,13 @@
 import type { Masker } from "@tsserve/config";
 import type { Causes } from "@tsserve/server";
+import type { CompileCache } from "./compile-cache/compile-cache.ts";
 import type { Signals } from "./first-instruction.ts";
 import type { LogDescriptor } from "./logging/log-output.ts";
 import type { ErrorStream } from "./workers/forward-stderr.ts";
 import type { ParentChannel } from "./workers/master-channel.ts";
 import type { GuardedProcess } from "./process/guard-process.ts";
 
-/** What lies outside the process, handed in: only `bin.ts` touches the real ones. */
+/** What lies outside the process, handed in: only `bin.ts` and `process-host.ts` touch the real ones. */
 export interface Host {
   readonly args: readonly string[];
   readonly env: Record<string, string | undefined>;
@@ -24,6 +25,8 @@ export interface Host {
   readonly parent: ParentChannel;
   /** Learns the secrets of each configuration that is read. */
   readonly masker: Masker;
+  /** What this start has compiled can be kept for the next one. */
+  readonly compileCache: CompileCache;
   /** To stdout, as it is: what is printed there is the command's own work. */
   print(text: string): void;
   /** To stderr, without secrets. */

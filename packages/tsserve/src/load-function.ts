@@ -1,6 +1,7 @@
 import { badReference, isTsserveError, moduleThrew, notAFunction, notExported, placed } from "@tsserve/config";
 import { isThenable } from "@tsserve/server";
 import { fileURLToPath } from "node:url";
+import { importModule } from "./import-module.ts";
 import { locateSyntaxError } from "./locate-syntax-error.ts";
 import { isCommonJs, requireModule } from "./module-kind.ts";
 import { resolveModule } from "./resolve-module.ts";
@@ -30,7 +31,7 @@ export async function loadFunction(
   isApp?: (value: unknown) => boolean,
 ): Promise<LoadedFunction> {
   const { specifier, name } = parseWritten(written, place);
-  const module = await importModule(specifier, place, folder);
+  const module = await loadModule(specifier, place, folder);
   const wanted = name ?? defaultName;
   if (wanted === undefined) throw badReference(place, written, "MODULE:FUNCTION");
   const value = exported(module, wanted) ?? (name === undefined ? defaultOf(module) : undefined);
@@ -51,10 +52,19 @@ function parseWritten(written: string, place: string): { specifier: string; name
   return { specifier, name };
 }
 
-async function importModule(specifier: string, place: string, folder: string): Promise<Record<string, unknown>> {
+/** Server factories of this very installation, whatever the INI file's folder has. */
+const builtIn: Readonly<Record<string, () => Promise<object>>> = {
+  "tsserve/http": () => import("./http.ts"),
+  "tsserve/thrift": () => import("./thrift.ts"),
+  "tsserve/queue": () => import("./queue.ts"),
+};
+
+async function loadModule(specifier: string, place: string, folder: string): Promise<Record<string, unknown>> {
+  const ours = Object.hasOwn(builtIn, specifier) ? builtIn[specifier] : undefined;
+  if (ours !== undefined) return { ...(await ours()) };
   let url: string;
   try {
-    url = resolveModule(specifier, folder);
+    url = await resolveModule(specifier, folder);
   } catch (error) {
     throw isTsserveError(error) ? placed(place, error) : error;
   }
@@ -62,7 +72,7 @@ async function importModule(specifier: string, place: string, folder: string): P
   try {
     if (path !== undefined) await supportTypeScript(path, process.env);
     if (path !== undefined && isCommonJs(path)) return requireModule(path);
-    return (await import(url)) as Record<string, unknown>;
+    return (await importModule(url)) as Record<string, unknown>;
   } catch (error) {
     throw moduleThrew(place, specifier, error, locateSyntaxError(error, url));
   }

@@ -2,11 +2,8 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { resolve as resolveImport } from "import-meta-resolve";
+import { importModule } from "./import-module.ts";
 import { didYouMean, moduleNotFound } from "@tsserve/config";
-
-/** Server factories of this very installation, whatever the INI file's folder has. */
-const builtIn: ReadonlySet<string> = new Set(["tsserve/http", "tsserve/thrift", "tsserve/queue"]);
 
 /**
  * The URL of a module as an INI file names it: a path from the file's folder (`./app.js`), or a
@@ -15,9 +12,8 @@ const builtIn: ReadonlySet<string> = new Set(["tsserve/http", "tsserve/thrift", 
  * @param folder the folder of the INI file
  * @throws {TsserveError} when there is no such module
  */
-export function resolveModule(specifier: string, folder: string): string {
+export async function resolveModule(specifier: string, folder: string): Promise<string> {
   if (/^\.{0,2}\//.test(specifier)) return resolvePath(specifier, folder);
-  if (builtIn.has(specifier)) return new URL(`./${specifier.slice("tsserve/".length)}.js`, import.meta.url).href;
   return resolvePackage(specifier, folder);
 }
 
@@ -37,13 +33,13 @@ function hint(path: string): string {
   return otherEnding === undefined ? didYouMean(basename(path), siblings) : `, did you mean "${otherEnding}"?`;
 }
 
-function resolvePackage(specifier: string, folder: string): string {
+async function resolvePackage(specifier: string, folder: string): Promise<string> {
   const require = createRequire(join(folder, "tsserve-resolves-from-here.js"));
   try {
     const found = require.resolve(specifier);
     return found.startsWith("/") ? pathToFileURL(found).href : found;
   } catch (error) {
-    const found = resolveForImport(specifier, folder);
+    const found = await resolveForImport(specifier, folder);
     if (found !== undefined) return found;
     const path = existsSync(resolve(folder, specifier)) ? `, did you mean "./${specifier}"?` : "";
     const reason =
@@ -53,7 +49,8 @@ function resolvePackage(specifier: string, folder: string): string {
 }
 
 /** Packages that can only be imported: `require.resolve` refuses them, and Node offers no `resolve` from another folder. */
-function resolveForImport(specifier: string, folder: string): string | undefined {
+async function resolveForImport(specifier: string, folder: string): Promise<string | undefined> {
+  const { resolve: resolveImport } = (await importModule("import-meta-resolve")) as typeof import("import-meta-resolve");
   try {
     const found = resolveImport(specifier, pathToFileURL(join(folder, "tsserve-resolves-from-here.js")).href);
     return existsSync(fileURLToPath(found)) ? found : undefined;

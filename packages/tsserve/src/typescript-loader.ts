@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import Module, { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { importModule } from "./import-module.ts";
 import { compileWithMetadata, wantsMetadata } from "./decorator-metadata.ts";
 
 /** What tsx's hooks read when they are registered. */
@@ -25,7 +26,10 @@ export async function supportTypeScript(path: string, env: TsxEnvironment): Prom
   // @fastify/autoload takes plugins in TypeScript only when it is told that they load.
   env.FASTIFY_AUTOLOAD_TYPESCRIPT ??= "1";
   registeredFor = path;
-  const [esm, cjs] = await Promise.all([import("tsx/esm/api"), import("tsx/cjs/api")]);
+  const [esm, cjs] = (await Promise.all([importModule("tsx/esm/api"), importModule("tsx/cjs/api")])) as [
+    typeof import("tsx/esm/api"),
+    typeof import("tsx/cjs/api"),
+  ];
   esm.register();
   cjs.register();
   if (tsconfig !== undefined && wantsMetadata(tsconfig)) emitMetadata(path, tsconfig);

@@ -14,6 +14,7 @@ import { guardProcess } from "../process/guard-process.ts";
 import { isReloadChild, tellWrites } from "../reload/child.ts";
 import { appModuleStep, appStep, stopHooksStep } from "../serve/app-steps.ts";
 import { endStuck } from "../serve/end-stuck.ts";
+import { compileCacheStep } from "../serve/compile-cache-step.ts";
 import { controlStep } from "../serve/control-step.ts";
 import { figuresStep } from "../serve/figures-step.ts";
 import { acknowledgeStep, mastersSocketsStep } from "../serve/master-steps.ts";
@@ -126,6 +127,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     const ofMaster = await begin(mastersSocketsStep(master, server, application));
     await begin(acknowledgeStep(host, worker, master));
     await begin(controlStep(host, configuration, application, watchdog, log));
+    await begin(compileCacheStep(host.compileCache));
     metrics.of(server, ofMaster?.inbox);
     watchdog.started();
     return server.addresses?.() ?? listeners.map(({ endpoint }) => formatEndpoint(endpoint));

@@ -2,7 +2,7 @@ import { chmodSync, lstatSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * The folder where Node may keep what it has compiled, or `undefined` where none is safe. Whoever can write there has code
+ * The folder where what was compiled may be kept, or `undefined` where none is safe. Whoever can write there has code
  * run as this user: so it is the user's own, as are those above it up to the home folder, and nobody else may write to any
  * of them. In the folder for temporary files, which is Node's default, another user may have made it first.
  *
@@ -15,11 +15,12 @@ export function compileCacheFolder(env: Readonly<Record<string, string | undefin
   try {
     if (home !== undefined && cache === join(home, ".cache") && !isOwn(home, uid)) return undefined;
     makeFolder(cache);
+    if (!isOwn(cache, uid)) return undefined;
     const folder = join(cache, "tsserve");
     makeFolder(folder);
-    if (!isOwn(cache, uid) || !isOwn(folder, uid)) return undefined;
+    if (!isOwn(folder, uid)) return undefined;
     chmodSync(folder, 0o700);
-    return join(folder, "node-compile-cache");
+    return folder;
   } catch {
     // There is no such home, or it can't be written to.
     return undefined;

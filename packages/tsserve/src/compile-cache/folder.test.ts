@@ -2,7 +2,7 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, rmSync, symli
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { compileCacheFolder } from "./compile-cache-folder.ts";
+import { compileCacheFolder } from "./folder.ts";
 
 const uid = process.geteuid?.() ?? 0;
 
@@ -13,10 +13,10 @@ beforeEach(() => {
 afterEach(() => rmSync(home, { recursive: true, force: true }));
 
 test("is below the user's cache folder, which is made where it is missing, for this user alone", () => {
-  expect(compileCacheFolder({ HOME: home }, uid)).toBe(join(home, ".cache/tsserve/node-compile-cache"));
+  expect(compileCacheFolder({ HOME: home }, uid)).toBe(join(home, ".cache/tsserve"));
   expect(lstatSync(join(home, ".cache/tsserve")).mode & 0o777).toBe(0o700);
   const cache = join(home, "own");
-  expect(compileCacheFolder({ HOME: home, XDG_CACHE_HOME: cache }, uid)).toBe(join(cache, "tsserve/node-compile-cache"));
+  expect(compileCacheFolder({ HOME: home, XDG_CACHE_HOME: cache }, uid)).toBe(join(cache, "tsserve"));
 });
 
 test("a folder of ours that others may read is closed to them", () => {
@@ -57,6 +57,6 @@ describe("there is none", () => {
     rmSync(join(home, ".cache"), { recursive: true });
     symlinkSync(elsewhere, join(home, ".cache"));
     refused();
-    expect(existsSync(join(elsewhere, "tsserve/node-compile-cache"))).toBe(false);
+    expect(existsSync(join(elsewhere, "tsserve"))).toBe(false);
   });
 });

@@ -1,0 +1,76 @@
+import { writeSync } from "node:fs";
+import { hostname } from "node:os";
+import { Masker } from "@tsserve/config";
+import { Causes } from "@tsserve/server";
+import type { CompileCache } from "./compile-cache/compile-cache.ts";
+import { signals, stopSignals } from "./first-instruction.ts";
+import type { Host } from "./host.ts";
+import { main } from "./main.ts";
+
+/** Runs the command that this process was started for, to the end of the process. */
+export async function runProcess(compileCache: CompileCache): Promise<void> {
+  const host = processHost(compileCache);
+  host.exit(await main(host));
+}
+
+/** This very process, handed in. */
+function processHost(compileCache: CompileCache): Host {
+  const causes = new Causes();
+  for (const signal of stopSignals) signals.on(signal, () => causes.add({ kind: "signal", signal }));
+  const onUncaught = (error: Error, origin: NodeJS.UncaughtExceptionOrigin): void => {
+    // Who listens as well takes care of it: that is no reason to stop.
+    if (process.listenerCount("uncaughtException") > 1) return;
+    causes.add({ kind: "uncaught", error, origin: origin === "unhandledRejection" ? "rejection" : "exception" });
+  };
+  process.on("uncaughtException", onUncaught);
+  // Nothing is left that could ever happen: a server that holds no handle has ended.
+  process.on("beforeExit", () => causes.add({ kind: "server-ended" }));
+
+  const masker = new Masker();
+
+  let isEnding = false;
+  return {
+    args: process.argv.slice(2),
+    env: process.env,
+    cwd: process.cwd(),
+    pid: process.pid,
+    ppid: process.ppid,
+    hostname: hostname(),
+    stdoutIsTerminal: process.stdout.isTTY === true,
+    logDescriptor: {
+      write: (bytes) => writeSync(1, bytes),
+      pause: (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
+      now: () => performance.now(),
+      later: (ms, callback) => void setTimeout(callback, ms).unref(),
+    },
+    causes,
+    get stderr() {
+      return process.stderr;
+    },
+    parent: process as unknown as Host["parent"],
+    masker,
+    compileCache,
+    print: (text) => write(1, text),
+    printError: (text) => write(2, masker.mask(text)),
+    onExit: (listener) => process.on("exit", listener),
+    exit: (code) => {
+      isEnding = true;
+      process.exit(code);
+    },
+    get isEnding() {
+      return isEnding;
+    },
+    onSignal: (signal, listener) => signals.on(signal, listener),
+    signals,
+    process: process as unknown as Host["process"],
+  };
+}
+
+/** Synchronous, so that nothing is lost at the exit; a reader that has gone is no reason to fail. */
+function write(fd: number, text: string): void {
+  try {
+    writeSync(fd, `${text}\n`);
+  } catch {
+    // Nobody reads it.
+  }
+}

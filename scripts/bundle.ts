@@ -1,0 +1,91 @@
+// Makes few files of the many that the command is made of, for a fast start: packages/tsserve/bundle. A part of `npm run build`.
+import { rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { rolldown, type Plugin } from "rolldown";
+
+const source = resolve("packages/tsserve/src");
+const folder = "packages/tsserve/bundle";
+
+const input = {
+  bin: `${source}/bin.ts`,
+  "first-instruction": `${source}/first-instruction.ts`,
+  "import-module": `${source}/import-module.ts`,
+  index: `${source}/index.ts`,
+  http: `${source}/http.ts`,
+  thrift: `${source}/thrift.ts`,
+  queue: `${source}/queue.ts`,
+  "watchdog-thread": `${source}/stacks/watchdog-thread.cts`,
+};
+
+/** Ours are taken in; what others wrote stays a package of its own, so that it is there once, whoever loads it. */
+const isExternal = (id: string): boolean => !/^(\.{0,2}\/|@tsserve\/)/.test(id);
+
+const imports = new Map<string, readonly string[]>();
+const graph: Plugin = {
+  name: "graph",
+  moduleParsed: ({ id, importedIds }) => void imports.set(id, importedIds),
+};
+
+/** A module and all that it imports, but not what it loads later. */
+function reach(ids: readonly string[], found: Set<string> = new Set()): Set<string> {
+  for (const id of ids) {
+    if (found.has(id) || !imports.has(id)) continue;
+    found.add(id);
+    reach(imports.get(id) ?? [], found);
+  }
+  return found;
+}
+
+const servers = [input.http, input.thrift, input.queue];
+const commands = [`${source}/process-host.ts`, `${source}/commands/serve.ts`];
+
+/**
+ * What every start loads together becomes two files: `library` is what apps load as well, outside of the command, too; so nothing
+ * that does something when it is loaded may be in it.
+ */
+function groupOf(): Map<string, string> {
+  const [start, shared, library] = [reach(commands), reach(servers), reach([input.index])];
+  const groups = new Map<string, string>();
+  for (const id of start) {
+    if (Object.values(input).includes(id)) continue;
+    groups.set(id, library.has(id) || shared.has(id) ? "library" : "serve");
+  }
+  return groups;
+}
+
+let found: Map<string, string> | undefined;
+const groups = ["library", "serve"].map((name) => ({
+  name,
+  test: (id: string): boolean => (found ??= groupOf()).get(id) === name,
+  includeDependenciesRecursively: false,
+}));
+
+const build = await rolldown({
+  input,
+  external: isExternal,
+  resolve: { conditionNames: ["@tsserve/source", "node", "import"] },
+  platform: "node",
+  tsconfig: false,
+  plugins: [graph],
+  preserveEntrySignatures: "allow-extension",
+});
+rmSync(folder, { recursive: true, force: true });
+const { output } = await build.write({
+  dir: folder,
+  format: "cjs",
+  entryFileNames: "[name].cjs",
+  chunkFileNames: "[name].cjs",
+  dynamicImportInCjs: true,
+  exports: "named",
+  codeSplitting: { groups },
+});
+await build.close();
+// What apps import: `import` would have to guess the names of a CommonJS module's exports.
+for (const chunk of output) {
+  if (chunk.type !== "chunk" || !["index", "http", "thrift", "queue"].includes(chunk.name)) continue;
+  const names = chunk.exports.toSorted();
+  writeFileSync(
+    join(folder, `${chunk.name}.js`),
+    `import bundle from "./${chunk.fileName}";\n\nexport const {\n  ${names.join(",\n  ")},\n} = bundle;\n`,
+  );
+}
