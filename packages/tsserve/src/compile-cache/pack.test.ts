@@ -1,17 +1,17 @@
-import fc from "fast-check";
+import { assert, integer, nat, property, record, string, uint8Array, uniqueArray } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { markOf, readPack, writePack, type CompiledModule } from "./pack.ts";
 
-const compiled = fc.record({
-  path: fc.string({ unit: "binary", maxLength: 30 }),
-  source: fc.string({ maxLength: 50 }).map(markOf),
-  data: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
+const compiled = record({
+  path: string({ unit: "binary", maxLength: 30 }),
+  source: string({ maxLength: 50 }).map(markOf),
+  data: uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
 });
-const modules = fc.uniqueArray(compiled, { selector: ({ path }) => path, maxLength: 12 });
+const modules = uniqueArray(compiled, { selector: ({ path }) => path, maxLength: 12 });
 
 test("what was written is read", () => {
-  fc.assert(
-    fc.property(modules, (written) => {
+  assert(
+    property(modules, (written) => {
       expect([...readPack(writePack(written)).values()]).toEqual(written);
     }),
   );
@@ -19,8 +19,8 @@ test("what was written is read", () => {
 
 describe("is refused", () => {
   test("with any one byte changed, and with any length but its own", () => {
-    fc.assert(
-      fc.property(modules, fc.nat(), fc.integer({ min: 1, max: 255 }), fc.nat(), (written, at, change, cut) => {
+    assert(
+      property(modules, nat(), integer({ min: 1, max: 255 }), nat(), (written, at, change, cut) => {
         const bytes = writePack(written);
         const changed = Buffer.from(bytes);
         const position = at % bytes.length;
@@ -33,8 +33,8 @@ describe("is refused", () => {
   });
 
   test("whatever else the file holds", () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+    assert(
+      property(uint8Array({ maxLength: 300 }), (bytes) => {
         expect(() => readPack(Buffer.from(bytes))).toThrow();
       }),
     );
@@ -42,8 +42,8 @@ describe("is refused", () => {
 });
 
 test("two sources of one length are told apart", () => {
-  fc.assert(
-    fc.property(fc.string({ minLength: 1, maxLength: 40 }), fc.nat(), (source, at) => {
+  assert(
+    property(string({ minLength: 1, maxLength: 40 }), nat(), (source, at) => {
       const position = at % source.length;
       const other = `${source.slice(0, position)}${source[position] === "a" ? "b" : "a"}${source.slice(position + 1)}`;
       expect(markOf(other)).not.toEqual(markOf(source));
