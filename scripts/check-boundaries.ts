@@ -59,6 +59,13 @@ for (const folder of readdirSync("packages")) {
       if (!declared.includes(packageName)) problems.push(`${file}: imports ${name}, which ${manifest.name} does not declare`);
     }
   }
+  // The bundle loads what the packages need that it is made of.
+  if (manifest.name === "tsserve") {
+    for (const name of (allowed ?? []).flatMap(dependenciesOf)) {
+      imported.add(name);
+      if (!declared.includes(name)) problems.push(`tsserve: does not declare ${name}, which its bundle loads`);
+    }
+  }
   // An optional peer may be what the app brings, and is never imported here.
   const optional = Object.keys(manifest.peerDependenciesMeta ?? {});
   for (const name of declared)
@@ -66,6 +73,13 @@ for (const folder of readdirSync("packages")) {
 }
 for (const problem of problems) console.error(problem);
 process.exitCode = problems.length === 0 ? 0 : 1;
+
+function dependenciesOf(name: string): string[] {
+  const manifest = JSON.parse(readFileSync(join("packages", name.replace("@tsserve/", ""), "package.json"), "utf8")) as {
+    dependencies?: Record<string, string>;
+  };
+  return Object.keys(manifest.dependencies ?? {}).filter((each) => !(each in below));
+}
 
 function sources(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
