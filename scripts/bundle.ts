@@ -14,7 +14,6 @@ const input = {
   http: `${source}/http.ts`,
   thrift: `${source}/thrift.ts`,
   queue: `${source}/queue.ts`,
-  "watchdog-thread": `${source}/stacks/watchdog-thread.cts`,
 };
 
 /** Ours are taken in; what others wrote stays a package of its own, so that it is there once, whoever loads it. */

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { packageFile } from "../package-file.ts";
 import type { FlameNode, FlameTree } from "./flame-tree.ts";
 
-const folder = new URL("../../page/", import.meta.url);
+const folder = packageFile("page");
 
 /** What is said of a profile on its page. */
 export interface FlameTitle {
@@ -14,7 +16,7 @@ export interface FlameTitle {
 
 /** One HTML document that shows a profile as a flame graph. Nothing of it is loaded from elsewhere, and nothing may be. */
 export function flamePage(tree: FlameTree, { title, subtitle }: FlameTitle): string {
-  const read = (name: string): string => readFileSync(new URL(name, folder), "utf8");
+  const read = (name: string): string => readFileSync(join(folder, name), "utf8");
   const style = read("flame.css");
   const script = read("flame.js");
   const policy = `default-src 'none'; style-src '${hashOf(style)}'; script-src '${hashOf(script)}'; img-src data:; base-uri 'none'; form-action 'none'`;

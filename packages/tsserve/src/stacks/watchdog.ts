@@ -4,6 +4,7 @@ import type { Worker } from "node:worker_threads";
 import type { WatchdogAnswer, WatchdogRequest } from "@tsserve/master";
 import { stopSignals } from "../first-instruction.ts";
 import type { Host } from "../host.ts";
+import { packageFile } from "../package-file.ts";
 import type { Configuration } from "../configuration.ts";
 import { lineVariable, isOwnWorker, stuckFolder } from "../workers/own-worker.ts";
 import { cells, clockNs, endStuckKey, makeSharedCells, type BlockMessage, type WatchdogData, type WatchdogSettings } from "./shared.ts";
@@ -106,7 +107,7 @@ export function settingsOf({ logging, metrics, monitoring, master }: Configurati
 function startThread(workerData: WatchdogData): Worker {
   // Not loaded by the commands that have no watchdog.
   const threads = process.getBuiltinModule("node:worker_threads");
-  const thread = new threads.Worker(new URL("./watchdog-thread.cjs", import.meta.url), {
+  const thread = new threads.Worker(packageFile("dist/stacks/watchdog-thread.cjs"), {
     workerData,
     // Only Node's internal signal binding hears signals in a thread. It is asked for in this thread alone.
     execArgv: ["--expose-internals", "--no-warnings"],
