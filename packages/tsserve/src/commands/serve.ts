@@ -126,7 +126,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     await begin(listenStep(server, host.causes));
     const ofMaster = await begin(mastersSocketsStep(master, server, application));
     await begin(acknowledgeStep(host, worker, master));
-    await begin(controlStep(host, configuration, application, watchdog, log));
+    await begin(controlStep(host, configuration, application, server, watchdog, log));
     await begin(compileCacheStep(host.compileCache));
     metrics.of(server, ofMaster?.inbox);
     watchdog.started();
