@@ -112,7 +112,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
   let service: ServiceReports | undefined;
   // The steps, in the order in which they start; they stop in reverse.
   const start = async (begin: Begin): Promise<readonly string[]> => {
-    await begin(figuresStep(master, application.requests));
+    await begin(figuresStep(master, application));
     metrics = await begin(metricsStep({ host, configuration, application, watchdog, worker, exporter, log: rootLog }));
     service = await begin(serviceManagerStep(host, configuration, log));
     await begin(stopHooksStep(application));
