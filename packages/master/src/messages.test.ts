@@ -45,8 +45,8 @@ describe("readMessage", () => {
         const value = { type: "tsserve:figures", figures: { ...figures, messages: { ...good, [name]: wrong } } };
         expect(readMessage(value)).toEqual({ problem: "tsserve:figures: figures makes no sense" });
       }
-    for (const messages of [null, 7, []])
-      expect(readMessage({ type: "tsserve:figures", figures: { ...figures, messages } })).toHaveProperty("problem");
+    for (const wrong of [null, 7, []])
+      expect(readMessage({ type: "tsserve:figures", figures: { ...figures, messages: wrong } })).toHaveProperty("problem");
   });
 
   test("leaves to the app what is the app's", () => {
