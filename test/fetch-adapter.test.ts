@@ -130,7 +130,7 @@ test("answers as Hono's own adapter does, but for what is meant to differ", asyn
   await new Promise<void>((resolve) => void byHand.listen(0, "127.0.0.1", resolve));
   const { port } = byHand.address() as AddressInfo;
   try {
-    await using server = serve({ app: "fetch-hostile.js", server: { access_log: "false" } });
+    await using server = serve({ app: "fetch-hostile.js", server: { access_log: "false", request_id_header: "" } });
     const ours = Number(new URL(await server.listening()).port);
     const all = requests();
     expect(all.length).toBeGreaterThanOrEqual(180);

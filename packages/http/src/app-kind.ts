@@ -61,10 +61,15 @@ export function hasHandler(app: unknown): app is HandlerLike {
 export function isApp(value: unknown): boolean {
   if (typeof value !== "function")
     return isFastify(value) || isNest(value) || isKoa(value) || isHttpServer(value) || isFetchApp(value) || hasHandler(value);
-  const { handle, use, fetch, name, length } = value as unknown as Record<string, unknown>;
-  // Express and connect; GraphQL Yoga and others that are both a listener and `{ fetch }`; what Koa's `callback()` gives.
-  const isConnect = typeof handle === "function" && typeof use === "function";
-  return isConnect || typeof fetch === "function" || (name === "handleRequest" && length === 2);
+  const { fetch, name, length } = value as unknown as Record<string, unknown>;
+  // GraphQL Yoga and others that are both a listener and `{ fetch }`; what Koa's `callback()` gives.
+  return isConnect(value) || typeof fetch === "function" || (name === "handleRequest" && length === 2);
+}
+
+/** A request listener that middleware is added to: Express and connect. */
+export function isConnect(value: unknown): value is RequestListener {
+  const { handle, use } = parts(value);
+  return typeof value === "function" && typeof handle === "function" && typeof use === "function";
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -33,6 +33,40 @@ describe("the check of a request's head", () => {
     "x!$&'()*+,;=~",
   ])("Host %j is one", (host) => expect(statusOf([["Host", host]])).toBeUndefined());
 
+  const targetStatus = (url: string, method = "GET"): number | undefined =>
+    check(Object.assign(head([["Host", "a"]]), { url, method }))?.status;
+
+  test.each([
+    "/",
+    "//",
+    "//other.example/x",
+    "/%zz",
+    "/a\\b",
+    "*",
+    "http://a",
+    "http://a/",
+    "HTTPS://a.example:8080/x?y#z",
+    "http://[::1]/",
+    "http://a?b",
+  ])("target %j is one", (url) => expect(targetStatus(url)).toBeUndefined());
+
+  test.each([
+    "http://",
+    "http:///x",
+    "http://[/",
+    "http://a:b/",
+    "http://a:70000/",
+    "http://u:p@a/",
+    "http://a b/",
+    "ftp://a/",
+    "a",
+    "a:1",
+    "mailto:x",
+    "",
+  ])("target %j is none", (url) => expect(targetStatus(url)).toBe(400));
+
+  test("what a CONNECT names is left to its listener", () => expect(targetStatus("a.example:443", "CONNECT")).toBeUndefined());
+
   test.each(["a b", "a/b", "a@b", "a:b", "a:65536", "a:1:2", "[::1", "::1", "[::1]x", "%6", "é", "a\u0000", '"', "<x>", "x".repeat(600)])(
     "Host %j is none",
     (host) => expect(statusOf([["Host", host]])).toBe(400),

@@ -25,7 +25,7 @@ const longestHost = 512;
 
 /**
  * What RFC 9112 demands of a server and Node's parser leaves out: one valid `Host` (section 3.2), no
- * `Transfer-Encoding` in HTTP/1.0 (section 6.1), no version of another protocol (section 2.3). And no more header lines than
+ * `Transfer-Encoding` in HTTP/1.0 (section 6.1), no version of another protocol (section 2.3), a target that is one (section 3.2). And no more header lines than
  * are wanted, of which Node would drop the rest without a word.
  */
 export function makeHeadCheck(maxHeaderLines: number): (incoming: IncomingMessage) => Refusal | undefined {
@@ -41,6 +41,7 @@ export function makeHeadCheck(maxHeaderLines: number): (incoming: IncomingMessag
     const { rawHeaders, httpVersionMajor, httpVersionMinor } = incoming;
     if (rawHeaders.length > maxHeaderLines * 2) return tooMany;
     if (httpVersionMajor !== 1) return bad(`HTTP/${incoming.httpVersion} is not spoken here`);
+    if (!isTarget(incoming)) return bad("the request's target is none");
     let host: string | undefined;
     for (let n = 0; n < rawHeaders.length; n += 2) {
       const name = rawHeaders[n] as string;
@@ -58,6 +59,16 @@ export function makeHeadCheck(maxHeaderLines: number): (incoming: IncomingMessag
     lastGoodHost = host;
     return undefined;
   };
+}
+
+/**
+ * Whether the target is a path, `*`, or the absolute form of one on a host (RFC 9112, section 3.2): frameworks make a URL of it, and
+ * one that is none would be their failure. What a CONNECT names is its listener's to judge.
+ */
+function isTarget({ url = "/", method }: IncomingMessage): boolean {
+  if (url.startsWith("/") || url === "*" || method === "CONNECT") return true;
+  const authority = /^https?:\/\/([^/?#]+)/i.exec(url)?.[1];
+  return authority !== undefined && isHost(authority);
 }
 
 /** Whether a text may stand as `Host`. */

@@ -1,10 +1,12 @@
 import { formatEndpoint } from "@tsserve/config";
+import type { Logger } from "pino";
 import { isWithoutIpv6, listenError } from "@tsserve/listener";
-import { fastifyRoutes } from "./fastify-hooks.ts";
+import { fastifyRoutes, tellErrorsIn } from "./fastify-hooks.ts";
 import type { FastifyLike } from "./fastify-like.ts";
 import type { HttpApp } from "./http-app.ts";
 
-export async function openFastify(app: FastifyLike): Promise<HttpApp> {
+export async function openFastify(app: FastifyLike, log: Logger): Promise<HttpApp> {
+  tellErrorsIn(app, log);
   await app.ready();
   return {
     server: app.server,

@@ -9,9 +9,10 @@ import {
   type FastifyRequestLike,
   type LogControllerLike,
 } from "./fastify-like.ts";
-import { fastifyErrorHook } from "./framework-failures.ts";
+import { fastifyErrorHook, isServerFault } from "./framework-failures.ts";
 import { logGivenTo } from "./fastify-options.ts";
 import { notePreClose } from "./fastify-pre-close.ts";
+import { logFailure } from "./guard-listener.ts";
 import { requestKey, type TrackedMessage } from "./http-request.ts";
 import { isRequestId } from "./request-id.ts";
 import { childLoggerFactory, RequestLog } from "./request-log.ts";
@@ -31,6 +32,13 @@ export function watchFastify(): void {
   });
 }
 
+/** Under which an instance has the log for its errors, where it has none of its own. */
+const failureLogKey: unique symbol = Symbol("tsserve.failureLog");
+
+interface LoggedFastify {
+  readonly [failureLogKey]?: Logger;
+}
+
 /** The routes of an instance, in the order in which they were added. */
 export function fastifyRoutes(app: FastifyLike): readonly Route[] {
   return (app as { readonly [routesKey]?: readonly Route[] })[routesKey] ?? [];
@@ -47,12 +55,28 @@ function adopt(app: FastifyLike): void {
   const controller = privateOf(app, "fastify.logController") as LogControllerLike | undefined;
   if (controller !== undefined) followController(controller, log, isOwn(app, controller));
   else if (log !== undefined) app.setChildLoggerFactory(childLoggerFactory(log));
+  if (log === undefined && !("level" in app.log)) app.addHook("onError", tellError);
   if (failureReports().isWanted) app.addHook("onError", fastifyErrorHook);
   const needsHook = controller === undefined && log === undefined;
   app.addHook("onRoute", (route) => {
     for (const method of [route.method].flat()) routes.push({ method, path: route.url });
     if (needsHook) route.onRequest = [noteRoute(route.url), ...[route.onRequest ?? []].flat()];
   });
+}
+
+/**
+ * The hook `onError` of an instance that was made without a logger: by hand, the error behind a 500 is lost. Plugins are made with the
+ * instance as their prototype, and find the log there.
+ */
+function tellError(this: LoggedFastify, request: FastifyRequestLike, reply: FastifyReplyLike, error: unknown, done: () => void): void {
+  const log = this[failureLogKey];
+  if (log !== undefined && isServerFault(error, reply.statusCode)) logFailure(request.raw, "the app", error, log);
+  done();
+}
+
+/** Has errors of an instance without a logger told in this log. */
+export function tellErrorsIn(app: FastifyLike, log: Logger): void {
+  Object.defineProperty(app, failureLogKey, { value: log });
 }
 
 /** Whether the app brought a log controller of its own, whose lines it wants. */

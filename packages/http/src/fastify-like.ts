@@ -10,7 +10,10 @@ export interface FastifyLike {
   close(): PromiseLike<unknown>;
   hasRoute(route: { method: string; url: string }): boolean;
   addHook(name: "onRoute", hook: (route: FastifyRoute) => void): unknown;
-  addHook(name: "onError", hook: (request: FastifyRequestLike, reply: FastifyReplyLike, error: unknown, done: () => void) => void): unknown;
+  addHook(
+    name: "onError",
+    hook: (this: object, request: FastifyRequestLike, reply: FastifyReplyLike, error: unknown, done: () => void) => void,
+  ): unknown;
   setChildLoggerFactory(factory: ChildLoggerFactory): unknown;
 }
 

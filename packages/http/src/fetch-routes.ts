@@ -12,14 +12,16 @@ interface ListedRoute {
 interface HonoLike {
   readonly routes?: unknown;
   readonly _routes?: unknown;
+  /** h3's, from 2.0.0 on. */
+  readonly "~routes"?: unknown;
   readonly router?: { match?: (method: string, path: string) => unknown };
   getPath?: (request: Request) => string;
 }
 
 /** The routes that an app lists, each once, without its middleware. */
 export function fetchRoutes(app: object): Route[] {
-  const { routes, _routes } = app as HonoLike;
-  const listed = [routes, _routes].find((each) => Array.isArray(each)) as readonly ListedRoute[] | undefined;
+  const { routes, _routes, ["~routes"]: h3Routes } = app as HonoLike;
+  const listed = [routes, _routes, h3Routes].find((each) => Array.isArray(each)) as readonly ListedRoute[] | undefined;
   const lines = new Map<string, Route>();
   for (const { method, path, route, handler } of listed ?? []) {
     const pattern = typeof path === "string" ? path : route;
@@ -48,7 +50,7 @@ export function fetchPatterns(app: object): ((incoming: IncomingMessage) => stri
     readonly ["~findRoute"]?: unknown;
   };
   if (typeof findRoute === "function") return h3Pattern(app, findRoute as FindH3Route);
-  if (typeof router?.match !== "function") return undefined;
+  if (typeof router?.match !== "function") return yogaPattern(app);
   return (incoming) => {
     const path = pathOf(incoming.url ?? "/");
     const method = incoming.method === "HEAD" ? "GET" : (incoming.method ?? "GET");
@@ -66,6 +68,13 @@ function h3Pattern(app: object, findRoute: FindH3Route): (incoming: IncomingMess
     const route = findRoute.call(app, event)?.data?.route;
     return typeof route === "string" ? route : undefined;
   };
+}
+
+/** GraphQL Yoga has one route. */
+export function yogaPattern(app: object): ((incoming: IncomingMessage) => string | undefined) | undefined {
+  const { graphqlEndpoint: endpoint, getEnveloped } = app as { readonly graphqlEndpoint?: unknown; readonly getEnveloped?: unknown };
+  if (typeof endpoint !== "string" || typeof getEnveloped !== "function") return undefined;
+  return (incoming) => (pathOf(incoming.url ?? "/") === endpoint ? endpoint : undefined);
 }
 
 function pathOf(url: string): string {

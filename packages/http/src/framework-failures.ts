@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { asError } from "@tsserve/config";
 import { failureReports } from "@tsserve/server";
 import { isKoa } from "./app-kind.ts";
+import { hasClientLeft } from "./client-left.ts";
 import { requestKey, type TrackedMessage } from "./http-request.ts";
 
 /** What frameworks add to the errors that they answer. */
@@ -53,8 +54,8 @@ export function followFailures(app: unknown): void {
     // With a first listener, Koa would keep its own words to itself: there is one by now, the app's or the server's.
     app.on("error", (error, context) => {
       const { expose } = (error ?? {}) as { readonly expose?: unknown };
-      if (expose !== true && isServerFault(error))
-        tellFailure((context as { readonly req?: IncomingMessage } | undefined)?.req, error, "the app");
+      const { req } = (context ?? {}) as { readonly req?: IncomingMessage };
+      if (expose !== true && isServerFault(error) && !hasClientLeft(req, error)) tellFailure(req, error, "the app");
     });
     return;
   }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { asError } from "@tsserve/config";
 import type { Logger } from "pino";
+import { hasClientLeft } from "./client-left.ts";
 import { failResponse } from "./fail-response.ts";
 import { requestKey, type TrackedMessage } from "./http-request.ts";
 
@@ -28,9 +29,11 @@ export function requestFailed(request: IncomingMessage, response: ServerResponse
   failResponse(response);
 }
 
-/** The line of a failure that has its answer elsewhere. */
+/** The line of a failure that has its answer elsewhere. That a client has gone is no failure of anybody's here. */
 export function logFailure(request: IncomingMessage | undefined, owner: string, thrown: unknown, log: Logger): void {
   const tracked = (request as TrackedMessage | undefined)?.[requestKey];
   const ids = tracked === undefined ? {} : { req_id: tracked.id, trace_id: tracked.trace.traceId, span_id: tracked.trace.spanId };
-  log.error({ ...ids, owner, err: asError(thrown) }, `${owner} failed to answer a request`);
+  const fields = { ...ids, owner, err: asError(thrown) };
+  if (hasClientLeft(request, thrown)) log.debug(fields, "the client left before its answer");
+  else log.error(fields, `${owner} failed to answer a request`);
 }

@@ -5,6 +5,7 @@ import { failureReports, type Route } from "@tsserve/server";
 import type { Logger } from "pino";
 import {
   hasHandler,
+  isConnect,
   isFetchApp,
   isHttpServer,
   isKoa,
@@ -14,11 +15,12 @@ import {
   type KoaLike,
   type NestLike,
 } from "./app-kind.ts";
+import { catchRejections } from "./express-rejections.ts";
 import { expressPatterns, expressRoutes, trustFirstHop } from "./express-routes.ts";
 import { openFastify } from "./fastify-app.ts";
 import { isFastify, type FastifyLike } from "./fastify-like.ts";
 import { fetchListener, type FetchApp } from "./fetch-app.ts";
-import { fetchPatterns, fetchRoutes } from "./fetch-routes.ts";
+import { fetchPatterns, fetchRoutes, yogaPattern } from "./fetch-routes.ts";
 import { followFailures } from "./framework-failures.ts";
 import { guardListener } from "./guard-listener.ts";
 import { requestKey, type TrackedMessage } from "./http-request.ts";
@@ -58,10 +60,10 @@ const kinds =
 export async function openApp(app: unknown, { proxies, http2 }: Pick<HttpSettings, "proxies" | "http2">, log: Logger): Promise<HttpApp> {
   const refusal = http2.isOn ? refusalWithHttp2(app) : refusalWithoutHttp2(app);
   if (refusal !== undefined) throw refusal;
-  if (isFastify(app)) return openFastify(app);
+  if (isFastify(app)) return openFastify(app, log);
   if (isNest(app)) {
-    return openNest(app, (server, framework) => {
-      trustFirstHop(framework, proxies);
+    return openNest(app, log, (server, framework) => {
+      readyExpress(framework, proxies);
       return serverApp(server, expressRoutes(framework), expressPatterns(framework));
     });
   }
@@ -71,15 +73,27 @@ export async function openApp(app: unknown, { proxies, http2 }: Pick<HttpSetting
     return listenerApp(listener, "the app", log, koaRoutes(app));
   }
   if (isSecureServer(app)) throw wrongApp("a server with a certificate of its own", "give an http.Server, or what listens to its requests");
-  if (isHttpServer(app)) return serverApp(app, []);
-  if (failureReports().isWanted) followFailures(app);
-  if (typeof app === "function") {
-    trustFirstHop(app, proxies);
-    return listenerApp(app as RequestListener, "the app", log, expressRoutes(app), expressPatterns(app));
+  if (isHttpServer(app)) {
+    // An Express app inside, with sockets of others beside it, is served as one that is given by itself.
+    const listener = app.listeners("request").find(isConnect);
+    if (listener === undefined) return serverApp(app, []);
+    readyExpress(listener, proxies);
+    return serverApp(app, expressRoutes(listener), expressPatterns(listener));
   }
+  if (typeof app === "function") {
+    readyExpress(app, proxies);
+    return listenerApp(app as RequestListener, "the app", log, expressRoutes(app), yogaPattern(app) ?? expressPatterns(app));
+  }
+  if (failureReports().isWanted) followFailures(app);
   if (isFetchApp(app)) return plainApp(noting(fetchListener(app, log), fetchPatterns(app)), fetchRoutes(app));
   if (hasHandler(app)) return listenerApp((request, response) => app.handler(request, response), "the app", log, []);
   throw wrongApp(describe(app), kinds);
+}
+
+function readyExpress(app: object, proxies: HttpSettings["proxies"]): void {
+  if (failureReports().isWanted) followFailures(app);
+  trustFirstHop(app, proxies);
+  catchRejections(app);
 }
 
 function listenerApp(handle: RequestListener, owner: string, log: Logger, routes: readonly Route[], find?: FindRoute): HttpApp {

@@ -6,6 +6,7 @@ import { connectionKey, type TrackedSocket } from "./connection.ts";
 import type { Connections } from "./connections.ts";
 import { continueOnRead } from "./continue-on-read.ts";
 import { isBeingRead } from "./linger.ts";
+import { makeHoldLength } from "./hold-length.ts";
 import { HttpRequest, requestKey, type TrackedMessage } from "./http-request.ts";
 import type { OwnAnswers } from "./own-answer.ts";
 import { overloadedForNow, type Overload } from "./overload.ts";
@@ -29,6 +30,8 @@ export interface RequestTracking {
   readonly onBegin?: ((request: HttpRequest) => void) | undefined;
   /** Called when the server has answered in the place of the app. */
   readonly onRefused: (request: HttpRequest) => void;
+  /** Called when an answer is not as long as its `Content-Length` says. */
+  readonly onWrongLength: (request: HttpRequest, error: Error) => void;
   /** Called when an answer has ended, or its connection has. */
   readonly onEnd?: ((request: HttpRequest, endedAt: number) => void) | undefined;
 }
@@ -79,6 +82,7 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
 
   connections.refuse = refuse;
 
+  const holdLength = makeHoldLength(tracking.onWrongLength);
   const scope = traceScope();
   return (incoming: TrackedMessage, response: TrackedResponse, handle, expects) => {
     const connection = (incoming.socket as TrackedSocket)[connectionKey];
@@ -96,6 +100,7 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
     incoming[requestKey] = request;
     response[requestKey] = request;
     endUnread(incoming);
+    holdLength(response);
     const earlier = connection.latest;
     connections.requestBegins(connection);
     connection.beginRequest(request);

@@ -12,7 +12,7 @@ import { closeIfStillIdle, type Connections } from "./connections.ts";
 import { countBody } from "./count-body.ts";
 import { Descriptors } from "./descriptors.ts";
 import { Entrance } from "./entrance/entrance.ts";
-import { guardListener, requestFailed } from "./guard-listener.ts";
+import { guardListener, logFailure, requestFailed } from "./guard-listener.ts";
 import { answerHealth } from "./health-endpoint.ts";
 import type { HttpApp } from "./http-app.ts";
 import { requestKey, type HttpRequest, type TrackedMessage } from "./http-request.ts";
@@ -105,6 +105,7 @@ export async function takeEvents(
     bodyLimit,
     onBegin: metrics && countBody,
     onRefused: rejectedRequest,
+    onWrongLength: ({ incoming }, error) => logFailure(incoming, "the app", error, context.log),
     onEnd,
   });
   const app: RequestListener = (incoming, response) => listeners.request(incoming, response);
