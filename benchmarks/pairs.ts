@@ -48,9 +48,14 @@ function cpuMicrosOf(pid: number): number {
   return nanos / 1000;
 }
 
+/** After so many requests V8 has compiled what there is to compile, on a busy machine, too. */
+const warmRequests = 60_000;
+
 /** Slices of both in turn, each first in every other pair; when both are warm. */
 export async function measurePairs(one: Running, other: Running, pairs: number, seconds: number): Promise<(readonly [Slice, Slice])[]> {
-  for (let warm = 0; warm < 2; warm++) for (const each of [one, other]) await measureSlice(each, seconds);
+  for (const each of [one, other]) {
+    for (let requests = 0; requests < warmRequests;) requests += (await load(each.port, seconds)).requests;
+  }
   const measured: (readonly [Slice, Slice])[] = [];
   for (let pair = 0; pair < pairs; pair++) {
     if (pair % 2 === 0) {

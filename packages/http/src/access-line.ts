@@ -28,8 +28,28 @@ function hex(code: number): string {
  * costs a request more than its route does.
  */
 export function jsonLine(record: AccessRecord, message: string, nowMs: number): string {
+  return fileLine(recordFields(record), message, nowMs);
+}
+
+/**
+ * The same as the process's log has it, at level info.
+ *
+ * @param fields what `recordFields` gives
+ * @param bindings what every line of the logger says, as fields of JSON
+ */
+export function infoLine(fields: string, message: string, nowMs: number, bindings: string): string {
+  return `{"level":"info","time":"${isoTime(nowMs)}",${bindings}${fields},"msg":${quoted(message)}}\n`;
+}
+
+/** A line of the file from what `recordFields` gives. */
+export function fileLine(fields: string, message: string, nowMs: number): string {
+  return `{"time":"${isoTime(nowMs)}"${fields},"msg":${quoted(message)}}\n`;
+}
+
+/** Each field of a record with a comma before it. */
+export function recordFields(record: AccessRecord): string {
   // By name rather than in a loop, which would look each up in the record.
-  return `{"time":"${isoTime(nowMs)}"${textField("req_id", record.req_id)}${textField("trace_id", record.trace_id)}${textField("span_id", record.span_id)}${textField(
+  return `${textField("req_id", record.req_id)}${textField("trace_id", record.trace_id)}${textField("span_id", record.span_id)}${textField(
     "method",
     record.method,
   )}${textField("route", record.route)}${textField("path", record.path)}${textField("http_version", record.http_version)}${textField("host", record.host)}${plainField(
@@ -44,7 +64,7 @@ export function jsonLine(record: AccessRecord, message: string, nowMs: number): 
   )}${textField("reason", record.reason)}${textField("error", record.error)}${textField("setting", record.setting)}${plainField(
     "sample_rate",
     record.sample_rate,
-  )},"msg":${quoted(message)}}\n`;
+  )}`;
 }
 
 function textField(name: keyof AccessRecord, value: string | undefined): string {

@@ -1,6 +1,7 @@
+import { pino } from "pino";
 import { describe, expect, test } from "vitest";
 import { pageOf } from "./access-log.ts";
-import { escaped, jsonLine, webServerLine } from "./access-line.ts";
+import { escaped, fileLine, infoLine, jsonLine, recordFields, webServerLine } from "./access-line.ts";
 import { exclusion, isExcluded } from "./exclusion.ts";
 import type { HttpRequest } from "./http-request.ts";
 
@@ -46,6 +47,21 @@ describe("a line of JSON", () => {
       expect(JSON.parse(line)).toEqual(JSON.parse(JSON.stringify({ time: new Date(nowMs).toISOString(), ...record, msg: text })));
     }
   });
+});
+
+test("a line that is handed over as it is, is what a logger would write", () => {
+  const record = { req_id: "a-1", method: "GET", path: "/\u20ac", status: 200, bytes: 5, aborted: undefined };
+  const written: string[] = [];
+  const log = pino(
+    { base: { pid: 7, hostname: "h" }, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level) => ({ level }) } },
+    { write: (line) => written.push(line) },
+  ).child({ logger: "tsserve.access" });
+  log.info(record, "request completed");
+  const [line = ""] = written;
+  const nowMs = Date.parse((JSON.parse(line) as { time: string }).time);
+  const bindings = JSON.stringify({ pid: 7, hostname: "h", ...log.bindings() }).slice(1, -1);
+  expect(infoLine(recordFields(record), "request completed", nowMs, bindings)).toBe(line);
+  expect(fileLine(recordFields(record), "request completed", nowMs)).toBe(jsonLine(record, "request completed", nowMs));
 });
 
 describe("what has no line", () => {

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
-import { escaped, jsonLine, webServerLine } from "./access-line.ts";
+import { lineSinkOf } from "@tsserve/server";
+import { escaped, fileLine, infoLine, recordFields, webServerLine } from "./access-line.ts";
 import { bodyBytesOf } from "./body-bytes.ts";
 import type { Refusal } from "./check-head.ts";
 import type { Connection } from "./connection.ts";
@@ -57,13 +58,18 @@ export interface AccessLogOptions {
 
 export function makeAccessLog(options: AccessLogOptions): AccessLog {
   const { log, file, settings, random } = options;
+  const sink = lineSinkOf(log);
+  const bindings = JSON.stringify({ ...sink?.base, ...log.bindings() }).slice(1, -1);
   const tell = (record: AccessRecord, message: string, level: "info" | "debug"): void => {
-    log[level](record, message);
-    if (file === undefined || (level === "debug" && !log.isLevelEnabled("debug"))) return;
+    const isDirect = sink !== undefined && level === "info" && log.isLevelEnabled("info");
+    if (!isDirect) log[level](record, message);
+    const isInFile = file !== undefined && (level === "info" || log.isLevelEnabled("debug"));
+    if (!isDirect && !isInFile) return;
     const nowMs = Date.now();
-    file.write(
-      settings.format === "json" ? jsonLine(record, message, nowMs) : webServerLine(record, settings.format === "combined", nowMs),
-    );
+    const isJson = settings.format === "json";
+    const fields = isDirect || isJson ? recordFields(record) : "";
+    if (isDirect) sink.write(infoLine(fields, message, nowMs, bindings));
+    if (isInFile) file.write(isJson ? fileLine(fields, message, nowMs) : webServerLine(record, settings.format === "combined", nowMs));
   };
   return {
     ended: (request, endedAt) => {

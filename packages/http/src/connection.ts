@@ -121,7 +121,7 @@ export class Connection {
       this.clientEnds = asksForClose(request.incoming);
       if (!this.clientEnds) this.endReason ??= request.refusal === undefined ? "app" : "rejected";
     }
-    const written = this.socket.bytesWritten;
+    const written = bytesWrittenTo(this.socket);
     this.lastAnswerBytes = written - this.bytesAnswered;
     this.bytesAnswered = written;
     // An idle connection must not keep the memory of its last request.
@@ -188,11 +188,22 @@ export class Connection {
   }
 }
 
+/** What Node keeps of a socket: what the system has been given, and counts. */
+interface CountingSocket extends Socket {
+  readonly _handle?: { readonly bytesWritten?: number } | null;
+}
+
+/** What the socket's own `bytesWritten` gives, which makes a list of what still waits, and walks through it, also where nothing does. */
+function bytesWrittenTo(socket: CountingSocket): number {
+  const handed = socket.writableLength === 0 ? socket._handle?.bytesWritten : undefined;
+  return handed ?? socket.bytesWritten;
+}
+
 /**
  * Whether the head of an answer is fixed, and its connection ends with it: what Node goes by when the answer is finished
  * (`resOnFinish` in github.com/nodejs/node/blob/main/lib/_http_server.js).
  */
-function saysClose({ response }: HttpRequest): boolean {
+export function saysClose({ response }: HttpRequest): boolean {
   return (response as { readonly _last?: boolean } | undefined)?._last === true;
 }
 

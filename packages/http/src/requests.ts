@@ -1,8 +1,9 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { ServerResponse, type IncomingMessage, type RequestListener } from "node:http";
+import type { Socket } from "node:net";
 import { traceScope, type ActiveRequests } from "@tsserve/server";
 import { limitBody } from "./body-limit.ts";
 import type { Refusal } from "./check-head.ts";
-import { connectionKey, type TrackedSocket } from "./connection.ts";
+import { connectionKey, saysClose, type TrackedSocket } from "./connection.ts";
 import type { Connections } from "./connections.ts";
 import { continueOnRead } from "./continue-on-read.ts";
 import { isBeingRead } from "./linger.ts";
@@ -40,6 +41,9 @@ interface TrackedResponse extends ServerResponse {
   [requestKey]?: HttpRequest;
 }
 
+/** Node takes an answer that has left off its socket; where a later version does otherwise, it is over with its `close`. */
+const isDetached = typeof ServerResponse.prototype.detachSocket === "function";
+
 /** How a request is taken in: what is to be done with it, and whether its client waits for `100 Continue`. */
 export type TakeRequest = (incoming: IncomingMessage, response: ServerResponse, handle: RequestListener, expects: boolean) => void;
 
@@ -50,6 +54,7 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
     ...headers,
     ends: (request) => connections.mustEnd(request.connection) || request.awaitsContinue || leavesBody(request.incoming),
   };
+  const { clock } = connections;
   const guardsAll = headers.server !== undefined || headers.contentType !== undefined || headers.requestIdHeader !== undefined;
   connections.guardHead = (request) => guardHead(request, rules);
 
@@ -57,7 +62,7 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
   function end(request: HttpRequest): void {
     if (request.isOver) return;
     request.isOver = true;
-    const now = performance.now();
+    const now = clock.now();
     const { connection } = request;
     overload.leave(request);
     connection.endRequest(request, now);
@@ -71,6 +76,18 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
   function ended(this: TrackedResponse): void {
     const request = this[requestKey];
     if (request !== undefined) end(request);
+  }
+
+  /**
+   * In the place of `detachSocket`, which Node calls when all of an answer has left: a listener for each response would cost more.
+   * Where the connection ends with it, or something waits for that, what Node does next comes first.
+   */
+  function detachSocket(this: TrackedResponse, socket: Socket): void {
+    (Object.getPrototypeOf(this) as ServerResponse).detachSocket.call(this, socket);
+    const request = this[requestKey];
+    if (request === undefined) return;
+    if (request.connection.whenAnswered === undefined && !saysClose(request)) end(request);
+    else this.on("close", ended);
   }
 
   function refuse(request: HttpRequest, refusal: Refusal): boolean {
@@ -96,7 +113,7 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
       incoming.resume();
       return;
     }
-    const request = new HttpRequest(incoming, response, connection, performance.now());
+    const request = new HttpRequest(incoming, response, connection, clock.now());
     incoming[requestKey] = request;
     response[requestKey] = request;
     endUnread(incoming);
@@ -105,7 +122,8 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
     connections.requestBegins(connection);
     connection.beginRequest(request);
     requests.add(request);
-    response.on("close", ended);
+    if (isDetached) response.detachSocket = detachSocket;
+    else response.on("close", ended);
     if (earlier !== undefined) for (const each of connection.inProgress()) guardHead(each, rules);
     identify?.(request);
     const refusal = checkHead(incoming);

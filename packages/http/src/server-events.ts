@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import type { IncomingMessage, RequestListener, Server as HttpServer, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -21,6 +22,18 @@ export interface ServerEvents {
   failed(thrown: unknown, event: string, values: readonly unknown[]): void;
 }
 
+/** What Node keeps of those who listen: a function where there is one, else a list. */
+interface PlainEmitter extends HttpServer {
+  readonly _events?: Readonly<Record<string, unknown>>;
+}
+
+/** As it was when this module was loaded, before anybody's tracing. */
+const { emit: emitAll } = EventEmitter.prototype;
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}
+
 /** What stands behind `ServerEvents`: those who listen to the server, whenever they came. */
 export interface ServerListeners {
   /** Calls those who listen for requests. */
@@ -39,6 +52,8 @@ export interface ServerListeners {
 export function standBefore(server: HttpServer, events: ServerEvents): ServerListeners {
   const callAll = server.emit.bind(server) as (event: string, ...values: unknown[]) => boolean;
   captureRejections(server, events.failed);
+  // As a rule one listens for requests, who is called past the emitter; but what others have put in the emitter's place sees all.
+  const isPlain = server.emit === emitAll && (server as { readonly domain?: unknown }).domain === undefined;
   const emit = (event: string, ...values: unknown[]): boolean => {
     try {
       return callAll(event, ...values);
@@ -84,7 +99,13 @@ export function standBefore(server: HttpServer, events: ServerEvents): ServerLis
     emit,
     request: (incoming, response) => {
       try {
-        callAll("request", incoming, response);
+        const only = isPlain ? (server as PlainEmitter)._events?.["request"] : undefined;
+        if (typeof only !== "function") {
+          callAll("request", incoming, response);
+          return;
+        }
+        const given: unknown = only.call(server, incoming, response);
+        if (isThenable(given)) given.then(undefined, (thrown) => events.failed(thrown, "request", [incoming, response]));
       } catch (thrown) {
         events.failed(thrown, "request", [incoming, response]);
       }

@@ -17,7 +17,6 @@ async function serve(app: (seen: Seen, ...values: Parameters<RequestListener>) =
   const server = createServer((incoming, response) => {
     if (isOurs) {
       (incoming as TrackedMessage)[requestKey] = { response } as unknown as HttpRequest;
-      response.on("close", () => undefined);
       endUnread(incoming);
     }
     const each: Seen = { events: [], incoming };

@@ -48,6 +48,6 @@ function dump(this: UnreadMessage): void {
 function mayEndAtOnce({ complete, _eventsCount: events, _readableState: state, [requestKey]: request }: UnreadMessage): boolean {
   if (!complete || events !== 0 || state === undefined || !state.ended || state.length > 0 || state.flowing !== null) return false;
   const response = request?.response;
-  // Whoever waits for the end of the answer may begin to listen then: Node itself waits, and who tracks the request.
-  return response !== undefined && response.listenerCount("finish") <= 1 && response.listenerCount("close") <= 1;
+  // Whoever waits for the end of the answer may begin to listen then: only Node itself waits.
+  return response !== undefined && response.listenerCount("finish") <= 1 && response.listenerCount("close") === 0;
 }

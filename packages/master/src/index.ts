@@ -31,7 +31,6 @@ export type { MasterEnd, MasterOptions, MasterSockets, Result } from "./master.t
 export type {
   MasterMessage,
   Message,
-  MessageFigures,
   ProfileKind,
   ReadMessage,
   StopReason,

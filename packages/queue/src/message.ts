@@ -45,8 +45,7 @@ export interface MessageTrace {
   readonly spanId: string;
   /** Of whoever published it. */
   readonly parentId: string | undefined;
-  /** Whether it is recorded; `undefined` where the publisher has not decided: then `tracing.sample` does. */
-  readonly sampled: boolean | undefined;
+  readonly sampled: boolean;
   readonly state: string | undefined;
 }
 

@@ -14,8 +14,20 @@ export function timerMs(ms: number): number {
   return ms > longestTimerMs ? longestTimerMs : ms;
 }
 
+/** What `performance.now()` gives, from where it reads it: every request asks twice, and the way through `performance` takes half of that. */
+function now(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1000 + nanoseconds / 1e6 - beginning;
+}
+
+/** When this process began, on the clock of `process.hrtime`. */
+const beginning = ((): number => {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1000 + nanoseconds / 1e6 - performance.now();
+})();
+
 export const systemClock: Clock = {
-  now: () => performance.now(),
+  now,
   after: (ms, callback) => {
     let timer: NodeJS.Timeout;
     const begin = (left: number): void => {

@@ -1,4 +1,4 @@
-import { failureReports } from "@tsserve/server";
+import { failureReports, giveLineSink } from "@tsserve/server";
 import ownPino, { type Logger, type LoggerOptions } from "pino";
 import { findPeer } from "./find-peer.ts";
 import type { Host } from "./host.ts";
@@ -17,9 +17,10 @@ import type { LoggingSettings, LogLevel } from "./logging-settings.ts";
  */
 export function makeLogger(settings: LoggingSettings, host: Host, folder?: string): Logger {
   const pino = folder === undefined ? ownPino : pinoOf(folder);
+  const base = { pid: host.pid, hostname: host.hostname };
   const options: LoggerOptions = {
     level: settings.level,
-    base: { pid: host.pid, hostname: host.hostname },
+    base,
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { req: requestFields, res: responseFields, err: errorFields },
     formatters: { level: (label) => ({ level: label }), log: withoutMessages },
@@ -35,7 +36,11 @@ export function makeLogger(settings: LoggingSettings, host: Host, folder?: strin
   };
   const output = new LogOutput(host.logDescriptor, (lost, reason) => compose(lostLine(host, lost, reason)));
   host.onExit(() => output.end());
-  return pino(options, { write: (line) => output.write(compose(line)) });
+  const write = (line: string): void => output.write(compose(line));
+  const log = pino(options, { write });
+  // The app's own pino may have been given something that looks at each line.
+  if (pino === ownPino && settings.redact.length === 0) giveLineSink(log, { base, write });
+  return log;
 }
 
 /** What is logged at error or above with an error is told to the error tracker, too. */

@@ -33,6 +33,9 @@ const patienceAtEndMs = 1000;
  */
 const pieceBytes = 4096;
 
+/** No character of a text takes more than three bytes of UTF-8 for each unit of its length. */
+const surelyPiece = Math.floor(pieceBytes / 3);
+
 /**
  * Where the lines of the log go. Each is written before `write` returns, where that can be, so that none is lost at an exit. A
  * disk that is full, a reader that has gone or does not keep up cost lines, never the process or its requests: how many is told
@@ -69,6 +72,12 @@ export class LogOutput {
   /** Never throws. */
   write(line: string): void {
     const isFirst = !this.#isWaiting;
+    // As a rule nothing waits, and a line is a piece.
+    if (isFirst && this.#lost === 0 && line.length <= surelyPiece) {
+      this.#piece = Buffer.from(line);
+      this.#flush();
+      return;
+    }
     // The reader is asked now and then, not for each line.
     if (!isFirst && this.#descriptor.now() - this.#lastTry > retryMs / 4) this.#flush();
     if (!this.#hasRoom(line.length)) {
