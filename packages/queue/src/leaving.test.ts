@@ -1,0 +1,162 @@
+import type { Logger } from "pino";
+import { expect, test, vi } from "vitest";
+import type { Delivery } from "./delivery.ts";
+import { FailedRuns } from "./failed-runs.ts";
+import { FinishedMessages } from "./finished-messages.ts";
+import { Leaving } from "./leaving.ts";
+import { messageKey } from "./message-key.ts";
+import { readConsumers } from "./read-consumers.ts";
+import type { QueueMetrics } from "./queue-metrics.ts";
+import { QueueRun } from "./queue-run.ts";
+import { Redeliveries } from "./redeliveries.ts";
+import { queueSettings } from "./settings.ts";
+import { Turns } from "./turns.ts";
+
+/** A consumer's parts for leaving, with what they tell: the outcomes that were counted, and the log's texts. */
+function made({ ordered = false, settings = {} }: { ordered?: boolean; settings?: Record<string, string> } = {}) {
+  const [definition] = readConsumers(
+    { consumers: [{ name: "c", amqp: { queue: "q", ordered }, handle: () => undefined }] },
+    queueSettings({ retry_delay: "20 milliseconds", retry_limit: "2", ...settings }),
+  );
+  if (definition === undefined) throw new Error("expected a consumer");
+  const outcomes: string[] = [];
+  const told: string[] = [];
+  const tell = (_: object, text: string): void => void told.push(text);
+  const log = { info: tell, warn: tell, error: tell, child: () => log } as unknown as Logger;
+  const metrics = {
+    left: (outcome: string) => outcomes.push(outcome),
+    buried: (reason: string) => outcomes.push(reason),
+  } as unknown as QueueMetrics;
+  const [stopping, returning] = [new AbortController(), new AbortController()];
+  const finished = new FinishedMessages(10, []);
+  const turns = new Turns(ordered);
+  const onLeft = vi.fn();
+  const leaving = new Leaving({ turns, finished, log, metrics, returning: returning.signal, onLeft });
+  const shared = { turns, finished, leaving, log, metrics };
+  const failedRuns = new FailedRuns({ ...shared, definition, stopping: stopping.signal, onLeft });
+  const redeliveries = new Redeliveries({ ...shared, onAdded: onLeft });
+  const runOf = (delivery: Delivery, failuresHere = 0): QueueRun =>
+    new QueueRun(definition, delivery, messageKey(delivery), failuresHere, log);
+  return { leaving, failedRuns, redeliveries, finished, turns, outcomes, told, stopping, returning, onLeft, runOf };
+}
+
+function aDelivery(of: Partial<Delivery> = {}): Delivery {
+  const ways = {
+    acknowledge: vi.fn(() => true),
+    giveBack: vi.fn(),
+    fail: vi.fn(),
+    retry: vi.fn(async () => undefined),
+    bury: vi.fn(async () => undefined),
+  };
+  const base = { id: "m", bytes: Buffer.from("{}"), headers: {}, failures: 0, earlierAttempts: 0, isCopiedForRetry: true, isStale: false };
+  return { ...base, ...ways, ...of } as unknown as Delivery;
+}
+
+test("what is acknowledged is counted and known from then on, whether the broker answers at once or later", async () => {
+  for (const acknowledge of [() => true, () => Promise.resolve(true)]) {
+    const { leaving, outcomes, finished } = made();
+    leaving.acknowledge(aDelivery({ acknowledge }), 7);
+    await vi.waitUntil(() => leaving.size === 0);
+    expect([outcomes, finished.find(7)]).toEqual([["ack"], true]);
+  }
+  const { leaving, outcomes } = made();
+  leaving.acknowledge(aDelivery({ acknowledge: () => false }), 7);
+  expect(outcomes).toEqual(["stale"]);
+});
+
+test("a fault of ours is told, and nothing waits for it for ever", async () => {
+  const { leaving, told, onLeft } = made();
+  leaving.track(Promise.reject(new Error("a fault")));
+  expect(leaving.size).toBe(1);
+  await vi.waitUntil(() => leaving.size === 0);
+  expect([told, onLeft.mock.calls.length]).toEqual([["a message could not be settled"], 1]);
+});
+
+test("a retry that can't be written is held, tried again, and said once", async () => {
+  const { leaving, outcomes, told } = made();
+  const one = aDelivery();
+  let tries = 0;
+  const write = async (): Promise<void> => {
+    tries += 1;
+    if (tries < 3) throw new Error("no broker");
+  };
+  await leaving.write(one, 7, "retry", write);
+  expect([tries, outcomes, told.length]).toEqual([3, ["retry"], 1]);
+  expect([one.acknowledge, one.giveBack].flatMap((way) => vi.mocked(way).mock.calls)).toEqual([]);
+});
+
+test("one that is held goes back at a stop, and is given up when the broker has taken it back", async () => {
+  const fails = (): Promise<void> => Promise.reject(new Error("no broker"));
+  const stopped = made();
+  const one = aDelivery();
+  const held = stopped.leaving.write(one, 7, "dead", fails);
+  stopped.returning.abort();
+  await held;
+  expect([stopped.outcomes, vi.mocked(one.giveBack).mock.calls.length, stopped.finished.find(7)]).toEqual([["returned"], 1, undefined]);
+  const stale = made();
+  await stale.leaving.write(aDelivery({ isStale: true }), 7, "dead", fails);
+  expect([stale.outcomes, stale.finished.find(7)]).toEqual([["stale"], undefined]);
+});
+
+test.each([
+  [0, "retry", [20, { failures: 1, retryLimit: 2 }]],
+  [1, "retry", [20, { failures: 2, retryLimit: 2 }]],
+  [2, "dead", ["retries", { failures: 3, retryLimit: 2 }]],
+] as const)("after %i failures a failed run is a %s", async (failures, outcome, expected) => {
+  const { failedRuns, outcomes, runOf } = made();
+  const one = aDelivery({ failures });
+  const error = new Error("no luck");
+  await failedRuns.retry(runOf(one), error);
+  expect(outcomes.at(-1)).toBe(outcome);
+  const way = vi.mocked(outcome === "retry" ? one.retry : one.bury) as unknown as { mock: { calls: unknown[][] } };
+  expect(way.mock.calls).toMatchObject([[expected[0], { ...expected[1], error }]]);
+});
+
+test("a message's own limit ends its retries sooner; without dead letters it is thrown away", async () => {
+  const { failedRuns, outcomes, runOf } = made({ settings: { dead_letter: "false" } });
+  const one = aDelivery({ retryLimit: 0 });
+  await failedRuns.retry(runOf(one), new Error("no luck"));
+  expect([outcomes, vi.mocked(one.acknowledge).mock.calls.length]).toEqual([["retries", "discarded"], 1]);
+});
+
+test("where there is an order a failed one comes first again, counted here, and goes back when a stop comes first", async () => {
+  const { failedRuns, turns, outcomes, runOf } = made({ ordered: true });
+  const [one, other] = [aDelivery({ id: "one" }), aDelivery({ id: "other" })];
+  turns.add(one);
+  turns.take(0);
+  turns.add(other);
+  await failedRuns.retry(runOf(one), new Error("no luck"));
+  expect([outcomes, failedRuns.failuresHere(one), failedRuns.failuresHere(other)]).toEqual([["retry"], 1, 0]);
+  expect(turns.take(turns.next()).id).toBe("one");
+  const stopped = made({ ordered: true });
+  stopped.stopping.abort();
+  await stopped.failedRuns.retry(stopped.runOf(one), new Error("no luck"));
+  expect([stopped.outcomes, vi.mocked(one.giveBack).mock.calls.length]).toEqual([["returned"], 1]);
+});
+
+test("what comes again and was finished is acknowledged, what was not runs, or is sent on with that counted", async () => {
+  const { redeliveries, finished, turns, outcomes } = made();
+  const recount = vi.fn(async () => undefined);
+  const [known, unknown] = [aDelivery({ id: "known", recount }), aDelivery({ id: "unknown", recount })];
+  finished.end(messageKey(known) as number, true);
+  await redeliveries.sendOnCounted(known);
+  await redeliveries.runUnlessFinished(known);
+  expect([outcomes, vi.mocked(known.acknowledge).mock.calls.length, recount.mock.calls.length]).toEqual([
+    ["deduplicated", "deduplicated"],
+    2,
+    0,
+  ]);
+  await redeliveries.sendOnCounted(unknown);
+  expect([outcomes.at(-1), recount.mock.calls.length, turns.size]).toEqual(["recounted", 1, 0]);
+  await redeliveries.runUnlessFinished(unknown);
+  expect(turns.size).toBe(1);
+});
+
+test("one that can't be sent on runs as it is, and one that the broker has taken back is forgotten", async () => {
+  const { redeliveries, turns, outcomes } = made();
+  await redeliveries.sendOnCounted(aDelivery({ recount: () => Promise.reject(new Error("no broker")) }));
+  expect([turns.size, outcomes]).toEqual([1, []]);
+  await redeliveries.sendOnCounted(aDelivery({ isStale: true, recount: () => Promise.reject(new Error("never called")) }));
+  await redeliveries.runUnlessFinished(aDelivery({ isStale: true }));
+  expect(turns.size).toBe(1);
+});
