@@ -49,10 +49,7 @@ describe("a client that half-closes gets its answer", () => {
     await using server = awkward("plain");
     using raw = await openRaw(await server.listening());
     raw.socket.end(get("/after?ms=400&text=first") + get("/after?ms=300&text=second"));
-    await until("both requests to be in progress", async () => {
-      return server.logs().some(({ msg }) => msg.startsWith("listening")) && raw.socket.bytesWritten > 0;
-    });
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    for (const begun of [/^waits: first/, /^waits: second/]) await server.log(begun);
     server.kill();
     expect(await raw.closed()).toMatch(/first[^]*second/);
     expect((await server.exited()).code).toBe(0);
@@ -63,7 +60,7 @@ test("a client that has gone, and not half-closed, is noticed while the app keep
   await using server = awkward("plain");
   const raw = await openRaw(await server.listening());
   raw.send(get("/after?ms=60000&text=never"));
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await server.log(/^waits: never/);
   raw[Symbol.dispose]();
   await server.log(/^request aborted/);
 });
@@ -113,7 +110,7 @@ describe("work that does not begin with a request", () => {
     resets.send(upgrade("/slow"));
     await server.log(/^deciding on an upgrade/);
     resets.socket.resetAndDestroy();
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await server.log(/^decided on an upgrade/);
     expect((await fetch(`${base}/x`)).status).toBe(200);
     expect(server.logs().filter(({ level }) => level === "fatal")).toEqual([]);
   });

@@ -1,6 +1,7 @@
 import { request } from "node:http";
 import { describe, expect, test } from "vitest";
 import { until } from "@tsserve/testing";
+import { appKinds } from "./support/kinds.ts";
 import { serve } from "./support/serve.ts";
 
 const names = [
@@ -51,13 +52,22 @@ function ask(base: string, [method, path, body]: (typeof ways)[number]): Promise
   });
 }
 
-describe.each(["fastify", "fastify without options", "plain", "http.Server", "express", "koa", "fetch"])("%s", (kind) => {
+const subjects: readonly (readonly [app: string, kind: string])[] = [
+  ...["fastify", "fastify without options", "plain", "http.Server", "express", "koa", "fetch"].map((kind) => ["secrets.js", kind] as const),
+  ...appKinds.map(({ name }) => ["kinds.js", name] as const),
+];
+
+describe.each(subjects)("%s: %s", (app, kind) => {
   test("no header, cookie or body in the log, and no line over 16 kB, however a request ends", async () => {
     const server = { client_max_size: "32K", header_timeout: "300 milliseconds", request_timeout: "500 milliseconds" };
-    await using served = serve({ app: "secrets.js", server, config: { kind }, args: ["--debug"] });
+    await using served = serve({ app, server, config: { kind }, args: ["--debug"] });
     const base = await served.listening();
-    await Promise.all(ways.map((way) => ask(base, way)));
-    await until("the lines", () => served.logs().filter(({ msg }) => msg.startsWith("request ")).length >= ways.length || undefined);
+    // What h3 1 never ends is noticed when the system says that the client has gone, which may take it minutes.
+    const asked = ways.filter(
+      ([, path]) => path !== "/stream" || !appKinds.some(({ name, leavesBrokenStreams }) => name === kind && leavesBrokenStreams),
+    );
+    await Promise.all(asked.map((way) => ask(base, way)));
+    await until("the lines", () => served.logs().filter(({ msg }) => msg.startsWith("request ")).length >= asked.length || undefined);
     served.kill();
     await served.exited();
     const text = served.stdout();
@@ -65,7 +75,7 @@ describe.each(["fastify", "fastify without options", "plain", "http.Server", "ex
     expect(text).not.toMatch(/bad json|of-an-upstream|xxxxxxxxxx/);
     for (const line of text.split("\n")) expect(Buffer.byteLength(line)).toBeLessThanOrEqual(16 * 1024);
     // The error behind each 500 is there, once, with its stack.
-    if (kind !== "express" && kind !== "fastify without options")
+    if (app === "secrets.js" && kind !== "express" && kind !== "fastify without options")
       for (const message of ["it throws", "it rejects"]) {
         const told = served.logs().filter((each) => JSON.stringify(each).includes(message));
         expect([message, told.length]).toEqual([message, 1]);
