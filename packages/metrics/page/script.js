@@ -24,6 +24,7 @@ const state = {
   looked: undefined,
   failure: undefined,
   sort: { column: 1, isAscending: false },
+  hasChosenSpan: false,
 };
 
 const plots = [
@@ -134,6 +135,15 @@ function add(now) {
     collections_per_second: rate("collections"),
   });
   state.live = state.live.filter(({ time }) => now.time - time <= hourMs);
+}
+
+/** Until somebody chooses: the shortest span that has all that is known. The hour of a young server would be a line at its edge. */
+function fitSpan() {
+  if (state.hasChosenSpan) return;
+  const [first] = pointsOf();
+  const knownSeconds = first === undefined ? 0 : (Date.now() - first.time) / 1000;
+  const choices = [...document.querySelectorAll('input[name="span"]')];
+  (choices.find(({ value }) => Number(value) >= knownSeconds) ?? choices.at(-1)).checked = true;
 }
 
 /** What was kept before the first thing that was seen, and then what was seen. */
@@ -385,6 +395,7 @@ async function askHistory() {
   const history = await ask(`/history.json?since=${state.kept.at(-1)?.time ?? 0}`);
   state.history = { events: history.events, records: history.records };
   state.kept = [...state.kept, ...history.points].filter(({ time }) => time > history.from);
+  fitSpan();
   if (history.points.some((point) => point.messages_per_second > 0)) showQueues();
 }
 
@@ -414,7 +425,10 @@ byId("sort").addEventListener("change", ({ target }) => {
   state.sort.column = -1;
   sortBy(Number(target.value));
 });
-byId("span").addEventListener("change", draw);
+byId("span").addEventListener("change", () => {
+  state.hasChosenSpan = true;
+  draw();
+});
 byId("pause").addEventListener("click", ({ currentTarget }) => {
   state.isPaused = !state.isPaused;
   currentTarget.setAttribute("aria-pressed", String(state.isPaused));
