@@ -1,5 +1,4 @@
 import type { Field, Method, Service, Struct, Type } from "../idl/model.ts";
-import { doubleBytes, doubleValue } from "../protocol/floats.ts";
 import { bigintOf, split, splitI64 } from "../protocol/int64.ts";
 import { tooDeep, UnderrunError } from "../protocol/reading.ts";
 import { ProtocolError } from "../wire/protocol-error.ts";
@@ -21,8 +20,6 @@ export interface CodecOptions {
 
 /** What the text of the codecs refers to. */
 const helpers = {
-  doubleBytes,
-  doubleValue,
   bigintOf,
   split,
   splitI64,
@@ -121,11 +118,11 @@ class Compilation {
   }
 
   #writeResult({ name, result }: Method): string {
-    if (result === undefined) return `writeResult(w) { let b = w.bytes, p = w.position; ${this.#emitter.writeFields([])} }`;
+    if (result === undefined) return `writeResult(w) { let b = w.bytes, v = w.view, p = w.position; ${this.#emitter.writeFields([])} }`;
     const path = `the result of ${name}`;
     return `writeResult(w, value) {
       if (!(${isThere("value")})) ${wrong(path, describeType(result), "value")};
-      let b = w.bytes, p = w.position;
+      let b = w.bytes, v = w.view, p = w.position;
       ${this.#emitter.writeFields([{ id: 0, type: result, variable: "value", path }])}
     }`;
   }
@@ -135,7 +132,7 @@ class Compilation {
       const variable = this.#fresh("v");
       return `if (error instanceof ${this.#value(this.#exceptionClass(type))}) {
         const ${variable} = error;
-        let b = w.bytes, p = w.position;
+        let b = w.bytes, v = w.view, p = w.position;
         ${this.#emitter.writeFields([{ id, type, variable, path: name }])}
         return true;
       }`;
@@ -200,7 +197,7 @@ class Compilation {
     });
     return `
       if (++r.depth > r.limits.maxDepth) throw tooDeep(r.limits);
-      const b = r.bytes, e = r.end; let p = r.position; // ${name.replaceAll(/\W/g, "")}
+      const b = r.bytes, v = r.view, e = r.end; let p = r.position; // ${name.replaceAll(/\W/g, "")}
       ${emitted.length === 0 ? "" : `let ${emitted.map(({ variable }) => variable).join(", ")};`}
       ${this.#emitter.readFields(byId(emitted))}
       r.depth -= 1;
@@ -218,7 +215,7 @@ class Compilation {
     });
     return `
       ${absent.join("\n")}
-      let b = w.bytes, p = w.position;
+      let b = w.bytes, v = w.view, p = w.position;
       ${this.#emitter.writeFields(byId(emitted))}`;
   }
 

@@ -1,6 +1,5 @@
-import { bigEndianMask } from "../protocol/floats.ts";
 import type { Type } from "../idl/model.ts";
-import { eachByte, i64Value, isThere, reserve, writeInRuns, wrong, type EmitContext, type EmittedField, type Emitter } from "./emit.ts";
+import { i64Value, isThere, reserve, within, writeInRuns, wrong, type EmitContext, type EmittedField, type Emitter } from "./emit.ts";
 import {
   emptyContainer,
   readByReader,
@@ -46,8 +45,6 @@ function readFields(elements: ElementEmitter, fields: readonly EmittedField[]): 
     r.position = p;`;
 }
 
-const i32At = (at: string): string => `b[${at}] << 24 | b[${at} + 1] << 16 | b[${at} + 2] << 8 | b[${at} + 3]`;
-
 function readValue(elements: ElementEmitter, type: Type, variable: string): string {
   const { context } = elements;
   switch (type.kind) {
@@ -59,13 +56,14 @@ function readValue(elements: ElementEmitter, type: Type, variable: string): stri
       return `${variable} = b[p] << 24 >> 16 | b[p + 1]; p += 2;`;
     case "i32":
     case "enum":
-      return `${variable} = ${i32At("p")}; p += 4;`;
+      return `${within(4, "an i32")} ${variable} = v.getInt32(p); p += 4;`;
     case "i64": {
+      if (context.i64 === "bigint") return `${within(8, "an i64")} ${variable} = v.getBigInt64(p); p += 8;`;
       const [high, low] = [context.fresh("h"), context.fresh("l")];
-      return `const ${high} = ${i32At("p")}, ${low} = ${i32At("p + 4")}; p += 8; ${variable} = ${i64Value(context.i64, high, low)};`;
+      return `${within(8, "an i64")} const ${high} = v.getInt32(p), ${low} = v.getInt32(p + 4); p += 8; ${variable} = ${i64Value("number", high, low)};`;
     }
     case "double":
-      return `${eachByte((index) => `doubleBytes[${index ^ bigEndianMask}] = b[p + ${index}];`)} p += 8; ${variable} = doubleValue[0];`;
+      return `${within(8, "a double")} ${variable} = v.getFloat64(p); p += 8;`;
     case "string":
     case "binary":
     case "uuid":
@@ -84,7 +82,7 @@ function readContainer(elements: ElementEmitter, type: Container, variable: stri
   const fits = types.map((each, index) => `${each} === ${expected[index]}`).join(" && ");
   return `
     if (p + ${headBytes} > e) throw underrun("a ${type.kind}");
-    const ${size} = ${i32At(`p + ${headBytes - 4}`)};
+    const ${size} = v.getInt32(p + ${headBytes - 4});
     ${variable} = ${emptyContainer(type)};
     if (${size} !== 0) {
       if (!(${fits})) throw elementTypes(${JSON.stringify(type.kind)}, ${types.join(", ")});
@@ -117,7 +115,7 @@ function writeValue(elements: ElementEmitter, type: Type, value: string, path: s
     case "i64":
       return `splitI64(${value}, ${JSON.stringify(path)}); { const h = split.high, l = split.low; ${writeI32("h")} ${writeI32("l")} }`;
     case "double":
-      return `if (typeof ${value} !== "number") ${complain}; doubleValue[0] = ${value}; ${eachByte((index) => `b[p + ${index}] = doubleBytes[${index ^ bigEndianMask}];`)} p += 8;`;
+      return `if (typeof ${value} !== "number") ${complain}; v.setFloat64(p, ${value}); p += 8;`;
     case "string":
     case "binary":
     case "uuid":
@@ -135,7 +133,7 @@ function containerHead(type: Container): string {
 }
 
 function writeI32(value: string): string {
-  return `b[p] = ${value} >> 24; b[p + 1] = ${value} >> 16; b[p + 2] = ${value} >> 8; b[p + 3] = ${value}; p += 4;`;
+  return `v.setInt32(p, ${value}); p += 4;`;
 }
 
 function fixedBytes(type: Type): number | undefined {

@@ -1,13 +1,12 @@
-import { bigEndianMask } from "../protocol/floats.ts";
 import type { Type } from "../idl/model.ts";
 import { compactTypes } from "../wire/types.ts";
 import {
-  eachByte,
   i64Value,
   isThere,
   reserve,
   viaReader,
   viaWriter,
+  within,
   writeInRuns,
   wrong,
   type EmitContext,
@@ -94,7 +93,7 @@ function readValue(elements: ElementEmitter, type: Type, variable: string): stri
     case "i64":
       return `${viaReader("r.readLong()")} ${variable} = ${i64Value(context.i64, "r.high", "r.low")};`;
     case "double":
-      return `${eachByte((index) => `doubleBytes[${7 - (index ^ bigEndianMask)}] = b[p + ${index}];`)} p += 8; ${variable} = doubleValue[0];`;
+      return `${within(8, "a double")} ${variable} = v.getFloat64(p, true); p += 8;`;
     case "string":
     case "binary":
     case "uuid":
@@ -183,7 +182,7 @@ function writeValue(elements: ElementEmitter, type: Type, value: string, path: s
     case "i64":
       return `splitI64(${value}, ${JSON.stringify(path)}); ${viaWriter("w.writeLong(split.high, split.low)")}`;
     case "double":
-      return `if (typeof ${value} !== "number") ${complain}; doubleValue[0] = ${value}; ${eachByte((index) => `b[p + ${index}] = doubleBytes[${7 - (index ^ bigEndianMask)}];`)} p += 8;`;
+      return `if (typeof ${value} !== "number") ${complain}; v.setFloat64(p, ${value}, true); p += 8;`;
     case "string":
     case "binary":
     case "uuid":

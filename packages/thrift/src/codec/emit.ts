@@ -1,6 +1,6 @@
 import type { Type } from "../idl/model.ts";
 
-/** How one protocol's bytes are read and written, as JavaScript text. The code around it has `b` (the bytes), `p` (the position), `e` (the end), and `r` or `w`. */
+/** How one protocol's bytes are read and written, as JavaScript text. The code around it has `b` (the bytes), `v` (a view of the same memory), `p` (the position), `e` (the end), and `r` or `w`. */
 export interface Emitter {
   /** Statements that read all fields into their variables, up to the end of the struct. */
   readFields(fields: readonly EmittedField[]): string;
@@ -32,11 +32,11 @@ export function viaReader(call: string): string {
 }
 
 export function viaWriter(call: string): string {
-  return `w.position = p; ${call}; b = w.bytes; p = w.position;`;
+  return `w.position = p; ${call}; b = w.bytes; v = w.view; p = w.position;`;
 }
 
 export function reserve(count: string | number): string {
-  return `if (p + ${count} > b.length) { w.position = p; b = w.reserve(${count}); }`;
+  return `if (p + ${count} > b.length) { w.position = p; b = w.reserve(${count}); v = w.view; }`;
 }
 
 /** Calls of the path a value has in messages. */
@@ -59,9 +59,9 @@ export function i64Value(i64: "bigint" | "number", high: string, low: string): s
   return `${high} < 0x1fffff && ${high} > -0x1fffff ? ${high} * 0x100000000 + (${low} >>> 0) : safeNumber(${high}, ${low})`;
 }
 
-/** A statement for each of the eight bytes of a double. */
-export function eachByte(statement: (index: number) => string): string {
-  return Array.from({ length: 8 }, (_, index) => statement(index)).join(" ");
+/** A view reads beyond no end of its memory: nothing is read where a message ends too early. */
+export function within(bytes: number, what: string): string {
+  return `if (p + ${bytes} > e) throw underrun(${JSON.stringify(what)});`;
 }
 
 /** Statements that write a field, and the most bytes that its head and its value take. */

@@ -2,8 +2,7 @@ import { defaultLimits, type WireLimits } from "../wire/limits.ts";
 import { ProtocolError } from "../wire/protocol-error.ts";
 import { wireTypes } from "../wire/types.ts";
 import { copied } from "./copy.ts";
-import { bigEndianMask, doubleBytes, doubleValue } from "./floats.ts";
-import { bigintOf, WireInt64 } from "./int64.ts";
+import { WireInt64 } from "./int64.ts";
 import {
   checkLength,
   skipElements,
@@ -16,6 +15,7 @@ import {
   type MessageHead,
 } from "./reading.ts";
 import { readText } from "./text.ts";
+import { viewOf } from "./view.ts";
 
 /** How many bytes an element of a type takes at least, by its id: 0 marks what is no type. */
 const leastBytes: readonly number[] = [0, 0, 1, 1, 8, 0, 2, 0, 4, 0, 8, 4, 1, 6, 5, 5, 16];
@@ -29,6 +29,8 @@ export class BinaryReader {
   readonly protocol = "binary";
   readonly limits: WireLimits;
   bytes: Buffer = Buffer.alloc(0);
+  /** The same memory: numbers of several bytes are read in one go. */
+  view: DataView = viewOf(this.bytes);
   position = 0;
   end = 0;
   depth = 0;
@@ -45,7 +47,10 @@ export class BinaryReader {
 
   /** Begins with a message, or a part of one. */
   reset(bytes: Buffer, start: number, end: number): void {
-    this.bytes = bytes;
+    if (bytes !== this.bytes) {
+      this.bytes = bytes;
+      this.view = viewOf(bytes);
+    }
     this.position = start;
     this.end = end;
     this.depth = 0;
@@ -155,32 +160,31 @@ export class BinaryReader {
   }
 
   readI32(): number {
-    const { bytes, position } = this;
+    const { position } = this;
     if (position + 4 > this.end) throw new UnderrunError("an i32");
     this.position = position + 4;
-    return i32At(bytes, position);
+    return this.view.getInt32(position);
   }
 
   readI64(): WireInt64 {
-    const { bytes, position } = this;
+    const { view, position } = this;
     if (position + 8 > this.end) throw new UnderrunError("an i64");
     this.position = position + 8;
-    return new WireInt64(i32At(bytes, position), i32At(bytes, position + 4));
+    return new WireInt64(view.getInt32(position), view.getInt32(position + 4));
   }
 
   readBigint(): bigint {
     this.need(8, "an i64");
-    const { bytes, position } = this;
+    const { position } = this;
     this.position = position + 8;
-    return bigintOf(i32At(bytes, position), i32At(bytes, position + 4));
+    return this.view.getBigInt64(position);
   }
 
   readDouble(): number {
     this.need(8, "a double");
-    const { bytes, position } = this;
-    for (let index = 0; index < 8; index++) doubleBytes[index ^ bigEndianMask] = bytes[position + index] as number;
+    const { position } = this;
     this.position = position + 8;
-    return doubleValue[0] as number;
+    return this.view.getFloat64(position);
   }
 
   readString(): string {
@@ -254,10 +258,6 @@ export class BinaryReader {
   incrementRecursionDepth(): void {}
 
   decrementRecursionDepth(): void {}
-}
-
-function i32At(bytes: Buffer, at: number): number {
-  return ((bytes[at] as number) << 24) | ((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number);
 }
 
 function leastOf(type: number): number {

@@ -1,9 +1,9 @@
 import { wireTypes } from "../wire/types.ts";
 import { copyInto } from "./copy.ts";
-import { bigEndianMask, doubleBytes, doubleValue } from "./floats.ts";
 import { split, splitI64 } from "./int64.ts";
 import { uuidBytes } from "./reading.ts";
 import { mostTextBytes, writeText } from "./text.ts";
+import { viewOf } from "./view.ts";
 import { grown } from "./writing.ts";
 
 /**
@@ -13,6 +13,8 @@ import { grown } from "./writing.ts";
 export class BinaryWriter {
   readonly protocol = "binary";
   bytes: Buffer = Buffer.alloc(0);
+  /** The same memory: numbers of several bytes are written in one go. */
+  view: DataView = viewOf(this.bytes);
   /** Where the message begins, for when the buffer has to grow. */
   start = 0;
   position = 0;
@@ -21,15 +23,20 @@ export class BinaryWriter {
 
   /** Begins to write at a position of a buffer. */
   reset(bytes: Buffer, start: number): void {
-    this.bytes = bytes;
+    if (bytes !== this.bytes) this.take(bytes);
     this.start = start;
     this.position = start;
   }
 
   /** Makes sure that so many bytes can be written; gives the buffer, which may be another one now. */
   reserve(count: number): Buffer {
-    if (this.position + count > this.bytes.length) this.bytes = grown(this.bytes, this.start, this.position, count);
+    if (this.position + count > this.bytes.length) this.take(grown(this.bytes, this.start, this.position, count));
     return this.bytes;
+  }
+
+  private take(bytes: Buffer): void {
+    this.bytes = bytes;
+    this.view = viewOf(bytes);
   }
 
   writeMessageBegin(name: string, type: number, sequenceId: number): void {
@@ -108,11 +115,8 @@ export class BinaryWriter {
 
   writeI32(value: number): void {
     const { position } = this;
-    const bytes = position + 4 > this.bytes.length ? this.reserve(4) : this.bytes;
-    bytes[position] = value >> 24;
-    bytes[position + 1] = value >> 16;
-    bytes[position + 2] = value >> 8;
-    bytes[position + 3] = value;
+    if (position + 4 > this.bytes.length) this.reserve(4);
+    this.view.setInt32(position, value);
     this.position = position + 4;
   }
 
@@ -120,23 +124,16 @@ export class BinaryWriter {
     splitI64(value);
     const { high, low } = split;
     const { position } = this;
-    const bytes = position + 8 > this.bytes.length ? this.reserve(8) : this.bytes;
-    bytes[position] = high >> 24;
-    bytes[position + 1] = high >> 16;
-    bytes[position + 2] = high >> 8;
-    bytes[position + 3] = high;
-    bytes[position + 4] = low >> 24;
-    bytes[position + 5] = low >> 16;
-    bytes[position + 6] = low >> 8;
-    bytes[position + 7] = low;
+    if (position + 8 > this.bytes.length) this.reserve(8);
+    this.view.setInt32(position, high);
+    this.view.setInt32(position + 4, low);
     this.position = position + 8;
   }
 
   writeDouble(value: number): void {
     const { position } = this;
-    const bytes = position + 8 > this.bytes.length ? this.reserve(8) : this.bytes;
-    doubleValue[0] = value;
-    for (let index = 0; index < 8; index++) bytes[position + index] = doubleBytes[index ^ bigEndianMask] as number;
+    if (position + 8 > this.bytes.length) this.reserve(8);
+    this.view.setFloat64(position, value);
     this.position = position + 8;
   }
 
@@ -147,10 +144,7 @@ export class BinaryWriter {
     const most = 4 + mostTextBytes(value.length);
     const bytes = position + most > this.bytes.length ? this.reserve(most) : this.bytes;
     const length = writeText(bytes, position + 4, value);
-    bytes[position] = length >> 24;
-    bytes[position + 1] = length >> 16;
-    bytes[position + 2] = length >> 8;
-    bytes[position + 3] = length;
+    this.view.setInt32(position, length);
     this.position = position + 4 + length;
   }
 

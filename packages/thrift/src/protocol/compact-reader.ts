@@ -2,7 +2,6 @@ import { defaultLimits, type WireLimits } from "../wire/limits.ts";
 import { ProtocolError } from "../wire/protocol-error.ts";
 import { compactTypes, wireTypes } from "../wire/types.ts";
 import { copied } from "./copy.ts";
-import { bigEndianMask, doubleBytes, doubleValue } from "./floats.ts";
 import { bigintOf, WireInt64 } from "./int64.ts";
 import {
   checkLength,
@@ -16,6 +15,7 @@ import {
   type MessageHead,
 } from "./reading.ts";
 import { readText } from "./text.ts";
+import { viewOf } from "./view.ts";
 
 /** The type ids of the binary protocol, which generated code knows, by those of the compact one. */
 const wireTypeOf: readonly number[] = [
@@ -47,6 +47,8 @@ export class CompactReader {
   readonly protocol = "compact";
   readonly limits: WireLimits;
   bytes: Buffer = Buffer.alloc(0);
+  /** The same memory: a double is read in one go. */
+  view: DataView = viewOf(this.bytes);
   position = 0;
   end = 0;
   depth = 0;
@@ -70,7 +72,10 @@ export class CompactReader {
 
   /** Begins with a message, or a part of one. */
   reset(bytes: Buffer, start: number, end: number): void {
-    this.bytes = bytes;
+    if (bytes !== this.bytes) {
+      this.bytes = bytes;
+      this.view = viewOf(bytes);
+    }
     this.position = start;
     this.end = end;
     this.depth = 0;
@@ -242,7 +247,13 @@ export class CompactReader {
     let { position } = this;
     let low = 0;
     let high = 0;
-    for (let shift = 0; ; shift += 7) {
+    // Four bytes fit into the low half: the rest is for what has more.
+    let shift = 0;
+    while (shift < 28 && position < end && (bytes[position] as number) >= 0x80) {
+      low |= ((bytes[position++] as number) & 0x7f) << shift;
+      shift += 7;
+    }
+    for (; ; shift += 7) {
       if (position >= end) throw new UnderrunError("an i64");
       const byte = bytes[position++] as number;
       const bits = byte & 0x7f;
@@ -263,11 +274,10 @@ export class CompactReader {
 
   readDouble(): number {
     this.need(8, "a double");
-    const { bytes, position } = this;
-    // Little-endian, unlike in the binary protocol.
-    for (let index = 0; index < 8; index++) doubleBytes[7 - (index ^ bigEndianMask)] = bytes[position + index] as number;
+    const { position } = this;
     this.position = position + 8;
-    return doubleValue[0] as number;
+    // Little-endian, unlike in the binary protocol.
+    return this.view.getFloat64(position, true);
   }
 
   readString(): string {

@@ -1,9 +1,9 @@
 import { compactTypes, wireTypes } from "../wire/types.ts";
 import { copyInto } from "./copy.ts";
-import { bigEndianMask, doubleBytes, doubleValue } from "./floats.ts";
 import { split, splitI64 } from "./int64.ts";
 import { uuidBytes } from "./reading.ts";
 import { mostTextBytes, writeText } from "./text.ts";
+import { viewOf } from "./view.ts";
 import { grown } from "./writing.ts";
 
 /** The type ids of the compact protocol, by those of the binary one, which generated code knows. */
@@ -36,6 +36,8 @@ const noField = 0x1_0000;
 export class CompactWriter {
   readonly protocol = "compact";
   bytes: Buffer = Buffer.alloc(0);
+  /** The same memory: a double is written in one go. */
+  view: DataView = viewOf(this.bytes);
   /** Where the message begins, for when the buffer has to grow. */
   start = 0;
   position = 0;
@@ -48,7 +50,7 @@ export class CompactWriter {
 
   /** Begins to write at a position of a buffer. */
   reset(bytes: Buffer, start: number): void {
-    this.bytes = bytes;
+    if (bytes !== this.bytes) this.take(bytes);
     this.start = start;
     this.position = start;
     this.lastField = 0;
@@ -58,8 +60,13 @@ export class CompactWriter {
 
   /** Makes sure that so many bytes can be written; gives the buffer, which may be another one now. */
   reserve(count: number): Buffer {
-    if (this.position + count > this.bytes.length) this.bytes = grown(this.bytes, this.start, this.position, count);
+    if (this.position + count > this.bytes.length) this.take(grown(this.bytes, this.start, this.position, count));
     return this.bytes;
+  }
+
+  private take(bytes: Buffer): void {
+    this.bytes = bytes;
+    this.view = viewOf(bytes);
   }
 
   writeMessageBegin(name: string, type: number, sequenceId: number): void {
@@ -184,21 +191,24 @@ export class CompactWriter {
     const sign = high >> 31;
     let h = ((high << 1) | (low >>> 31)) ^ sign;
     let l = (low << 1) ^ sign;
-    while (h !== 0 || l >>> 0 >= 0x80) {
+    while (h !== 0) {
       bytes[position++] = (l & 0x7f) | 0x80;
       l = (l >>> 7) | (h << 25);
       h >>>= 7;
+    }
+    l >>>= 0;
+    while (l >= 0x80) {
+      bytes[position++] = (l & 0x7f) | 0x80;
+      l >>>= 7;
     }
     bytes[position++] = l;
     this.position = position;
   }
 
   writeDouble(value: number): void {
-    const bytes = this.reserve(8);
-    const { position } = this;
-    doubleValue[0] = value;
-    for (let index = 0; index < 8; index++) bytes[position + index] = doubleBytes[7 - (index ^ bigEndianMask)] as number;
-    this.position = position + 8;
+    this.reserve(8);
+    this.view.setFloat64(this.position, value, true);
+    this.position += 8;
   }
 
   /** @throws {TypeError} for anything but text and bytes */
@@ -207,6 +217,12 @@ export class CompactWriter {
     const most = mostTextBytes(value.length);
     const bytes = this.reserve(5 + most);
     const { position } = this;
+    if (most < 0x80) {
+      const length = writeText(bytes, position + 1, value);
+      bytes[position] = length;
+      this.position = position + 1 + length;
+      return;
+    }
     // Most text is ASCII: its length is taken for the number of bytes, and the text moved if that was wrong.
     const guess = sizeBytes(value.length);
     const length = writeText(bytes, position + guess, value);

@@ -48,6 +48,8 @@ export class Connection implements ScannedConnection, MessageSink, RequestOrigin
   readonly log: Logger;
   /** When the last answer was ready, the last byte came, or the connection was accepted. */
   idleSince: number;
+  /** When what came last came. */
+  receivedAt = 0;
   /** Requests in progress, one-way ones among them. */
   activeRequests = 0;
   /** How many messages it has sent. */
@@ -130,6 +132,7 @@ export class Connection implements ScannedConnection, MessageSink, RequestOrigin
     const now = performance.now();
     if (this.isIdle) this.shortPauseMs = Math.min(now - this.idleSince, this.shortPauseMs * pauseGrowth);
     this.idleSince = now;
+    this.receivedAt = now;
     this.isReceiving = true;
     try {
       this.reader.receive(bytes, start, end, isShared);

@@ -85,7 +85,7 @@ export class Dispatcher {
     const { name, type, sequenceId } = reader.readHead();
     const bound = this.methods.get(name);
     const oneway = type === messageTypes.oneway || bound?.oneway === true;
-    const request = new ThriftRequest(origin, bound ?? unknownMethod(name), form, protocol, sequenceId, oneway, performance.now());
+    const request = new ThriftRequest(origin, bound ?? unknownMethod(name), form, protocol, sequenceId, oneway, origin.receivedAt);
     if (frame !== undefined) {
       request.headerBlocks = frame.headers;
       request.headerSequenceId = frame.sequenceId;
@@ -136,7 +136,7 @@ export class Dispatcher {
 
   /** The client can't know the form of an answer: as the reference does, a THeader frame without a method's name. */
   private refuseTransform(origin: RequestOrigin, error: UnknownTransformError, bytes: Buffer, start: number): void {
-    const request = new ThriftRequest(origin, unknownMethod(""), "header", "binary", 0, false, performance.now());
+    const request = new ThriftRequest(origin, unknownMethod(""), "header", "binary", 0, false, origin.receivedAt);
     request.headerSequenceId = bytes.readInt32BE(start + 4);
     origin.activeRequests += 1;
     this.answers.refuse(request, applicationErrors.invalidTransform, error.message);

@@ -7,6 +7,8 @@ export interface RequestOrigin {
   readonly log: Logger;
   /** Requests in progress, one-way ones among them. */
   activeRequests: number;
+  /** When what came last on it came, on the clock of `performance.now`: asking that for each request again costs a hundredth of one. */
+  readonly receivedAt: number;
   /** The place of a request's answer among those of this connection. */
   takeOrder(): number;
   /** Whether it is the turn of an answer. */
