@@ -1,12 +1,17 @@
-// Does a counter ever decrease, and do files pile up? Workers are replaced again and again, killed and gracefully, under load,
-// while two scrapers compare each counter with what they saw before.
-// node --import tsx benchmarks/replacements.ts [REPLACEMENTS]
-import { readdirSync } from "node:fs";
+// Does a counter ever decrease, and does anything pile up? Workers are replaced again and again, killed and gracefully, under load,
+// while two scrapers compare each counter with what they saw before. Every hundred replacements: what a scrape holds, the
+// folder, the heaps of the workers after it, and how long an upgrade took.
+// node --import tsx benchmarks/replacements.ts [REPLACEMENTS] [MINUTES_AT_MOST]
+import { readdirSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { freePort, load, makeTemporaryFolder, spawnTsserve, until } from "@tsserve/testing";
+import { median } from "./servers.ts";
 
 const replacements = Number(process.argv[2] ?? 1000);
+const endsAt = performance.now() + Number(process.argv[3] ?? 24 * 60) * 60_000;
+/** Killed workers wait for their successors, the longer the younger they were: most are replaced by upgrades. */
+const upgradesForAKill = 5;
 const metrics = await freePort();
 const port = await freePort();
 const folder = makeTemporaryFolder({
@@ -78,32 +83,64 @@ async function watch(): Promise<void> {
 }
 const watching = Promise.all([watch(), watch(), load({ port, clients: 2, keepAlive: false, expect: "done", signal: end.signal })]);
 
-let done = 0;
-let round = 0;
-const filesOf = (): number => {
+interface Sample {
+  readonly series: number;
+  readonly scrapeBytes: number;
+  readonly files: number;
+  readonly folderBytes: number;
+  /** The smallest of four workers: what the others have beside it is garbage. */
+  readonly heapBytes: number;
+  /** Of the upgrades since the sample before: the median. */
+  readonly upgradeMs: number;
+}
+
+let upgradesMs: number[] = [];
+async function sample(): Promise<Sample> {
+  const text = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
   const name = readdirSync(tmpdir()).find((each) => each.startsWith(`tsserve-metrics-${server.pid}-`));
-  return readdirSync(`${tmpdir()}/${name}`).length;
-};
-let files = 0;
-while (done < replacements) {
+  const names = readdirSync(`${tmpdir()}/${name}`);
+  const heaps = [...text.matchAll(/^runtime_heap_used_bytes\{.*\} (\S+)$/gm)].map(([, value]) => Number(value));
+  const upgradeMs = median(upgradesMs);
+  upgradesMs = [];
+  return {
+    series: text.split("\n").filter((line) => line !== "" && !line.startsWith("#")).length,
+    scrapeBytes: text.length,
+    files: names.length,
+    folderBytes: names.reduce((sum, each) => sum + (statSync(`${tmpdir()}/${name}/${each}`, { throwIfNoEntry: false })?.size ?? 0), 0),
+    heapBytes: Math.min(...heaps),
+    upgradeMs,
+  };
+}
+
+let done = 0;
+let killed = 0;
+const samples: Sample[] = [];
+for (let round = 1; done < replacements && performance.now() < endsAt; round++) {
   const { workers } = await settled();
-  if (round++ % 2 === 0) {
+  if (round % (upgradesForAKill + 1) === 0) {
     // Two of the four: the others answer scrapes.
     for (const { pid } of workers.slice(0, 2)) process.kill(pid, "SIGKILL");
     const gone = new Set(workers.slice(0, 2).map(({ pid }) => pid));
     await until("them to have gone", async () => !((await ask("status")) as Status).workers.some(({ pid }) => gone.has(pid)));
     done += 2;
+    killed += 2;
   } else {
+    const begun = performance.now();
     await ask("upgrade");
+    upgradesMs.push(performance.now() - begun);
     done += 4;
   }
-  files = Math.max(files, filesOf());
+  if (done < (samples.length + 1) * 100) continue;
+  await settled();
+  const taken = await sample();
+  samples.push(taken);
+  console.log(done, JSON.stringify(taken));
 }
 await settled();
 end.abort();
 const [, , served] = await watching;
 console.log(
-  `${done} replacements, ${scrapes} scrapes by two scrapers, ${served.ok} requests: ${decreases} decreases; ${cut} scrapes cut by a kill; at most ${files} files`,
+  `${done} replacements (${killed} by kill -9), ${scrapes} scrapes by two scrapers, ${served.ok} requests: ${decreases} decreases; ${cut} scrapes cut by a kill; at most ${Math.max(...samples.map(({ files }) => files))} files`,
 );
 server.kill("SIGTERM");
 await server.exited(30_000);

@@ -21,6 +21,7 @@ const tsserve = (app: string) => (port: number) => startPinned(0, [bin, path(`th
 
 const servers: Record<string, (port: number) => ChildProcess> = {
   "raw echo": byHand("raw echo"),
+  "socket and codec": byHand("socket and codec"),
   apache: byHand("apache framed binary"),
   generated: tsserve("generated"),
   "generated, metrics on": tsserve("generated-metrics"),
@@ -28,6 +29,7 @@ const servers: Record<string, (port: number) => ChildProcess> = {
 };
 const subjects: Record<string, { readonly server: string; readonly form: RequestForm }> = {
   "raw echo": { server: "raw echo", form: "framed binary" },
+  "socket and codec": { server: "socket and codec", form: "framed binary" },
   "apache framed binary": { server: "apache", form: "framed binary" },
   "generated framed binary": { server: "generated", form: "framed binary" },
   "generated, metrics on": { server: "generated, metrics on", form: "framed binary" },
@@ -39,7 +41,9 @@ const subjects: Record<string, { readonly server: string; readonly form: Request
 };
 /** What is compared with what, where both were measured. */
 const comparisons = [
+  ["socket and codec", "raw echo"],
   ["loaded framed binary", "raw echo"],
+  ["loaded framed binary", "socket and codec"],
   ["generated framed binary", "raw echo"],
   ["loaded framed compact", "loaded framed binary"],
   ["loaded header compact", "loaded framed compact"],
