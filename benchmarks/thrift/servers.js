@@ -32,10 +32,10 @@ function socketAndCodec() {
       for (let start = 0; start < count;) {
         const length = bytes.readUInt32BE(start);
         reader.reset(bytes, start + 4, start + 4 + length);
-        const { name, sequenceId } = reader.readHead();
+        const head = reader.readHead();
         const value = codec.call(reader, given, undefined, undefined);
         writer.reset(answer, end + 4);
-        writer.writeMessageBegin(name, 2, sequenceId);
+        writer.writeMessageBegin(head.name, 2, head.sequenceId);
         codec.writeResult(writer, value);
         answer.writeUInt32BE(writer.position - end - 4, end);
         end = writer.position;
