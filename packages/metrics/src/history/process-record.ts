@@ -43,6 +43,8 @@ const mostRecords = 20;
  */
 export class RecordFile {
   readonly #path: string;
+  /** Used again for each write: a buffer twice a second would wait for the next collection. */
+  readonly #bytes = Buffer.allocUnsafeSlow(halfBytes);
   #half = 0;
 
   constructor(path: string) {
@@ -51,8 +53,8 @@ export class RecordFile {
 
   /** @throws {Error} when it can't be written */
   write(record: ProcessRecord): void {
-    const bytes = Buffer.alloc(halfBytes, " ");
-    bytes.write(textOf(record));
+    const bytes = this.#bytes;
+    bytes.fill(" ", bytes.write(textOf(record)));
     const fd = openSync(this.#path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
     try {
       writeSync(fd, bytes, 0, halfBytes, this.#half * halfBytes);
