@@ -95,18 +95,14 @@ describe.skipIf(noRabbitmq !== undefined).each(["classic", "quorum"])("RabbitMQ,
     await using server = consume({}, { args: ["--workers", "2"] });
     await server.listening();
     const feeding = feed(broker, server.queue, 400);
-    const alive = (): number[] => [
-      ...new Set(
-        server
-          .runs()
-          .slice(-100)
-          .map(({ pid }) => pid),
-      ),
-    ];
     for (let round = 0; round < rounds; round += 1) {
       const before = server.runs().length;
-      await until("it to be busy", () => server.runs().length > before + 100, { timeoutMs: 30_000 });
-      const [pid] = alive();
+      // A master starts its workers ever later when they die in quick succession.
+      await until("it to be busy", () => server.runs().length > before + 100, {
+        timeoutMs: 120_000,
+        describe: () => server.stdout().slice(-3000),
+      });
+      const pid = server.runs().at(-1)?.pid;
       if (pid !== undefined) process.kill(pid, "SIGKILL");
     }
     await feeding.stop();
