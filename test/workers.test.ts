@@ -42,6 +42,29 @@ describe("a master with workers", () => {
     expect(await fleet.exited()).toMatchObject({ code: 0 });
   });
 
+  test("a stopping fleet refuses new clients at once, rather than let them wait for nobody", async () => {
+    const waits = `import { existsSync } from "node:fs";
+export const makeApp = () => (request, response) => {
+  const look = () => (existsSync("go") ? response.end("gone") : setTimeout(look, 20));
+  look();
+};`;
+    await using fleet = await serveFleet({ app: waits, server: "stop_timeout = 60" });
+    await up(fleet, 2);
+    using raw = await openRaw(`http://127.0.0.1:${fleet.port}`);
+    raw.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    await until("it to arrive", async () => (await fleet.ctl("status", "--json")).stdout.includes('"active_requests":1'));
+    fleet.kill("SIGTERM");
+    await until("a client to be refused", async () => {
+      using late = await openRaw(`http://127.0.0.1:${fleet.port}`);
+      return late.error === "ECONNREFUSED";
+    });
+    // The request in progress is still waited for.
+    expect(raw.isClosed).toBe(false);
+    fleet.write("go", "");
+    expect(await raw.closed()).toMatch(/200 OK[^]*gone$/);
+    expect(await fleet.exited()).toMatchObject({ code: 0 });
+  });
+
   test("a worker that is killed is replaced at once, and only its own requests fail", async () => {
     await using fleet = await serveFleet();
     await up(fleet, 2);

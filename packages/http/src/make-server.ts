@@ -73,9 +73,11 @@ export async function makeServer(
       ending = true;
       drain();
       for (const acceptor of acceptors) if (acceptor.listening) stopAccepting(acceptor);
+      // WebSockets are told why they end before a plugin (@fastify/websocket) closes them without a word.
+      const emptied = connections.end(deadline);
       // What ends the app's streams is not waited for: it may itself wait for requests to end.
       void runPreClose(server, (thrown) => context.log.error({ err: asError(thrown) }, "a preClose hook of Fastify's failed"));
-      const cut = await connections.end(deadline);
+      const cut = await emptied;
       tls?.close();
       await opened.close();
       observers.file?.end();

@@ -16,6 +16,8 @@ export interface BoundSocket {
   readonly handle: unknown;
   /** Where it really is: with the port that the kernel chose for 0. */
   readonly endpoint: Endpoint;
+  /** Leaves it to those who have inherited it: it ends with the last of them. Nothing happens to what was inherited here. */
+  release(): void;
   /** Removes a unix socket's file, too. */
   close(): void;
 }
@@ -105,6 +107,7 @@ function bindPath(path: string, access: UnixSocketAccess): BoundSocket & { place
     place: async () => {
       placed = await placeSocket(temporary, path, access);
     },
+    release: () => handle.close(),
     close: () => {
       handle.close();
       placed?.remove();
@@ -147,7 +150,8 @@ function bindAddress(address: string, port: number, place: string, flags = 0): B
     handle.close();
     throw errorOf(error, place);
   }
-  return { fd: handle.fd, handle, endpoint: { host: address, port: name.port ?? port }, close: () => handle.close() };
+  const close = (): void => handle.close();
+  return { fd: handle.fd, handle, endpoint: { host: address, port: name.port ?? port }, release: close, close };
 }
 
 /** All interfaces: IPv6's takes IPv4 along, where the machine has IPv6. */

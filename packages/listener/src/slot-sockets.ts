@@ -5,7 +5,7 @@ import { bindBeside, bindSockets, type BoundSocket } from "./bind-sockets.ts";
 /**
  * The listening sockets of a master, in sets of one for each place. Where the kernel can (SO_REUSEPORT), each slot of its
  * workers has a set of its own, and so an even share of what arrives; elsewhere all slots have the same. A set stays
- * open as long as the master lives: to close it would reset the clients that wait in its queues.
+ * open until the workers are told to stop: to close it sooner would reset the clients that wait in its queues.
  */
 export class SlotSockets {
   readonly #sets: (readonly BoundSocket[])[];
@@ -53,6 +53,11 @@ export class SlotSockets {
   /** The sockets of a set, one for each place. */
   of(set: number): readonly BoundSocket[] {
     return this.#sets[set] ?? [];
+  }
+
+  /** Leaves them to the workers: what nobody accepts on any more refuses clients at once, who would wait for nothing otherwise. */
+  release(): void {
+    for (const socket of new Set(this.#sets.flat())) socket.release();
   }
 
   close(): void {

@@ -31,6 +31,7 @@ export type { MasterEnd, MasterOptions, MasterSockets, Result } from "./master.t
 export type {
   MasterMessage,
   Message,
+  MessageFigures,
   ProfileKind,
   ReadMessage,
   StopReason,

@@ -6,6 +6,8 @@ const figures = { activeRequests: 1, requestsTotal: 2, memoryBytes: 3, eventLoop
 const messages: readonly Message[] = [
   { type: "tsserve:acknowledge" },
   { type: "tsserve:figures", figures },
+  { type: "tsserve:figures", figures: { ...figures, messages: { perSecond: 1.5, lagSeconds: 0.2, retriesTotal: 1, deadTotal: 0 } } },
+  { type: "tsserve:figures", figures: { ...figures, messages: { perSecond: 0, retriesTotal: 0, deadTotal: 0 } } },
   { type: "tsserve:leaving", reason: "an error that nobody caught" },
   { type: "tsserve:stop", reason: "upgrade" },
   { type: "tsserve:hurry", ends: "cut" },
@@ -34,6 +36,17 @@ describe("readMessage", () => {
         expect(readMessage({ ...message, [name]: wrong })).toEqual({ problem: `${message.type}: ${name} makes no sense` });
       }
     }
+  });
+
+  test("looks at the figures of messages, too", () => {
+    const good = { perSecond: 0, lagSeconds: 1, retriesTotal: 0, deadTotal: 0 };
+    for (const name of Object.keys(good))
+      for (const wrong of [null, -1, Number.NaN, Number.POSITIVE_INFINITY, "1", {}]) {
+        const value = { type: "tsserve:figures", figures: { ...figures, messages: { ...good, [name]: wrong } } };
+        expect(readMessage(value)).toEqual({ problem: "tsserve:figures: figures makes no sense" });
+      }
+    for (const wrong of [null, 7, []])
+      expect(readMessage({ type: "tsserve:figures", figures: { ...figures, messages: wrong } })).toHaveProperty("problem");
   });
 
   test("leaves to the app what is the app's", () => {

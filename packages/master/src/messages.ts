@@ -6,6 +6,17 @@ import type { Endpoint } from "@tsserve/config";
  * believed. Apps may use the same channel: types that do not begin with `tsserve:` are theirs.
  */
 
+/** What a worker that consumes queues reports of its messages. */
+export interface MessageFigures {
+  /** Those that left in the last second. */
+  readonly perSecond: number;
+  /** From their sending to their first run: the mean of the last second; `undefined` when none has begun. */
+  readonly lagSeconds?: number | undefined;
+  /** Since it has started. */
+  readonly retriesTotal: number;
+  readonly deadTotal: number;
+}
+
 /** What a worker reports of itself, once a second. */
 export interface WorkerFigures {
   readonly activeRequests: number;
@@ -15,6 +26,8 @@ export interface WorkerFigures {
   readonly memoryBytes: number;
   /** 0 to 1, of the last second. */
   readonly eventLoopUtilization: number;
+  /** Of a worker that consumes queues. */
+  readonly messages?: MessageFigures | undefined;
 }
 
 /** Why a worker is to leave: its connections are told so (a WebSocket gets 1012 at an upgrade, 1001 at a stop). */
@@ -115,8 +128,15 @@ export function readMessage(value: unknown): ReadMessage {
 
 function isFigures(value: unknown): boolean {
   if (!isRecord(value)) return false;
-  const { activeRequests, requestsTotal, memoryBytes, eventLoopUtilization: utilization } = value;
-  return isCount(activeRequests) && isCount(requestsTotal) && isCount(memoryBytes) && isNumber(utilization) && utilization <= 1;
+  const { activeRequests, requestsTotal, memoryBytes, eventLoopUtilization: utilization, messages } = value;
+  const isProcess = isCount(activeRequests) && isCount(requestsTotal) && isCount(memoryBytes) && isNumber(utilization) && utilization <= 1;
+  return isProcess && (messages === undefined || isMessageFigures(messages));
+}
+
+function isMessageFigures(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { perSecond, lagSeconds, retriesTotal, deadTotal } = value;
+  return isNumber(perSecond) && (lagSeconds === undefined || isNumber(lagSeconds)) && isCount(retriesTotal) && isCount(deadTotal);
 }
 
 function isEndpoint(value: unknown): boolean {

@@ -1,4 +1,5 @@
 import type { Fleet, WorkerState } from "./fleet.ts";
+import type { MessageFigures } from "./messages.ts";
 
 /** One line of `tsserve ctl status`; what has not been reported yet is `null`. */
 export interface WorkerStatus {
@@ -12,6 +13,14 @@ export interface WorkerStatus {
   readonly memory_bytes: number | null;
   /** 0 to 1, of the last second. */
   readonly event_loop_utilization: number | null;
+  /** Of a worker that consumes queues: what its messages are like. */
+  readonly messages?: {
+    readonly per_second: number;
+    /** From sent to the first run, the mean of the last second. */
+    readonly lag_seconds: number | null;
+    readonly retries_total: number;
+    readonly dead_total: number;
+  };
 }
 
 /** How the workers are, by their index. */
@@ -28,5 +37,10 @@ export function statusOf({ workers }: Fleet, now: number): WorkerStatus[] {
       requests_total: figures?.requestsTotal ?? null,
       memory_bytes: figures?.memoryBytes ?? null,
       event_loop_utilization: figures?.eventLoopUtilization ?? null,
+      ...(figures?.messages && { messages: messagesOf(figures.messages) }),
     }));
+}
+
+function messagesOf({ perSecond, lagSeconds, retriesTotal, deadTotal }: MessageFigures): NonNullable<WorkerStatus["messages"]> {
+  return { per_second: perSecond, lag_seconds: lagSeconds ?? null, retries_total: retriesTotal, dead_total: deadTotal };
 }

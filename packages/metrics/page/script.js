@@ -242,6 +242,33 @@ function showEndpoints() {
   table("endpoints", endpointColumns, rows, { none: "No request yet.", sort: { ...state.sort, by: sortBy } });
 }
 
+/** By how much a counter of a queue has grown in the last seconds, and in how many. */
+const grown = (queue, of) => {
+  const [then] = state.counted;
+  const before = then?.queues?.find(({ name }) => name === queue.name);
+  const elapsed = (state.overview.time - (then?.time ?? 0)) / 1000;
+  return before === undefined || elapsed < 1 ? undefined : { by: Math.max(0, of(queue) - of(before)), elapsed };
+};
+const messageRate = (queue) => {
+  const messages = grown(queue, (each) => each.messages);
+  return messages && messages.by / messages.elapsed;
+};
+const lagOf = (queue) => {
+  const begun = grown(queue, (each) => each.lag_count);
+  return begun === undefined || begun.by === 0 ? undefined : grown(queue, (each) => each.lag_sum).by / begun.by;
+};
+const queueColumns = [
+  { title: "Consumer", show: ({ name }) => name, isText: true },
+  { title: "Queue", show: ({ queue }) => queue, isText: true },
+  { title: "In progress", show: ({ active }) => count(active) },
+  { title: "Waiting here", show: ({ buffered }) => count(buffered) },
+  { title: "Per second", show: (each) => orNothing(number, messageRate(each)) },
+  { title: "Lag", show: (each) => orNothing(seconds, lagOf(each)) },
+  { title: "Retries", show: ({ retries }) => count(retries), weigh: ({ retries }) => (retries > 0 ? "look" : "") },
+  { title: "Dead letters", show: ({ dead }) => count(dead), weigh: ({ dead }) => (dead > 0 ? "bad" : "") },
+  { title: "Subscribed", show: ({ connected }) => count(connected), weigh: ({ connected }) => (connected === 0 ? "bad" : "") },
+];
+
 const share = (part, look, bad) => (part >= bad ? "bad" : part >= look ? "look" : "");
 const workerColumns = [
   { title: "Worker", show: ({ index }) => index, isText: true, prefix: "Worker" },
@@ -304,6 +331,8 @@ function showTables() {
     overview.workers.map((worker) => ({ ...worker, figures: byPid.get(worker.pid) ?? {} })),
   );
   showEndpoints();
+  byId("queues-section").hidden = overview.queues.length === 0;
+  table("queues", queueColumns, overview.queues);
   byId("pools-section").hidden = overview.pools.length === 0;
   table("pools", poolColumns, wholePools(overview.pools));
 }

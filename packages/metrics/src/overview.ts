@@ -18,6 +18,25 @@ interface EndpointFigures {
   readonly latency: number[];
 }
 
+interface QueueFigures {
+  /** The consumer's. */
+  readonly name: string;
+  readonly queue: string;
+  active: number;
+  /** Those that wait in the workers. */
+  buffered: number;
+  /** How many workers have their subscription. */
+  connected: number;
+  /** Messages that left, whatever became of them; counters, as all the following. */
+  messages: number;
+  retries: number;
+  dead: number;
+  reconnects: number;
+  /** From sent to the first run: of how many messages, and their seconds in all. */
+  lag_count: number;
+  lag_sum: number;
+}
+
 /** What the page is fed with: counters as they are, it makes rates of them itself. */
 export interface Overview {
   /** Milliseconds since 1970. */
@@ -32,6 +51,7 @@ export interface Overview {
   readonly latency: { readonly bounds: readonly number[]; readonly counts: readonly number[] };
   readonly processes: readonly ProcessFigures[];
   readonly endpoints: readonly EndpointFigures[];
+  readonly queues: readonly QueueFigures[];
   readonly pools: readonly Readonly<Record<string, string | number>>[];
 }
 
@@ -64,6 +84,7 @@ export function overviewOf(families: readonly MergedFamily[], now: number): Over
     latency: { bounds: latencyBuckets, counts: noLatency().map((_, bucket) => sum(({ latency }) => latency[bucket] ?? 0)) },
     processes: processesOf(seriesOf),
     endpoints: endpoints.sort((a, b) => b.requests - a.requests).slice(0, mostEndpoints),
+    queues: queuesOf(seriesOf),
     pools: poolsOf(seriesOf),
   };
 }
@@ -94,6 +115,36 @@ function endpointsOf(seriesOf: SeriesOf): EndpointFigures[] {
     for (const series of seriesOf(`${kind}_server_active_requests`)) of(series).active += series.values[0] ?? 0;
   }
   return [...endpoints.values()];
+}
+
+function queuesOf(seriesOf: SeriesOf): QueueFigures[] {
+  const queues = new Map<string, QueueFigures>();
+  const each = (name: string, take: (queue: QueueFigures, value: number, series: MergedSeries) => void): void => {
+    for (const series of seriesOf(`queue_consumer_${name}`)) {
+      const { queue_consumer: consumer = "", queue_name: queue = "" } = series.labels;
+      const figures = queues.get(consumer) ?? noMessages(consumer, queue);
+      queues.set(consumer, figures);
+      take(figures, series.values[0] ?? 0, series);
+    }
+  };
+  each("active_messages", (queue, value) => (queue.active += value));
+  each("buffered_messages", (queue, value) => (queue.buffered += value));
+  each("connected", (queue, value) => (queue.connected += value));
+  each("reconnects_total", (queue, value) => (queue.reconnects += value));
+  each("messages_total", (queue, value, { labels }) => {
+    queue.messages += value;
+    if (labels["queue_outcome"] === "retry") queue.retries += value;
+    if (labels["queue_outcome"] === "dead") queue.dead += value;
+  });
+  each("lag_seconds", (queue, _, { values }) => {
+    queue.lag_count += values.slice(0, -1).reduce((sum, value) => sum + value, 0);
+    queue.lag_sum += values.at(-1) ?? 0;
+  });
+  return [...queues.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function noMessages(name: string, queue: string): QueueFigures {
+  return { name, queue, active: 0, buffered: 0, connected: 0, messages: 0, retries: 0, dead: 0, reconnects: 0, lag_count: 0, lag_sum: 0 };
 }
 
 function noLatency(): number[] {

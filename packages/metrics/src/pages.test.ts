@@ -24,8 +24,13 @@ meter.gauge({ name: "runtime_heap_used_bytes", help: "", type: "gauge" }, { pid:
 meter.gauge({ name: "runtime_event_loop_delay_seconds", help: "", type: "summary" }, { pid: "7", quantile: "0.99" }).set(0.5);
 for (const [name, value] of Object.entries({ size: 8, in_use: 3 }))
   meter.gauge({ name: `runtime_pool_${name}`, help: "", type: "gauge" }, { pid: "7", client: "database" }).set(value);
-meter.counter({ name: "queue_consumer_messages_total", help: "", type: "counter" }, { queue_outcome: "ack" }).add(4);
-meter.counter({ name: "queue_consumer_messages_total", help: "", type: "counter" }, { queue_outcome: "dead" }).add(1);
+const ofQueue = { queue_system: "rabbitmq", queue_name: "orders", queue_consumer: "orders" };
+meter.counter({ name: "queue_consumer_messages_total", help: "", type: "counter" }, { ...ofQueue, queue_outcome: "ack" }).add(4);
+meter.counter({ name: "queue_consumer_messages_total", help: "", type: "counter" }, { ...ofQueue, queue_outcome: "dead" }).add(1);
+meter.gauge({ name: "queue_consumer_active_messages", help: "", type: "gauge" }, ofQueue).set(2);
+meter.gauge({ name: "queue_consumer_connected", help: "", type: "gauge" }, ofQueue).set(1);
+const lag = meter.histogram({ name: "queue_consumer_lag_seconds", help: "", type: "histogram", buckets: [1, 10] }, ofQueue);
+for (const seconds of [0.5, 2, 100]) lag.observe(seconds);
 
 function pages(
   access: PageAccess,
@@ -105,6 +110,21 @@ describe("what the exporter serves", () => {
       endpoints: [
         { name: "GET /items/:id", requests: 7, failed: 2, active: 3 },
         { name: "GET (no route)", requests: 1, failed: 0 },
+      ],
+      queues: [
+        {
+          name: "orders",
+          queue: "orders",
+          active: 2,
+          buffered: 0,
+          connected: 1,
+          messages: 5,
+          retries: 0,
+          dead: 1,
+          reconnects: 0,
+          lag_count: 3,
+          lag_sum: 102.5,
+        },
       ],
       processes: [{ pid: 7, heap_used: 100, event_loop_delay: 0.5 }],
       pools: [{ pid: 7, client: "database", size: 8, in_use: 3 }],

@@ -54,14 +54,18 @@ export class FailedRuns {
   }
 
   async bury(delivery: Delivery, key: number | undefined, reason: DeadReason, error: unknown, failures: number): Promise<void> {
-    const { definition, leaving, finished, log } = this.#parts;
+    const { definition, leaving, finished, log, metrics } = this.#parts;
     const { keepsDeadLetters, name, retry } = definition;
     const fate = keepsDeadLetters ? "is a dead letter now" : "is thrown away, as dead_letter = false says";
     log.error({ err: error, message_id: delivery.id, reason }, `${name}: a message ${fate} (${reason})`);
     if (keepsDeadLetters)
-      return leaving.write(delivery, key, "dead", () => delivery.bury(reason, { error, failures, retryLimit: retry.limit }));
+      return leaving.write(delivery, key, "dead", async () => {
+        await delivery.bury(reason, { error, failures, retryLimit: retry.limit });
+        metrics?.buried(reason);
+      });
     if (key !== undefined) finished.leaves(key);
     await delivery.acknowledge();
+    metrics?.buried(reason);
     leaving.settled(delivery, key, "discarded", true);
   }
 

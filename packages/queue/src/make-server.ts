@@ -1,6 +1,7 @@
 import type { Listener } from "@tsserve/listener";
 import { systemClock, timerMs, type Route, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
 import { AmqpBroker } from "./amqp/broker.ts";
+import { BaseplateMetrics } from "./amqp/baseplate-metrics.ts";
 import { amqpRoute } from "./amqp/source.ts";
 import type { Broker } from "./broker.ts";
 import { Consumer, type ConsumerParts } from "./consumer.ts";
@@ -102,7 +103,13 @@ function makeConsumers(
     tracing,
     log: context.logger("tsserve.queue"),
     appLog: context.logger("app"),
-    metricsOf: (consumer) => meter && new QueueMetrics(meter, consumer.definition, () => consumer),
+    metricsOf: (consumer) => {
+      if (meter === undefined) return undefined;
+      const { source } = consumer.definition;
+      const isWanted = settings.hasBaseplateNames && source.system === "rabbitmq";
+      const baseplate = isWanted ? new BaseplateMetrics(meter, source, settings.amqp, () => consumer.active) : undefined;
+      return new QueueMetrics(meter, consumer.definition, () => consumer, baseplate);
+    },
     onFatal,
   };
   return definitions.map((definition) => new Consumer(definition, parts));

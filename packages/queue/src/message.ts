@@ -45,7 +45,8 @@ export interface MessageTrace {
   readonly spanId: string;
   /** Of whoever published it. */
   readonly parentId: string | undefined;
-  readonly sampled: boolean;
+  /** Whether it is recorded; `undefined` where the publisher has not decided: then `tracing.sample` does. */
+  readonly sampled: boolean | undefined;
   readonly state: string | undefined;
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { newTraceId, newSpanId, traceScope, type AppContext, type TraceIds } from "@tsserve/server";
+import { newTraceId, newSpanId, traceScope, type AppContext, type TraceIds, type TraceScope } from "@tsserve/server";
 import { AmqpPublisher, type AmqpPublishOptions } from "./amqp/publisher.ts";
 import { amqpSettings } from "./amqp/settings.ts";
 import { SqsPublisher, type SnsPublishOptions, type SqsPublishOptions, type SqsSendEntry, type SqsSendResult } from "./sqs/publisher.ts";
@@ -51,7 +51,7 @@ export async function openPublisher({
   scope.want();
   const parts = {
     log: log.child({ logger: "tsserve.queue" }),
-    headers: () => traceHeaders(currentTrace(scope.current())),
+    headers: () => traceHeaders(currentTrace(scope)),
     makeId: randomUUID,
   };
   const count = publisherCounter(metrics);
@@ -103,12 +103,15 @@ interface ThriftStore {
   getStore(): { readonly trace: { readonly traceId: string; readonly spanId: string; readonly sampled?: boolean | undefined } } | undefined;
 }
 
-function currentTrace(entered: TraceIds | undefined): TraceIds {
-  if (entered !== undefined) return w3c(entered);
+function currentTrace(scope: TraceScope): TraceIds {
+  const trace = scope.current() ?? thriftTrace() ?? { traceId: newTraceId(), spanId: newSpanId() };
+  const { traceId, spanId, state } = trace;
+  return w3c({ traceId, spanId, state, sampled: trace.sampled ?? scope.decide?.(trace) });
+}
+
+function thriftTrace(): TraceIds | undefined {
   // `@tsserve/thrift` keeps its request there, always: a handler may ask for it.
-  const thrift = (globalThis as { [key: symbol]: ThriftStore | undefined })[Symbol.for("tsserve.thrift.request")]?.getStore()?.trace;
-  if (thrift === undefined) return { traceId: newTraceId(), spanId: newSpanId() };
-  return w3c({ traceId: thrift.traceId, spanId: thrift.spanId, sampled: thrift.sampled ?? true });
+  return (globalThis as { [key: symbol]: ThriftStore | undefined })[Symbol.for("tsserve.thrift.request")]?.getStore()?.trace;
 }
 
 /** Ids of baseplate are numbers of 64 bits, in decimal: they are carried on as what they are in hex. */

@@ -1,5 +1,7 @@
 import { latencyBuckets, type Meter, type MeterCounter, type MeterGauge, type MeterHistogram } from "@tsserve/server";
+import type { BaseplateMetrics } from "./amqp/baseplate-metrics.ts";
 import type { ConsumerDefinition } from "./consumer-definition.ts";
+import type { DeadReason } from "./delivery.ts";
 import type { BrokerErrorReason } from "./outcome-errors.ts";
 
 /** What becomes of a message: a closed set, as it is a metric's label. */
@@ -73,8 +75,12 @@ export class QueueMetrics {
   readonly #failed: MeterHistogram;
   readonly #lag: MeterHistogram;
 
-  constructor(meter: Meter, { name, source }: ConsumerDefinition, figures: () => QueueFigures) {
+  readonly #baseplate: BaseplateMetrics | undefined;
+
+  /** @param baseplate the same under other names, where somebody wants them */
+  constructor(meter: Meter, { name, source }: ConsumerDefinition, figures: () => QueueFigures, baseplate?: BaseplateMetrics) {
     this.#meter = meter;
+    this.#baseplate = baseplate;
     this.#labels = { queue_system: source.system, queue_name: source.queue, queue_consumer: name };
     this.#succeeded = meter.histogram(latency, { ...this.#labels, queue_success: "true" });
     this.#failed = meter.histogram(latency, { ...this.#labels, queue_success: "false" });
@@ -97,10 +103,17 @@ export class QueueMetrics {
       this.#outcomes.set(outcome, counter);
     }
     counter.add(1);
+    if (outcome === "retry") this.#baseplate?.retried();
+  }
+
+  /** It is among the dead letters, or thrown away instead. */
+  buried(reason: DeadReason): void {
+    this.#baseplate?.buried(reason);
   }
 
   ran(success: boolean, seconds: number): void {
     (success ? this.#succeeded : this.#failed).observe(seconds);
+    this.#baseplate?.ran(success, seconds);
   }
 
   lagged(seconds: number): void {

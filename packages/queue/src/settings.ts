@@ -11,7 +11,7 @@ import {
   type Parser,
   type Reader,
 } from "@tsserve/config";
-import { commonSettings } from "@tsserve/server";
+import { commonSettings, metricsSpec } from "@tsserve/server";
 import { amqpSettings, amqpSpec, type AmqpSettings } from "./amqp/settings.ts";
 import { endpointSpec, sqsSettings, sqsSpec, type SqsSettings } from "./sqs/settings.ts";
 
@@ -74,6 +74,8 @@ export interface QueueSettings {
   readonly maxMessageBytes: number;
   readonly retry: { readonly limit: number; readonly delaysMs: readonly number[] };
   readonly keepsDeadLetters: boolean;
+  /** Whether the metrics of baseplate's consumers are kept, too. */
+  readonly hasBaseplateNames: boolean;
   readonly startTimeoutMs: number;
   readonly stopTimeoutMs: number;
   readonly amqp: AmqpSettings;
@@ -88,13 +90,16 @@ const afterWaitMs = 5000;
  * @throws {ConfigurationError}
  */
 export function queueSettings(raw: Readonly<Record<string, string>>, folder?: string): QueueSettings {
-  const parsed = parseConfig(raw, { ...settings, start_timeout: commonSettings.start_timeout });
+  const { start_timeout } = commonSettings;
+  const { baseplate_names } = metricsSpec;
+  const parsed = parseConfig(raw, { ...settings, start_timeout, metrics: { baseplate_names } });
   return {
     maxConcurrency: parsed.max_concurrency,
     messageTimeoutMs: parsed.message_timeout,
     maxMessageBytes: parsed.max_message_size,
     retry: { limit: parsed.retry_limit, delaysMs: parsed.retry_delay },
     keepsDeadLetters: parsed.dead_letter,
+    hasBaseplateNames: parsed.metrics.baseplate_names,
     startTimeoutMs: parsed.start_timeout,
     stopTimeoutMs: parsed.stop_timeout,
     amqp: amqpSettings(raw, folder),

@@ -19,6 +19,7 @@ test("a traceparent is continued, as text or as bytes, with its state", () => {
 test("anything else begins a trace", () => {
   const wrong = [undefined, "", 7, null, {}, "00-x", `00-${traceId.toUpperCase()}-${parentId}-01`, `00-${traceId}-${parentId}`];
   const ids = wrong.map((traceparent) => traceOf({ traceparent }));
-  for (const trace of ids) expect([trace.parentId, /^[0-9a-f]{32}$/.test(trace.traceId)]).toEqual([undefined, true]);
+  for (const trace of ids)
+    expect([trace.parentId, trace.sampled, /^[0-9a-f]{32}$/.test(trace.traceId)]).toEqual([undefined, undefined, true]);
   expect(new Set(ids.map((trace) => trace.traceId)).size).toBe(wrong.length);
 });

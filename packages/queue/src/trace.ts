@@ -3,15 +3,19 @@ import type { Headers, MessageTrace } from "./message.ts";
 
 const traceparent = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})/;
 
-/** The trace of a message: W3C's `traceparent` of its headers (version 00), else a new one. */
+/** The trace of a message: W3C's `traceparent` of its headers (version 00), else a new one, which nobody has decided on. */
 export function traceOf(headers: Headers): MessageTrace {
   const [, traceId, parentId, flags] = traceparent.exec(textOf(headers["traceparent"]) ?? "") ?? [];
-  if (traceId === undefined) return { traceId: newTraceId(), spanId: newSpanId(), parentId: undefined, sampled: true, state: undefined };
+  if (traceId === undefined)
+    return { traceId: newTraceId(), spanId: newSpanId(), parentId: undefined, sampled: undefined, state: undefined };
   const sampled = (Number.parseInt(flags ?? "", 16) & 1) === 1;
   return { traceId, spanId: newSpanId(), parentId, sampled, state: textOf(headers["tracestate"]) };
 }
 
-/** The headers that carry a trace on, for what is published while a message is handled. */
+/**
+ * The headers that carry a trace on. Their flags have no way to say that nobody has decided: where this process has not either, all after
+ * it may record.
+ */
 export function traceHeaders({ traceId, spanId, sampled = true, state }: TraceIds): Record<string, string> {
   const parent = { traceparent: `00-${traceId}-${spanId}-${sampled ? "01" : "00"}` };
   return state === undefined ? parent : { ...parent, tracestate: state };

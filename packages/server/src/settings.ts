@@ -71,6 +71,7 @@ type MetricsSpec = {
   readonly listener: Reader<number | undefined>;
   readonly page: Reader<PageAccess>;
   readonly statsd: Reader<Endpoint | undefined>;
+  readonly baseplate_names: Reader<boolean>;
   readonly namespace: Reader<string>;
   readonly push_gateway: Reader<string | undefined>;
 };
@@ -168,6 +169,11 @@ export const metricsSpec: MetricsSpec = {
   ),
   statsd: optionalSetting(endpoint, "Where the figures of the runtime are sent as StatsD lines, too, by UDP: `HOST:PORT`."),
   namespace: setting(string, "tsserve", "What the names of the StatsD lines begin with."),
+  baseplate_names: setting(
+    boolean,
+    "false",
+    "In `[server:…]`: whether consumers of RabbitMQ also keep the metrics that baseplate.py's had, `amqp_consumer_…`. HTTP and Thrift have baseplate's names anyway.",
+  ),
   push_gateway: optionalSetting(
     httpUrl,
     "Where `tsserve script` pushes the metrics of a job when it is over: the base URL of a Prometheus push gateway. Servers push nothing.",

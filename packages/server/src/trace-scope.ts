@@ -15,6 +15,11 @@ export interface TraceIds {
  */
 export class TraceScope {
   #storage: AsyncLocalStorage<() => TraceIds> | undefined;
+  /**
+   * Whether a trace that nobody has decided on is recorded: what this process says to its own spans. Whoever sends such a trace on says
+   * the same, so that those after it record what this process does. `undefined` where nothing is traced.
+   */
+  decide: ((trace: TraceIds) => boolean) | undefined;
 
   /** Whether a server is to enter its requests. */
   get isWanted(): boolean {

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import type { ChannelModel } from "amqplib";
 import type { Logger } from "pino";
@@ -9,6 +8,7 @@ import { within } from "../within.ts";
 import { explainConnectError } from "./explain-error.ts";
 import type { AmqpLibrary } from "./library.ts";
 import type { AmqpSettings } from "./settings.ts";
+import { tlsOptions } from "./tls-options.ts";
 
 /** How long the broker may take to say that it has read all that we sent. */
 const closeTimeoutMs = 2000;
@@ -124,7 +124,7 @@ export class AmqpConnection {
       // amqplib hands its options on to `net.connect`: with the signal, the socket goes too when we give up.
       signal: AbortSignal.any([giveUp.signal, this.#ending.signal]),
       clientProperties: { connection_name: `${name} ${hostname()} ${process.pid}` },
-      ...(tls && { ca: contentOf(tls.ca), cert: contentOf(tls.cert), key: contentOf(tls.key) }),
+      ...(tls && tlsOptions(tls)),
     } as Parameters<AmqpLibrary["connect"]>[1]);
     try {
       return await within(opening as Promise<ChannelModel>, connectTimeoutMs, `RabbitMQ at ${host}:${settings.port}`);
@@ -170,17 +170,5 @@ export class AmqpConnection {
     this.#model = undefined;
     this.blockedBecause = undefined;
     this.lastError = error;
-  }
-}
-
-function contentOf(path: string | undefined): Buffer | undefined {
-  if (path === undefined) return undefined;
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw new BrokerError("refused", `the file ${path} of amqp.ssl can't be read: ${(cause as Error).message}`, {
-      isPermanent: true,
-      cause,
-    });
   }
 }

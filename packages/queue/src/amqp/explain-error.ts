@@ -1,18 +1,39 @@
 import { BrokerError } from "../outcome-errors.ts";
 import type { AmqpSettings } from "./settings.ts";
 
-/** Errors of a certificate that can't be verified (nodejs.org/api/tls.html, "X509 certificate error codes"). */
-const certificateCodes: ReadonlySet<string> = new Set([
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-  "UNABLE_TO_GET_ISSUER_CERT",
-  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-  "CERT_HAS_EXPIRED",
-  "CERT_NOT_YET_VALID",
-  "CERT_UNTRUSTED",
-  "ERR_TLS_CERT_ALTNAME_INVALID",
-]);
+const unknownAuthority = "has a certificate of an authority that we don't know: see amqp.ssl_ca";
+
+/** What is wrong with the broker's certificate (nodejs.org/api/tls.html, "X509 certificate error codes"). */
+const certificateProblems: Readonly<Record<string, string>> = {
+  SELF_SIGNED_CERT_IN_CHAIN: unknownAuthority,
+  DEPTH_ZERO_SELF_SIGNED_CERT: unknownAuthority,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: unknownAuthority,
+  UNABLE_TO_GET_ISSUER_CERT: unknownAuthority,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: unknownAuthority,
+  CERT_UNTRUSTED: unknownAuthority,
+  CERT_SIGNATURE_FAILURE: unknownAuthority,
+  CERT_HAS_EXPIRED: "has a certificate that has expired: it must be renewed",
+  CERT_NOT_YET_VALID: "has a certificate that is not valid yet: is the clock of this machine right?",
+  CERT_REVOKED: "has a certificate that was revoked",
+  ERR_TLS_CERT_ALTNAME_INVALID: "has a certificate for other names than that: see amqp.host",
+};
+
+/** What the broker says of our certificate (RFC 8446, section 6.2, as OpenSSL's texts have it). */
+const alerts: readonly (readonly [RegExp, string])[] = [
+  [/alert certificate required|peer did not return a certificate/i, "asks for a certificate of ours: see amqp.ssl_cert and amqp.ssl_key"],
+  [/alert certificate expired/i, "says that our certificate has expired: see amqp.ssl_cert"],
+  [/alert unknown ca/i, "does not know the authority of our certificate: see amqp.ssl_cert"],
+  [
+    /alert (?:bad certificate|certificate unknown|certificate revoked|unsupported certificate|access denied)/i,
+    "does not accept our certificate: see amqp.ssl_cert",
+  ],
+  // Before TLS 1.3, a missing certificate is answered with this, too.
+  [
+    /alert handshake failure/i,
+    "refuses the handshake of TLS: it may ask for a certificate of ours (amqp.ssl_cert), or for another version of TLS",
+  ],
+  [/alert protocol version|unsupported protocol|no protocols available/i, "speaks no version of TLS that this Node does"],
+];
 
 /** What kept a connection from being opened, in words for whoever runs the server; without the password, whatever the library says. */
 export function explainConnectError(error: unknown, host: string, settings: AmqpSettings): BrokerError {
@@ -31,8 +52,8 @@ export function explainConnectError(error: unknown, host: string, settings: Amqp
       `${place} has no virtual host "${virtualHost}" for "${login}": see amqp.virtualhost, and the user's permissions there`,
       permanent,
     );
-  if (certificateCodes.has(code))
-    return new BrokerError("refused", `${place} has a certificate that can't be verified (${code}): see amqp.ssl_ca`, permanent);
+  const problem = certificateProblems[code] ?? alerts.find(([pattern]) => pattern.test(text))?.[1];
+  if (problem !== undefined) return new BrokerError("refused", `${place} ${problem}${code === "" ? "" : ` (${code})`}`, permanent);
   if (tls !== undefined && (code === "EPROTO" || /wrong version number|packet length too long/i.test(text)))
     return new BrokerError("refused", `${place} does not speak TLS at this port: see amqp.ssl and amqp.port`, permanent);
   if (code === "ECONNREFUSED") return new BrokerError("unreachable", `${place} refuses connections (ECONNREFUSED)`, { cause: error });

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import {
   boolean,
+  ConfigurationError,
   integer,
   oneOf,
   optionalSetting,
@@ -11,6 +12,7 @@ import {
   timespanOrSeconds,
   tupleOf,
   type Parser,
+  type Problem,
   type Reader,
 } from "@tsserve/config";
 
@@ -138,6 +140,7 @@ export interface AmqpSettings {
  */
 export function amqpSettings(raw: Readonly<Record<string, string>>, folder: string = process.cwd()): AmqpSettings {
   const { amqp } = parseConfig(raw, { amqp: amqpSpec });
+  checkTls(amqp);
   return {
     hosts: amqp.host,
     port: amqp.port ?? (amqp.ssl ? 5671 : 5672),
@@ -157,6 +160,19 @@ export function amqpSettings(raw: Readonly<Record<string, string>>, folder: stri
     declares: amqp.declare === "missing",
     prefetch: amqp.qos.queue_prefetch_count,
   };
+}
+
+/** @throws {ConfigurationError} */
+function checkTls(amqp: Readonly<Record<"ssl_ca" | "ssl_cert" | "ssl_key", string | undefined>> & { readonly ssl: boolean }): void {
+  const problems: Problem[] = [];
+  const report = (key: "ssl_ca" | "ssl_cert" | "ssl_key", message: string): void =>
+    void problems.push({ key: `amqp.${key}`, message, value: amqp[key] });
+  // Else the password would go over the wire for all to read, against the writer's intent.
+  if (!amqp.ssl)
+    for (const key of ["ssl_ca", "ssl_cert", "ssl_key"] as const) if (amqp[key] !== undefined) report(key, "needs amqp.ssl = true");
+  if (amqp.ssl && amqp.ssl_cert !== undefined && amqp.ssl_key === undefined) report("ssl_cert", "needs amqp.ssl_key, too");
+  if (amqp.ssl && amqp.ssl_key !== undefined && amqp.ssl_cert === undefined) report("ssl_key", "needs amqp.ssl_cert, too");
+  if (problems.length > 0) throw new ConfigurationError(problems);
 }
 
 function inFolder(folder: string, path: string | undefined): string | undefined {

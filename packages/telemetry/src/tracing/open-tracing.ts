@@ -1,5 +1,5 @@
 import type * as Api from "@opentelemetry/api";
-import type { RequestTrace, Tracing } from "@tsserve/server";
+import { traceScope, type RequestTrace, type Tracing } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { TracingSettings } from "../settings.ts";
 import { RequestContextManager } from "./context-manager.ts";
@@ -63,6 +63,7 @@ export function openTracing({ settings, folder, log, resource }: TracingParts): 
   api.propagation.setGlobalPropagator(propagator());
   const endPropagation = propagateToFetch(() => traceparentOf(api.trace.getSpanContext(contexts.active())));
   const records = ({ traceId, sampled }: RequestTrace): boolean => sampled ?? isSampled(traceId, settings.sample);
+  traceScope().decide = records;
   return {
     records,
     run: (trace, handle) => contexts.with(api.trace.setSpanContext(api.ROOT_CONTEXT, spanContextOf(trace, records(trace))), handle),

@@ -112,7 +112,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
   let service: ServiceReports | undefined;
   // The steps, in the order in which they start; they stop in reverse.
   const start = async (begin: Begin): Promise<readonly string[]> => {
-    await begin(figuresStep(master, application.requests));
+    await begin(figuresStep(master, application));
     metrics = await begin(metricsStep({ host, configuration, application, watchdog, worker, exporter, log: rootLog }));
     service = await begin(serviceManagerStep(host, configuration, log));
     await begin(stopHooksStep(application));
@@ -126,7 +126,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     await begin(listenStep(server, host.causes));
     const ofMaster = await begin(mastersSocketsStep(master, server, application));
     await begin(acknowledgeStep(host, worker, master));
-    await begin(controlStep(host, configuration, application, watchdog, log));
+    await begin(controlStep(host, configuration, application, server, watchdog, log));
     await begin(compileCacheStep(host.compileCache));
     metrics.of(server, ofMaster?.inbox);
     watchdog.started();

@@ -1,5 +1,5 @@
 import type { ControlSocket } from "@tsserve/master";
-import type { Step } from "@tsserve/server";
+import type { Server, Step } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { Application } from "../application.ts";
 import type { Configuration } from "../configuration.ts";
@@ -11,6 +11,7 @@ export function controlStep(
   host: Host,
   { master: { controlSocket } }: Configuration,
   { requests }: Application,
+  server: Server,
   watchdog: Watchdog,
   log: Logger,
 ): Step<(() => void) | undefined> {
@@ -26,7 +27,7 @@ export function controlStep(
       const place = controlPlace(host.env, host.pid, controlSocket);
       const socket: ControlSocket = await master.ControlSocket.open({
         path: place.path,
-        commands: singleCommands(host, requests, watchdog),
+        commands: singleCommands(host, requests, server, watchdog),
         keep: () => place.keep(),
         warn: (message) => log.warn(message),
       });

@@ -1,11 +1,13 @@
 import { performance } from "node:perf_hooks";
-import type { ActiveRequests } from "@tsserve/server";
+import type { ActiveRequests, Meter } from "@tsserve/server";
 import type { MasterChannel } from "./master-channel.ts";
+import { messageFigures } from "./message-figures.ts";
 
 const intervalMs = 1000;
 
 /** Tells the master at once, and then once a second, how this worker is. */
-export function reportFigures(requests: ActiveRequests, master: MasterChannel): () => void {
+export function reportFigures(requests: ActiveRequests, master: MasterChannel, meter: Meter | undefined): () => void {
+  const messages = messageFigures(meter);
   let last = performance.eventLoopUtilization();
   const report = (): void => {
     const now = performance.eventLoopUtilization();
@@ -18,6 +20,7 @@ export function reportFigures(requests: ActiveRequests, master: MasterChannel): 
         requestsTotal: requests.total,
         memoryBytes: process.memoryUsage.rss(),
         eventLoopUtilization: Math.min(1, Math.max(0, Math.round(utilization * 1000) / 1000)),
+        messages: messages(),
       },
     });
   };

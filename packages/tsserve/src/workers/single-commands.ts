@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import type { ControlCommands, Result, WorkerState } from "@tsserve/master";
-import { SERVER_STATE, type ActiveRequests } from "@tsserve/server";
+import { SERVER_STATE, type ActiveRequests, type Server } from "@tsserve/server";
 import type { Host } from "../host.ts";
 import type { Watchdog } from "../stacks/watchdog.ts";
 
@@ -10,6 +10,7 @@ const states: Readonly<Record<typeof SERVER_STATE.state, WorkerState>> = { START
 export function singleCommands(
   { pid, causes }: Pick<Host, "pid" | "causes">,
   requests: ActiveRequests,
+  server: Pick<Server, "reopen">,
   watchdog: Watchdog,
 ): ControlCommands {
   const began = performance.now();
@@ -48,7 +49,10 @@ export function singleCommands(
       process.kill(pid, name);
       return Promise.resolve({ ok: true, message: `sent ${name}` });
     },
-    reopen: () => Promise.resolve({ ok: true, message: "log files are opened anew" }),
+    reopen: () => {
+      server.reopen?.();
+      return Promise.resolve({ ok: true, message: "log files are opened anew" });
+    },
     history: () => Promise.resolve(undefined),
     profile: async ({ worker, ...request }) => {
       if (worker !== undefined && worker !== 0) return { ok: false, error: `there is no worker ${worker}: this is a single process` };

@@ -53,6 +53,7 @@ export async function superviseWorkers(
     onUp: (worker) => parts.welcome(worker),
     emit: (event, words) => {
       parts.tell(event, words);
+      if (master.isStopping) sockets.release();
       service?.tell(state.after(event, viewOf(master)));
     },
     warn: (message, worker, err) => parts.log.warn({ err }, worker === undefined ? message : `${identity(worker)}: ${message}`),
@@ -139,6 +140,7 @@ function inheritedSocket(fd: number, source: string): BoundSocket {
       return handle;
     },
     endpoint,
+    release: () => undefined,
     close: () => undefined,
   };
 }
