@@ -94,6 +94,36 @@ test("an upgrade of two workers: each client is told 1012, comes back to the new
   expect(await server.exited(30_000)).toEqual({ code: 0, signal: null });
 });
 
+test("a thousand clients are told over the whole of the drain, each once, and each has its line", async () => {
+  const clients = 1000;
+  const drainMs = 5000;
+  await using server = serve({
+    app: "sockets.js",
+    config: { app: "plain", sockets: "ws" },
+    server: { drain_time: "5 seconds", max_keepalive_requests: "0" },
+  });
+  const base = await server.listening();
+  const sockets: WebSocket[] = [];
+  while (sockets.length < clients) sockets.push(...(await Promise.all(Array.from({ length: 50 }, () => openSocket(base)))));
+  const begun = performance.now();
+  const closes = sockets.map(async (socket) => [((await once(socket, "close")) as [number])[0], performance.now() - begun] as const);
+  server.kill();
+  const closed = await Promise.all(closes);
+  expect(new Set(closed.map(([code]) => code))).toEqual(new Set([1001]));
+  const instants = closed.map(([, ms]) => ms).sort((a, b) => a - b);
+  // Not how fast, but how evenly: a machine that stands still moves them together.
+  expect(instants.at(-1)).toBeGreaterThan(drainMs * 0.9);
+  expect(instants[clients / 2]).toBeGreaterThan(drainMs * 0.3);
+  console.log(`the most in 500 ms: ${mostWithin(instants, 500)} of ${clients}`);
+  expect(await server.exited(30_000)).toEqual({ code: 0, signal: null });
+  expect(upgrades(server)).toHaveLength(clients);
+  expect(upgrades(server).every((line) => Number((line as { duration_ms?: unknown }).duration_ms) > 0)).toBe(true);
+});
+
+function mostWithin(instants: readonly number[], windowMs: number): number {
+  return Math.max(...instants.map((begin, index) => instants.slice(index).findIndex((at) => at - begin >= windowMs)).filter((n) => n > 0));
+}
+
 test("socket.io with two workers: WebSockets alone need no stickiness, over an upgrade too", async () => {
   await using server = serve({
     app: "sockets.js",
