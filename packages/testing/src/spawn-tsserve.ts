@@ -14,6 +14,8 @@ export interface SpawnOptions {
   /** Default: the Node that runs this, or the one that `TSSERVE_TEST_NODE` names. */
   readonly node?: string;
   readonly nodeArgs?: readonly string[];
+  /** The command's file. Default: that of the `tsserve` that is installed beside this package. */
+  readonly bin?: string;
 }
 
 export interface Exit {
@@ -41,7 +43,7 @@ export interface TsserveProcess extends AsyncDisposable {
   exited(timeoutMs?: number): Promise<Exit>;
 }
 
-const bin = join(dirname(createRequire(import.meta.url).resolve("tsserve/package.json")), "bin/tsserve.js");
+const ownBin = join(dirname(createRequire(import.meta.url).resolve("tsserve/package.json")), "bin/tsserve.js");
 
 /** Spawns the built command. Disposing of it kills it, and its whole family, if it still runs. */
 export function spawnTsserve({
@@ -51,6 +53,7 @@ export function spawnTsserve({
   descriptors = [],
   node = process.env["TSSERVE_TEST_NODE"] ?? process.execPath,
   nodeArgs = [],
+  bin = ownBin,
 }: SpawnOptions): TsserveProcess {
   const stdio: StdioOptions = ["ignore", "pipe", "pipe", ...descriptors];
   const child = spawn(node, [...nodeArgs, bin, ...args], { cwd, env: cleanEnvironment(env), stdio, detached: true });

@@ -5,7 +5,7 @@ import { importModule } from "./import-module.ts";
 import { locateSyntaxError } from "./locate-syntax-error.ts";
 import { isCommonJs, requireModule } from "./module-kind.ts";
 import { resolveModule } from "./resolve-module.ts";
-import { supportTypeScript } from "./typescript-loader.ts";
+import { supportTypeScript, withTsxHint } from "./typescript-loader.ts";
 
 export interface LoadedFunction {
   // oxlint-disable-next-line typescript/no-explicit-any -- whatever the user's function takes
@@ -69,12 +69,13 @@ async function loadModule(specifier: string, place: string, folder: string): Pro
     throw isTsserveError(error) ? placed(place, error) : error;
   }
   const path = url.startsWith("file:") ? fileURLToPath(url) : undefined;
+  const loader = path === undefined ? "none" : await supportTypeScript(path, place, process.env);
   try {
-    if (path !== undefined) await supportTypeScript(path, process.env);
     if (path !== undefined && isCommonJs(path)) return requireModule(path);
     return (await importModule(url)) as Record<string, unknown>;
   } catch (error) {
-    throw moduleThrew(place, specifier, error, locateSyntaxError(error, url));
+    const threw = moduleThrew(place, specifier, error, locateSyntaxError(error, url));
+    throw loader === "node" ? withTsxHint(threw) : threw;
   }
 }
 
