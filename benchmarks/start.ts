@@ -1,30 +1,46 @@
-// How long from exec to the first 200, and how much memory then, against the same Fastify app started by hand?
-import { firstAnswer, helloNames, type HelloServer, helloServers, median, residentMb, startPinned, stop } from "./servers.ts";
-import { freePort } from "@tsserve/testing";
+// How long from exec to the first 200, and how much memory then, against the same Fastify app started by hand? How long until four
+// workers have acknowledged, and until an upgrade has replaced them?
+// node --import tsx benchmarks/start.ts [PAIRS]
+import { helloNames, helloServers } from "./servers.ts";
+import { spread } from "./pairs.ts";
+import { fleetStart, processStart, type Start } from "./starts.ts";
 
-const rounds = Number(process.argv[2] ?? 20);
+const pairs = Number(process.argv[2] ?? 20);
 
-async function measure(args: (port: number) => string[]): Promise<{ ms: number; mb: number }> {
-  const port = await freePort();
-  const begun = performance.now();
-  const server = startPinned(0, args(port));
-  const ms = (await firstAnswer(port)) - begun;
-  // The watchdog thread comes after the first answer; its memory counts.
-  await new Promise((resolve) => setTimeout(resolve, 1000));
-  const mb = residentMb(server.pid as number);
-  await stop(server);
-  return { ms, mb };
-}
+const starts = new Map<string, () => Promise<Start>>([
+  ...helloNames.map((name) => [name, () => processStart(helloServers[name])] as const),
+  ...helloNames.map((name) => [`${name}, on one core`, () => processStart(helloServers[name], "0")] as const),
+  ["four workers", () => fleetStart(4)],
+]);
+// What V8 compiles, tsserve keeps from the first start on.
+for (const measure of starts.values()) await measure();
+const measured = new Map<string, Start[]>([...starts.keys()].map((name) => [name, []]));
+for (let pair = 0; pair < pairs; pair++) for (const [name, measure] of starts) measured.get(name)?.push(await measure());
 
-const measured = new Map<HelloServer, { ms: number; mb: number }[]>(helloNames.map((name) => [name, []]));
-for (let round = 0; round < rounds; round++) {
-  for (const name of helloNames) measured.get(name)?.push(await measure(helloServers[name]));
-}
-const of = (name: HelloServer, kind: "ms" | "mb"): number => median((measured.get(name) ?? []).map((each) => each[kind]));
-for (const name of helloNames)
-  console.log(`${name}: ${of(name, "ms").toFixed(0)} ms from exec to the first 200, ${of(name, "mb").toFixed(1)} MB resident`);
-for (const name of helloNames.slice(0, 2)) {
+const of = (name: string, value: (start: Start) => number): number[] => (measured.get(name) ?? []).map(value);
+for (const name of starts.keys()) {
   console.log(
-    `tsserve / ${name}: ${(of("tsserve", "ms") / of(name, "ms")).toFixed(2)} of the time, ${(of("tsserve", "mb") - of(name, "mb")).toFixed(1)} MB more`,
+    `${name}: ${spread(of(name, ({ ms }) => ms))} ms, ${spread(of(name, ({ cpuMs }) => cpuMs))} ms of CPU, ${spread(of(name, ({ mb }) => mb))} MB`,
   );
 }
+const compare = (one: string, other: string): void => {
+  const ratio = (value: (start: Start) => number): string => {
+    const others = of(other, value);
+    return spread(of(one, value).map((each, index) => each / (others[index] ?? Number.NaN)));
+  };
+  const memory = of(other, ({ mb }) => mb);
+  const more = spread(of(one, ({ mb }) => mb).map((each, index) => each - (memory[index] ?? Number.NaN)));
+  console.log(`${one} / ${other}: ${ratio(({ ms }) => ms)} of the time, ${ratio(({ cpuMs }) => cpuMs)} of the CPU, ${more} MB more`);
+};
+for (const name of helloNames.slice(0, 2)) {
+  compare("tsserve", name);
+  compare("tsserve, on one core", `${name}, on one core`);
+}
+compare("four workers", "tsserve");
+const upgrades = (measured.get("four workers") ?? []).map(({ upgradeMs = Number.NaN, ms }, index) => [
+  upgradeMs,
+  upgradeMs / (of("tsserve", (start) => start.ms)[index] ?? ms),
+]);
+console.log(
+  `an upgrade of four workers: ${spread(upgrades.map(([ms = 0]) => ms))} ms, ${spread(upgrades.map(([, ratio = 0]) => ratio))} of one start`,
+);
