@@ -31,10 +31,13 @@ export function ask(
     headers = {},
     body,
     onOpen,
+    atEnd = false,
   }: {
     headers?: Record<string, string | string[]>;
     body?: Buffer | string;
     onOpen?: (stream: ReturnType<ClientHttp2Session["request"]>) => void;
+    /** Not until the stream has closed: Node's client never does, where the server does not want the rest of its body. */
+    atEnd?: boolean;
   } = {},
 ): Promise<StreamAnswer> {
   return new Promise((resolve) => {
@@ -53,15 +56,14 @@ export function ask(
       resolve({ status: undefined, headers: {}, body: "", trailers, interim, code: constants.NGHTTP2_REFUSED_STREAM });
       return;
     }
-    let wasSent = false;
-    stream.once("ready", () => (wasSent = true));
     stream.on("headers", (more) => interim.push(more));
     stream.on("response", (found) => (head = found));
     stream.on("trailers", (found) => (trailers = found));
     stream.on("data", (chunk: Buffer) => chunks.push(chunk));
     stream.on("error", () => undefined);
-    stream.once("close", () => {
-      const code = wasSent ? (stream.rstCode ?? 0) : constants.NGHTTP2_REFUSED_STREAM;
+    stream.once(atEnd ? "end" : "close", () => {
+      // Without an id it has not been sent.
+      const code = stream.id === undefined ? constants.NGHTTP2_REFUSED_STREAM : (stream.rstCode ?? 0);
       resolve({
         status: head[":status"] as number | undefined,
         headers: head,
@@ -162,6 +164,8 @@ export interface StreamLoad {
   readonly answered: string[];
   /** Of those that the server did not take: they may be sent again. */
   readonly refused: string[];
+  /** Of those on connections that the server never took: they waited in the system's queue when the listener closed. */
+  readonly unreached: string[];
   /** Everything else, with the code. */
   readonly failed: string[];
 }
@@ -180,14 +184,15 @@ export async function loadHttp2({
   readonly path?: (id: string) => string;
   readonly signal: AbortSignal;
 }): Promise<StreamLoad> {
-  const result: { answered: string[]; refused: string[]; failed: string[] } = { answered: [], refused: [], failed: [] };
+  const result: StreamLoad = { answered: [], refused: [], unreached: [], failed: [] };
   let last = 0;
-  const one = async (session: ClientHttp2Session): Promise<void> => {
+  const one = async (session: ClientHttp2Session, isServed: () => boolean): Promise<void> => {
     while (!signal.aborted && !session.closed && !session.destroyed) {
       const id = `r${(last += 1)}`;
       const { status, code, body } = await ask(session, path(id));
       if (status === 200 && code === constants.NGHTTP2_NO_ERROR && body !== "") result.answered.push(id);
       else if (code === constants.NGHTTP2_REFUSED_STREAM && status === undefined) result.refused.push(id);
+      else if (!isServed()) result.unreached.push(id);
       else result.failed.push(`${id}: status ${status}, code ${code}`);
     }
   };
@@ -195,11 +200,13 @@ export async function loadHttp2({
     while (!signal.aborted) {
       const session = connect(url.replace("127.0.0.1", "localhost"), { ca: pem("ca") });
       let isOpen = false;
+      let isServed = false;
+      session.once("remoteSettings", () => (isServed = true));
       session.on("error", () => undefined);
       session.once("connect", () => (isOpen = true));
       await Promise.race([once(session, "connect"), once(session, "close")]).catch(() => undefined);
       if (!isOpen) return;
-      await Promise.all(Array.from({ length: streams }, () => one(session)));
+      await Promise.all(Array.from({ length: streams }, () => one(session, () => isServed)));
       session.close();
     }
   };

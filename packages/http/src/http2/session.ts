@@ -60,7 +60,9 @@ export class Session implements Multiplexed {
     this.#retirement = new Retirement(
       {
         announce: () => {
-          if (!session.destroyed) session.goaway(constants.NGHTTP2_NO_ERROR, highestStreamId);
+          if (session.destroyed) return;
+          if (this.#takesOnWhenTold) connection.socket.write(shutdownNotice);
+          else session.goaway(constants.NGHTTP2_NO_ERROR, highestStreamId);
         },
         ping: (answered) => {
           try {
@@ -95,7 +97,7 @@ export class Session implements Multiplexed {
   /** A stream has been opened: it is handled. */
   begins(request: HttpRequest, body: StreamBody | undefined): void {
     this.#streams.set(request, body);
-    this.#rotate();
+    if (this.#parts.connections.isEnding) this.end();
   }
 
   /** @param isReset whether the client took it back before it was answered */
@@ -107,9 +109,7 @@ export class Session implements Multiplexed {
 
   /** Multiplexed. One that has not been used yet learns of the end with its first answer. */
   drain(): void {
-    if (this.connection.requests === 0) return;
-    this.connection.endReason ??= "drain";
-    this.#retirement.announce();
+    if (this.connection.requests > 0) this.#rotate();
   }
 
   /** Multiplexed. */
@@ -144,8 +144,18 @@ export class Session implements Multiplexed {
   #rotate(): void {
     const { connections } = this.#parts;
     if (!connections.mustEnd(this.connection)) return;
-    if (connections.stopping && !connections.isEnding) this.#retirement.announce();
+    if (connections.stopping && !connections.isEnding && this.#takesOnWhenTold) this.#retirement.announce();
     else this.#retirement.retire();
+  }
+
+  /**
+   * Whether streams are taken in after the first GOAWAY. Node has nghttp2 send it as if it were the last one, and from then on nghttp2
+   * leaves new streams unanswered (`session_allow_incoming_new_stream` in github.com/nghttp2/nghttp2/blob/master/lib/nghttp2_session.c),
+   * until the second one tells that they were refused: so that one comes soon. On a plain socket the frame can be written past it,
+   * because nghttp2's writes are of whole frames; TLS takes one write at a time.
+   */
+  get #takesOnWhenTold(): boolean {
+    return !("encrypted" in this.connection.socket);
   }
 
   #spend(budget: Budget, what: string): void {
@@ -158,3 +168,6 @@ export class Session implements Multiplexed {
 
 /** RFC 9113, section 6.8: a server that is about to end says so with this one first. */
 const highestStreamId = 2 ** 31 - 1;
+
+/** The frame that nghttp2 calls by this name (RFC 9113, sections 4.1 and 6.8): 8 bytes of GOAWAY on stream 0, without an error. */
+const shutdownNotice = Buffer.from([0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
