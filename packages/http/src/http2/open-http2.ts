@@ -79,8 +79,6 @@ export function openHttp2(parts: Http2Parts): { accept(connection: Connection, s
     sessions.add(tracked);
     timer ??= setInterval(look, lookMs).unref();
     session.once("error", (error: NodeJS.ErrnoException) => failed(connection, error));
-    // It came while the server was ending.
-    if (connections.isEnding) tracked.end();
   });
 
   function failed(connection: Connection, error: NodeJS.ErrnoException): void {

@@ -17,6 +17,7 @@ const settingsLimits: BudgetLimits = { burst: 100, perSecond: 10 };
 const closeLimitMs = 2000;
 /** How long a body may pause after the listener has closed, while the app waits for the rest of it. */
 const stalledBodyMs = 2000;
+const askAgainMs = 10_000;
 
 export interface SessionParts {
   readonly connections: Connections;
@@ -38,6 +39,8 @@ export interface StreamBody {
   readonly isAwaited: () => boolean;
   /** Whether all of it has come. */
   readonly isWhole: () => boolean;
+  /** Ends the stream: the rest can't come any more. */
+  readonly abandon: () => void;
 }
 
 /** What is owed on one connection of HTTP/2, what its client may do, and how it ends. */
@@ -49,6 +52,8 @@ export class Session implements Multiplexed {
   readonly #retirement: Retirement;
   readonly #resets: Budget;
   #endedAt: number | undefined;
+  /** Where the client has ended its side: when it was asked last whether it is there. */
+  #askedAt: number | undefined;
 
   constructor(session: ServerHttp2Session, connection: Connection, parts: SessionParts) {
     const { clock } = parts;
@@ -61,7 +66,8 @@ export class Session implements Multiplexed {
       {
         announce: () => {
           if (session.destroyed) return;
-          if (this.#takesOnWhenTold) connection.socket.write(shutdownNotice);
+          // A server's first frame is its settings (RFC 9113, section 3.4).
+          if (this.#takesOnWhenTold && connection.socket.bytesWritten > 0) connection.socket.write(shutdownNotice);
           else session.goaway(constants.NGHTTP2_NO_ERROR, highestStreamId);
         },
         ping: (answered) => {
@@ -81,8 +87,7 @@ export class Session implements Multiplexed {
     const settings = new Budget(settingsLimits, now);
     session.on("ping", () => this.#spend(pings, "pings"));
     session.on("remoteSettings", () => this.#spend(settings, "changes of settings"));
-    // It sends no more requests: what is in progress is answered, and the connection ends.
-    connection.socket.once("end", () => session.close());
+    connection.socket.once("end", () => this.#clientEnded());
     session.once("close", () => this.#retirement.cancel());
   }
 
@@ -97,14 +102,35 @@ export class Session implements Multiplexed {
   /** A stream has been opened: it is handled. */
   begins(request: HttpRequest, body: StreamBody | undefined): void {
     this.#streams.set(request, body);
-    if (this.#parts.connections.isEnding) this.end();
   }
 
-  /** @param isReset whether the client took it back before it was answered */
-  ended(request: HttpRequest, isReset: boolean): void {
+  ended(request: HttpRequest): void {
     this.#streams.delete(request);
-    if (isReset && !this.#session.destroyed) this.#spend(this.#resets, "streams reset");
     this.#rotate();
+  }
+
+  /** The client took a stream back before it was answered. */
+  reset(): void {
+    if (!this.connection.socket.destroyed) this.#spend(this.#resets, "streams reset");
+  }
+
+  /**
+   * The client sends no more. Bodies that are not whole never will be; the rest is answered, should it be there to read: TCP says the
+   * same of a client that has gone, until something is sent to it.
+   */
+  #clientEnded(): void {
+    for (const body of this.#streams.values()) if (body?.isWhole() === false) body.abandon();
+    this.#session.close();
+    this.#ask();
+  }
+
+  #ask(): void {
+    this.#askedAt = this.#parts.clock.now();
+    try {
+      if (!this.#session.destroyed) this.#session.ping(() => undefined);
+    } catch {
+      // Too many pings are under way: each of them asks.
+    }
   }
 
   /** Multiplexed. One that has not been used yet learns of the end with its first answer. */
@@ -127,6 +153,13 @@ export class Session implements Multiplexed {
       return;
     }
     const { keepAliveTimeoutMs, headerTimeoutMs, requestTimeoutMs, connections, giveUp } = this.#parts;
+    if (this.#askedAt !== undefined) {
+      if (now - this.#askedAt >= askAgainMs) this.#ask();
+      // What the answer was, where it was a reset, is only told to who writes.
+      else if (this.#takesOnWhenTold) connection.socket.write(Buffer.alloc(0));
+    }
+    // It has come since the listener closed; its first streams came with it.
+    if (connections.isEnding) this.end();
     if (this.#streams.size === 0) {
       if (now - connection.idleSince < (connection.requests === 0 ? headerTimeoutMs : keepAliveTimeoutMs)) return;
       connection.endReason ??= "idle";

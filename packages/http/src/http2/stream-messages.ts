@@ -52,7 +52,10 @@ export class StreamRequest extends Http2ServerRequest {
 
   /** As of HTTP/1: nobody has to listen. */
   override _destroy(error: Error | null, done: Callback): void {
-    if (!this.isWhole && !this.stream.closed) this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    if (!this.isWhole && !this.stream.closed) {
+      this.isGivenUp = true;
+      this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    }
     done(this.listenerCount("error") === 0 ? null : error);
   }
 }
@@ -191,8 +194,16 @@ export class StreamResponse extends Http2ServerResponse {
   }
 }
 
-// There are no reason phrases in HTTP/2; Node's own setter warns of each.
-Object.defineProperty(StreamResponse.prototype, "statusMessage", { get: () => "", set: ignore });
+Object.defineProperties(StreamResponse.prototype, {
+  // There are no reason phrases in HTTP/2; Node's own setter warns of each.
+  statusMessage: { get: () => "", set: ignore },
+  // A stream that is reset counts as finished for Node, whether or not anything was answered.
+  writableFinished: {
+    get(this: { readonly stream: ServerHttp2Stream }): boolean {
+      return this.stream.writableFinished && !this.stream.aborted;
+    },
+  },
+});
 
 function ignore(): void {}
 

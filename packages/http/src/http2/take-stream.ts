@@ -62,10 +62,8 @@ export function makeTakeStream(tracking: StreamTracking): StreamTaking {
     connection.activeRequests -= 1;
     connection.idleSince = now;
     requests.delete(request);
-    const isFinished = response?.writableFinished === true;
-    const isCut = (response as StreamResponse | undefined)?.isCut === true;
-    if (isCut) connections.unanswered(request);
-    session.ended(request, !isFinished && !isCut);
+    if ((response as StreamResponse | undefined)?.isCut === true) connections.unanswered(request);
+    session.ended(request);
     connections.becomesIdle(connection);
     onEnd?.(request, now);
   }
@@ -93,6 +91,10 @@ export function makeTakeStream(tracking: StreamTracking): StreamTaking {
       connection.requests += 1;
       requests.add(request);
       stream.once("close", () => end(request, session));
+      // At once: a flood of them comes in one piece, and nothing is told of its closes before all of it has been read.
+      stream.once("aborted", () => {
+        if (!answer.isCut && !streamed.isGivenUp) session.reset();
+      });
       const body = stream.endAfterHeaders ? undefined : watchBody(request, bodyLimit?.maxBytes, () => refuse(request, tooLarge()));
       session.begins(request, body);
       identify?.(request);
@@ -151,6 +153,10 @@ function watchBody(request: HttpRequest, maxBytes: number | undefined, refuse: (
     lastAt: request.startedAt,
     isAwaited: () => !stream.headersSent && isBeingRead(incoming) && incoming.readableLength === 0,
     isWhole: () => incoming.complete || stream.readableEnded,
+    abandon: () => {
+      stream.close(constants.NGHTTP2_CANCEL);
+      stream.destroy();
+    },
   };
   const push = incoming.push.bind(incoming);
   incoming.push = (chunk: Buffer | null, encoding?: BufferEncoding): boolean => {
