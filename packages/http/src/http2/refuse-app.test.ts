@@ -1,10 +1,13 @@
 import { createServer } from "node:http";
-import express from "express";
+import { createRequire } from "node:module";
 import Fastify from "fastify";
 import { Hono } from "hono";
-import Koa from "koa";
 import { describe, expect, test } from "vitest";
 import { refusalWithHttp2, refusalWithoutHttp2 } from "./refuse-app.ts";
+
+const require = createRequire(import.meta.url);
+const express = require("express") as () => unknown;
+const Koa = require("koa") as new () => object;
 
 const nest = (framework: unknown): object => ({
   init: () => Promise.resolve(),

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { Connection, type Lifetime, type TrackedSocket } from "../connection.ts";
 import { Connections } from "../connections.ts";
 import type { HttpRequest } from "../http-request.ts";
-import { settleMs } from "./retirement.ts";
+import { roundTripLimitMs } from "./retirement.ts";
 import { Session, type StreamBody } from "./session.ts";
 
 class FakeSocket extends EventEmitter {
@@ -40,7 +40,7 @@ class FakeHttp2 extends EventEmitter {
     this.closed = true;
     this.said.push("close");
   }
-  destroy(error: Error, code: number): void {
+  destroy(_error: Error, code: number): void {
     this.destroyed = true;
     this.said.push(`destroy ${code}`);
   }
@@ -138,7 +138,7 @@ describe("a session in a stop", () => {
     const { connections, socket, said, turn, begin, end } = rig({ secure: true });
     end(begin());
     connections.drain();
-    turn(settleMs);
+    turn(roundTripLimitMs);
     expect([notices(socket.written), said]).toEqual([[], ["goaway 0 2147483647", "close"]]);
   });
 
@@ -153,7 +153,7 @@ describe("a session in a stop", () => {
     const unused = rig();
     unused.connections.drain();
     unused.session.end();
-    unused.turn(settleMs);
+    unused.turn(roundTripLimitMs);
     expect(unused.said).toEqual(["close"]);
   });
 
@@ -194,7 +194,7 @@ describe("a session that has lasted", () => {
       turn(900);
       end(begin());
     }
-    turn(settleMs);
+    turn(roundTripLimitMs);
     expect([said, connection.endReason]).toEqual([["close"], reason]);
   });
 
@@ -204,11 +204,11 @@ describe("a session that has lasted", () => {
     used.turn(4000);
     expect(used.said).toEqual([]);
     used.turn(1000);
-    used.turn(settleMs);
+    used.turn(roundTripLimitMs);
     expect([used.said, used.connection.endReason]).toEqual([["close"], "idle"]);
     const unused = rig();
     unused.turn(1000);
-    unused.turn(settleMs);
+    unused.turn(roundTripLimitMs);
     expect([unused.said, unused.connection.endReason]).toEqual([["close"], "idle"]);
   });
 
@@ -260,11 +260,13 @@ describe("a client that does more than an honest one", () => {
     ["streams reset", 500, ({ session }) => session.reset()],
     ["pings", 2000, ({ http2 }) => http2.emit("ping")],
     ["changes of settings", 100, ({ http2 }) => http2.emit("remoteSettings")],
-  ])("%s ends its session, once", (what, burst, act) => {
+  ])("%s ends its session, once, when what has come is read", async (what, burst, act) => {
     const each = rig();
     for (let n = 0; n < burst; n++) act(each);
     expect([each.abuses, each.said]).toEqual([[], []]);
     for (let n = 0; n < 5; n++) act(each);
+    expect([each.abuses, each.said, each.session.isCondemned]).toEqual([[what], [], true]);
+    await new Promise((resolve) => setImmediate(resolve));
     expect([each.abuses, each.said, each.connection.endReason]).toEqual([[what], ["destroy 11"], "rejected"]);
   });
 

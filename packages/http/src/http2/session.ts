@@ -46,6 +46,8 @@ export interface StreamBody {
 /** What is owed on one connection of HTTP/2, what its client may do, and how it ends. */
 export class Session implements Multiplexed {
   readonly connection: Connection;
+  /** Whether its client went too far: nothing more of it is handled. */
+  isCondemned = false;
   readonly #parts: SessionParts;
   readonly #session: ServerHttp2Session;
   readonly #streams = new Map<HttpRequest, StreamBody | undefined>();
@@ -73,7 +75,8 @@ export class Session implements Multiplexed {
         ping: (answered) => {
           try {
             session.ping((error) => {
-              if (error === null) answered();
+              // Not at once, as in `#spend`.
+              if (error === null) setImmediate(answered);
             });
           } catch {
             // It has gone, or too many pings are under way: the wait has its limit.
@@ -192,10 +195,12 @@ export class Session implements Multiplexed {
   }
 
   #spend(budget: Budget, what: string): void {
-    if (budget.spend(this.#parts.clock.now()) || this.#session.destroyed) return;
+    if (budget.spend(this.#parts.clock.now()) || this.isCondemned || this.#session.destroyed) return;
+    this.isCondemned = true;
     this.connection.endReason ??= "rejected";
     this.#parts.onAbuse(this.connection, what);
-    this.#session.destroy(new Error(`too many ${what}`), constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    // Not at once: nghttp2 is in the middle of what it has read, and a session that is taken from it there ends the process.
+    setImmediate(() => this.#session.destroy(new Error(`too many ${what}`), constants.NGHTTP2_ENHANCE_YOUR_CALM));
   }
 }
 

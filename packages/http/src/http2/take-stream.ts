@@ -76,7 +76,7 @@ export function makeTakeStream(tracking: StreamTracking): StreamTaking {
       const response = answer as unknown as ServerResponse;
       const connection = stream.destroyed ? undefined : (streamed.socket as TrackedSocket)[connectionKey];
       const session = connection?.multiplexed;
-      if (connection === undefined || !(session instanceof Session)) return;
+      if (connection === undefined || !(session instanceof Session) || session.isCondemned) return;
       if (incoming[requestKey] !== undefined) {
         if ("handle" in handling) handling.handle(incoming, response);
         return;
