@@ -338,7 +338,10 @@ const number = (n: number): Buffer => {
 const odd = (n: number): number => 2 * n + 1;
 const times = (count: number, make: (n: number) => Buffer): Buffer => Buffer.concat(Array.from({ length: count }, (_, n) => make(n)));
 
-/** What a hostile client sends after its preface, and what is counted of it. */
+/**
+ * What a hostile client sends after its preface, and what is counted of it. Of some, nghttp2 says GOAWAY by itself, and Node does not
+ * tell.
+ */
 const attacks: readonly [string, () => Buffer, string | undefined][] = [
   [
     "streams opened and reset",
@@ -378,12 +381,12 @@ const attacks: readonly [string, () => Buffer, string | undefined][] = [
       ]),
     undefined,
   ],
-  ["a frame that is too long", () => Buffer.concat([Buffer.from([0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 1]), Buffer.alloc(70_000)]), "parse"],
-  ["a header block that is none", () => frame("headers", 5, 1, Buffer.from([0x80])), "parse"],
+  ["a frame that is too long", () => Buffer.concat([Buffer.from([0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 1]), Buffer.alloc(70_000)]), undefined],
+  ["a header block that is none", () => frame("headers", 5, 1, Buffer.from([0x80])), undefined],
   ["HEADERS on an even stream", () => frame("headers", 5, 2, getBlock), "parse"],
-  ["DATA on no stream", () => frame("data", 0, 0, "x"), "parse"],
+  ["DATA on no stream", () => frame("data", 0, 0, "x"), undefined],
   ["a window beyond all bounds", () => times(3, () => frame("window", 0, 0, number(2 ** 31 - 1))), "parse"],
-  ["a settings frame of a wrong size", () => frame("settings", 0, 0, "abc"), "parse"],
+  ["a settings frame of a wrong size", () => frame("settings", 0, 0, "abc"), undefined],
   [
     "names in upper case",
     () => frame("headers", 5, 1, block({ ":method": "GET", ":scheme": "http", ":authority": "localhost", ":path": "/", "X-A": "1" })),
@@ -397,7 +400,7 @@ const attacks: readonly [string, () => Buffer, string | undefined][] = [
   ],
   ["no path", () => frame("headers", 5, 1, block({ ":method": "GET", ":scheme": "http", ":authority": "localhost" })), undefined],
   ["its own GOAWAY with an error", () => frame("goaway", 0, 0, Buffer.concat([number(0), number(2)])), undefined],
-  ["noise", () => Buffer.from(Array.from({ length: 5000 }, (_, n) => (n * 7919) % 251)), "parse"],
+  ["noise", () => Buffer.from(Array.from({ length: 5000 }, (_, n) => (n * 7919) % 251)), undefined],
 ];
 
 describe("a hostile client", () => {
