@@ -66,6 +66,7 @@ function rig({ secure = false, lifetime = forEver }: { readonly secure?: boolean
     draw: () => lifetime,
     drainTimeMs: 0,
     closeWebSocketsOverMs: undefined,
+    drawClose: () => 0,
     onFull: () => undefined,
     onClosed: () => undefined,
   });
