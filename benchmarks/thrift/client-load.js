@@ -1,9 +1,9 @@
-// Calls `echo` in closed loops for some seconds, with one client or the other: client-load.js ours|apache PORT LOOPS SECONDS
+// Calls `echo` in closed loops, with one client or the other, for so many seconds as each message says: client-load.js ours|apache PORT LOOPS
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { loadService, makeClient } from "tsserve/thrift";
 
-const [kind, port, loops, seconds] = process.argv.slice(2);
+const [kind, port, loops] = process.argv.slice(2);
 const fixtures = fileURLToPath(new URL("../../test/fixtures/thrift/", import.meta.url));
 const items = Array.from({ length: 20 }, (_, id) => ({
   id,
@@ -51,20 +51,32 @@ const kinds = {
 };
 
 const calls = kinds[kind]();
+const leadMs = 100;
 let answered = 0;
-let end = Number.POSITIVE_INFINITY;
-const loop = async (call) => {
-  while (performance.now() < end) {
+let isOver = false;
+
+async function loop(call) {
+  while (!isOver) {
     await call();
     answered += 1;
   }
-};
-const running = Promise.all(calls.map(loop));
-await new Promise((resolve) => setTimeout(resolve, 700));
-answered = 0;
-const [begun, cpu] = [performance.now(), process.cpuUsage()];
-end = begun + Number(seconds) * 1000;
-await running;
-const { user, system } = process.cpuUsage(cpu);
-process.send({ rps: (answered / (performance.now() - begun)) * 1000, cpuMicros: (user + system) / answered });
-process.exit(0);
+}
+
+async function slice(seconds) {
+  isOver = false;
+  const running = Promise.all(calls.map(loop));
+  await new Promise((resolve) => setTimeout(resolve, leadMs));
+  const [begun, before, cpu] = [performance.now(), answered, process.cpuUsage()];
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  const { user, system } = process.cpuUsage(cpu);
+  const [count, elapsed] = [answered - before, performance.now() - begun];
+  isOver = true;
+  await running;
+  return { rps: (count / elapsed) * 1000, cpuMicros: (user + system) / count };
+}
+
+process.on("message", (seconds) => {
+  void slice(seconds).then((figures) => process.send(figures));
+});
+process.on("disconnect", () => process.exit(0));
+process.send("ready");
