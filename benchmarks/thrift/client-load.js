@@ -53,24 +53,23 @@ const kinds = {
 const calls = kinds[kind]();
 const leadMs = 100;
 let answered = 0;
-let isOver = false;
 
-async function loop(call) {
-  while (!isOver) {
+async function loop(call, over) {
+  while (!over.aborted) {
     await call();
     answered += 1;
   }
 }
 
 async function slice(seconds) {
-  isOver = false;
-  const running = Promise.all(calls.map(loop));
+  const over = new AbortController();
+  const running = Promise.all(calls.map((call) => loop(call, over.signal)));
   await new Promise((resolve) => setTimeout(resolve, leadMs));
   const [begun, before, cpu] = [performance.now(), answered, process.cpuUsage()];
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   const { user, system } = process.cpuUsage(cpu);
   const [count, elapsed] = [answered - before, performance.now() - begun];
-  isOver = true;
+  over.abort();
   await running;
   return { rps: (count / elapsed) * 1000, cpuMicros: (user + system) / count };
 }
