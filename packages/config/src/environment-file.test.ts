@@ -70,8 +70,9 @@ describe("nothing is lost, and all is as dotenv and dotenv-expand have it", () =
     assert(
       property(array(piece, { maxLength: 12 }), (pieces) => {
         const text = pieces.join("");
-        // A dollar that is literal by now is expanded again by dotenv-expand, for ever where it leads to itself.
-        if (problemsOf(text).length > 0 || Object.values(read(text)).some((value) => /\$[A-Za-z_{]/.test(value))) return;
+        // A dollar that is literal by now is expanded again by dotenv-expand, for ever where it leads to itself; and where it puts
+        // a value in, it takes a dollar with a sign after it for a pattern of `String#replace`.
+        if (problemsOf(text).length > 0 || Object.values(read(text)).some((value) => /\$[A-Za-z_{$&`']/.test(value))) return;
         compared += 1;
         expect(read(text)).toEqual(theirs(text));
       }),
