@@ -1,5 +1,6 @@
+import { Socket } from "node:net";
 import { expect, test } from "vitest";
-import { answerTo, type ControlCommands } from "./control-commands.ts";
+import { answerTo, handOver, type ControlCommands } from "./control-commands.ts";
 
 function commandsOf(): { readonly called: string[]; readonly commands: ControlCommands } {
   const called: string[] = [];
@@ -19,6 +20,7 @@ function commandsOf(): { readonly called: string[]; readonly commands: ControlCo
       signal: (name) => note(`signal ${name}`),
       reopen: () => note("reopen"),
       profile: async ({ by: _by, ...order }) => ({ ...(await note(JSON.stringify(order))), worker: 0, pid: 1, path: "", bytes: 0 }),
+      repl: ({ worker }) => (worker === 9 ? "there is no worker 9" : void note(`repl ${worker}`)),
       acknowledge: (pid) => void note(`acknowledge ${pid}`),
     },
   };
@@ -75,6 +77,17 @@ test.each([
   const { called, commands } = commandsOf();
   expect(await answerTo({ command: "profile", ...message }, commands, () => undefined)).toMatchObject({ ok: true });
   expect(called.map((each) => JSON.parse(each) as unknown)).toEqual([expected]);
+});
+
+test("a connection is handed over where that is asked for, and only then", () => {
+  const { called, commands } = commandsOf();
+  const socket = new Socket();
+  expect(handOver({ command: "status" }, commands, socket)).toBe("not asked");
+  expect(handOver({ command: "repl", worker: 1, columns: 80 }, commands, socket)).toBe("done");
+  expect(handOver({ command: "repl", columns: "wide" }, commands, socket)).toBe("done");
+  expect(handOver({ command: "repl", worker: 9 }, commands, socket)).toEqual({ error: "there is no worker 9" });
+  expect(handOver({ command: "repl", worker: "x" }, commands, socket)).toEqual({ error: 'expected the number of a worker, found "x"' });
+  expect(called).toEqual(["repl 1", "repl undefined"]);
 });
 
 test("an ACK has no answer, and one without a number means nothing; what is no command is told", async () => {

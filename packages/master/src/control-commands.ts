@@ -1,4 +1,5 @@
 import type { Result } from "./master.ts";
+import type { Socket } from "node:net";
 import { isProfileKind } from "./messages.ts";
 import type { ProfileOrder, ProfileResult } from "./profile-worker.ts";
 import type { WorkerStatus } from "./worker-status.ts";
@@ -19,8 +20,19 @@ export interface ControlCommands {
   /** The last hour: what was done, what happened. `undefined` where it is not kept, because metrics are off. */
   history?(): Promise<object | undefined>;
   profile(order: ProfileOrder): Promise<ProfileResult>;
+  /** Hands a connection to whom its operator wants to talk to, who answers from then on; gives why not. */
+  repl(order: ReplOrder, socket: Socket): string | undefined;
   /** A process says that it accepts connections, as Einhorn's workers do. */
   acknowledge(pid: number): void;
+}
+
+/** Who wants to talk to a worker. */
+export interface ReplOrder {
+  /** `undefined`: the first one that is up. */
+  readonly worker: number | undefined;
+  readonly by: string;
+  /** The width of their terminal, 0 for none. */
+  readonly columns: number;
 }
 
 /** What came over the socket, and what is answered. */
@@ -116,6 +128,20 @@ async function profile(message: ControlMessage, commands: ControlCommands): Prom
       error: `expected a number of seconds above 0, at most ${longestProfileMs / 1000}, found ${JSON.stringify(seconds)}`,
     };
   return commands.profile({ kind, worker, ms, heapsFree: force === true ? 0 : 3, by: String(by).slice(0, 100) });
+}
+
+/** Hands the connection over, where that is what a message asks for; gives why not, or that it asks for something else. */
+export function handOver(
+  message: ControlMessage,
+  commands: ControlCommands,
+  socket: Socket,
+): "not asked" | "done" | { readonly error: string } {
+  const { command, worker, by = "somebody", columns = 0 } = message;
+  if (command !== "repl") return "not asked";
+  if (worker !== undefined && !isIndex(worker)) return { error: `expected the number of a worker, found ${JSON.stringify(worker)}` };
+  const width = isIndex(columns) ? Math.min(columns, 10_000) : 0;
+  const error = commands.repl({ worker, by: String(by).slice(0, 100), columns: width }, socket);
+  return error === undefined ? "done" : { error };
 }
 
 function isIndex(value: unknown): value is number {

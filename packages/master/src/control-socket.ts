@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { listenAtPath, type PlacedSocket } from "@tsserve/listener";
-import { answerTo, type ControlCommands, type ControlMessage } from "./control-commands.ts";
+import { answerTo, handOver, type ControlCommands, type ControlMessage } from "./control-commands.ts";
 import { formatEinhornMessage, parseEinhornMessage } from "./einhorn-message.ts";
 
 /** A longer line is nobody's command. */
@@ -63,7 +63,8 @@ export class ControlSocket {
 
   #accept(server: Server): void {
     server.on("connection", (socket) => {
-      this.#connections.set(socket, serve(socket, this.#options));
+      const forget = (): void => void this.#connections.delete(socket);
+      this.#connections.set(socket, serve(socket, this.#options, forget));
       socket.once("close", () => this.#connections.delete(socket));
     });
     server.on("error", (error) => this.#options.warn(`the control socket: ${error.message}`));
@@ -98,8 +99,11 @@ async function listen(path: string): Promise<{ readonly server: Server; readonly
   return { server, placed: await listenAtPath(server, path, { mode: 0o600 }) };
 }
 
-/** @returns lets the connection go as soon as nothing is waited for */
-function serve(socket: Socket, { commands, warn }: ControlSocketOptions): () => void {
+/**
+ * @param forget is called when the connection is somebody else's from now on
+ * @returns lets the connection go as soon as nothing is waited for
+ */
+function serve(socket: Socket, { commands, warn }: ControlSocketOptions, forget: () => void): () => void {
   const parts: string[] = [];
   let length = 0;
   let waiting = 0;
@@ -114,10 +118,21 @@ function serve(socket: Socket, { commands, warn }: ControlSocketOptions): () => 
     if (!hasWarned) warn(`the control socket: no command: ${JSON.stringify(text.slice(0, 100))}`);
     hasWarned = true;
   };
+  /** From here on the connection is somebody else's. */
+  const give = (line: string): ReturnType<typeof handOver> => {
+    const handed = handOver(parseJson(line) ?? {}, commands, socket);
+    if (handed !== "done") return handed;
+    socket.removeAllListeners("data").removeAllListeners("timeout").setTimeout(0);
+    forget();
+    return handed;
+  };
   const take = (line: string): void => {
     if (line.trim() === "") return;
+    const handed = parseJson(line)?.["command"] === "repl" ? give(line) : "not asked";
+    if (handed === "done") return;
     waiting += 1;
-    void answer(line, commands, strange).then((given) => {
+    const answering = handed === "not asked" ? answer(line, commands, strange) : Promise.resolve(JSON.stringify({ ok: false, ...handed }));
+    void answering.then((given) => {
       waiting -= 1;
       if (given !== undefined) write(socket, given);
       if (isOver && waiting === 0) socket.end();

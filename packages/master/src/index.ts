@@ -10,7 +10,7 @@ export { readMessage } from "./messages.ts";
 export { nextTick } from "./next-tick.ts";
 export { step } from "./step.ts";
 
-export type { ControlCommands, ControlMessage } from "./control-commands.ts";
+export type { ControlCommands, ControlMessage, ReplOrder } from "./control-commands.ts";
 export type { ControlSocketOptions } from "./control-socket.ts";
 export type {
   AbandonReason,

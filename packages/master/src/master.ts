@@ -10,6 +10,8 @@ import {
   type MasterEvent,
   type Worker,
 } from "./fleet.ts";
+import type { Socket } from "node:net";
+import type { ReplOrder } from "./control-commands.ts";
 import type { Candidate } from "./choose-worker.ts";
 import type { StopReason } from "./messages.ts";
 import { profileWorker, type ProfileOrder, type ProfileResult } from "./profile-worker.ts";
@@ -160,6 +162,20 @@ export class Master {
       line: (index) => this.processOfIndex(index)?.line,
       stepAside: (index, ms) => this.#stepAside(index, ms),
     });
+  }
+
+  /** Hands the connection of an operator to a worker, which answers from then on; gives why not. */
+  repl({ worker, by, columns }: ReplOrder, socket: Socket): string | undefined {
+    const up = this.candidates().filter(({ isUp }) => isUp);
+    const chosen = worker === undefined ? up[0] : up.find(({ index }) => index === worker);
+    const process = chosen && this.processOfIndex(chosen.index);
+    if (process === undefined)
+      return `there is no worker ${worker ?? ""} that is up; up are ${up.map(({ index }) => index).join(", ") || "none"}`.replace(
+        "  ",
+        " ",
+      );
+    process.send({ type: "tsserve:repl", by, columns }, socket);
+    return undefined;
   }
 
   /** The workers as one of them is chosen. */

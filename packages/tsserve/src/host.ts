@@ -1,3 +1,4 @@
+import type { ReadStream, WriteStream } from "node:tty";
 import type { Masker } from "@tsserve/config";
 import type { Causes } from "@tsserve/server";
 import type { CompileCache } from "./compile-cache/compile-cache.ts";
@@ -21,6 +22,8 @@ export interface Host {
   /** Every reason to stop, from the first instant of the process on. */
   readonly causes: Causes;
   readonly stderr: ErrorStream;
+  /** What a person types at, and reads. */
+  readonly terminal: { readonly stdin: ReadStream; readonly stdout: WriteStream };
   /** The channel to the process that started this one, where there is one. */
   readonly parent: ParentChannel;
   /** Learns the secrets of each configuration that is read. */

@@ -47,6 +47,9 @@ function processHost(compileCache: CompileCache): Host {
     get stderr() {
       return process.stderr;
     },
+    get terminal() {
+      return { stdin: process.stdin, stdout: process.stdout };
+    },
     parent: process as unknown as Host["parent"],
     masker,
     compileCache,

@@ -19,6 +19,11 @@ export async function run(host: Host, positionals: readonly string[], values: Op
     const asked = readProfileArguments(positionals.slice(1), values);
     return reach(host, values, (path) => takeProfile(host, path, asked));
   }
+  if (positionals[0] === "repl") {
+    const { readReplArguments, talk } = await import("../ctl/repl.ts");
+    const asked = readReplArguments(positionals.slice(1), values);
+    return reach(host, values, (path) => talk(host, path, asked));
+  }
   const message = messageOf(positionals, values);
   return reach(host, values, async (path) => {
     if (positionals[0] === "top") return await top(host, path);

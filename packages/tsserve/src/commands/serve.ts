@@ -19,6 +19,7 @@ import { controlStep } from "../serve/control-step.ts";
 import { figuresStep } from "../serve/figures-step.ts";
 import { acknowledgeStep, mastersSocketsStep } from "../serve/master-steps.ts";
 import { metricsStep, type Metrics } from "../serve/metrics-step.ts";
+import { replStep } from "../serve/repl-step.ts";
 import { listenStep, serverStep } from "../serve/server-steps.ts";
 import { serviceManagerStep, type ServiceReports } from "../serve/service-manager-step.ts";
 import { sentryStep } from "../serve/sentry-step.ts";
@@ -126,7 +127,8 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     await begin(listenStep(server, host.causes));
     const ofMaster = await begin(mastersSocketsStep(master, server, application));
     await begin(acknowledgeStep(host, worker, master));
-    await begin(controlStep(host, configuration, application, server, watchdog, log));
+    const door = await begin(replStep(host, configuration, application, app, master, log));
+    await begin(controlStep(host, configuration, application, { server, watchdog, door }, log));
     await begin(compileCacheStep(host.compileCache));
     metrics.of(server, ofMaster?.inbox);
     watchdog.started();

@@ -5,14 +5,14 @@ import type { Application } from "../application.ts";
 import type { Configuration } from "../configuration.ts";
 import type { Host } from "../host.ts";
 import type { Watchdog } from "../stacks/watchdog.ts";
+import type { ReplDoor } from "./repl-step.ts";
 
 /** A single process can be commanded, too, when `control_socket` names where. A worker leaves that to its master. */
 export function controlStep(
   host: Host,
   { master: { controlSocket } }: Configuration,
   { requests }: Application,
-  server: Server,
-  watchdog: Watchdog,
+  own: { readonly server: Server; readonly watchdog: Watchdog; readonly door: ReplDoor },
   log: Logger,
 ): Step<(() => void) | undefined> {
   return {
@@ -27,7 +27,7 @@ export function controlStep(
       const place = controlPlace(host.env, host.pid, controlSocket);
       const socket: ControlSocket = await master.ControlSocket.open({
         path: place.path,
-        commands: singleCommands(host, requests, server, watchdog),
+        commands: singleCommands(host, requests, own),
         keep: () => place.keep(),
         warn: (message) => log.warn(message),
       });

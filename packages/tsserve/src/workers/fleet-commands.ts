@@ -23,6 +23,7 @@ export function fleetCommands(
       master.reopen();
       return Promise.resolve({ ok: true, message: "every worker opens its log files anew" });
     },
+    repl: (order, socket) => master.repl(order, socket),
     profile: (order) => master.profile(order),
     acknowledge: (acknowledged) => master.acknowledge(acknowledged),
   };

@@ -2,6 +2,7 @@ import { performance } from "node:perf_hooks";
 import type { ControlCommands, Result, WorkerState } from "@tsserve/master";
 import { SERVER_STATE, type ActiveRequests, type Server } from "@tsserve/server";
 import type { Host } from "../host.ts";
+import type { ReplDoor } from "../serve/repl-step.ts";
 import type { Watchdog } from "../stacks/watchdog.ts";
 
 const states: Readonly<Record<typeof SERVER_STATE.state, WorkerState>> = { STARTING: "starting", RUNNING: "up", SHUTTING_DOWN: "stopping" };
@@ -10,8 +11,7 @@ const states: Readonly<Record<typeof SERVER_STATE.state, WorkerState>> = { START
 export function singleCommands(
   { pid, causes }: Pick<Host, "pid" | "causes">,
   requests: ActiveRequests,
-  server: Pick<Server, "reopen">,
-  watchdog: Watchdog,
+  { server, watchdog, door }: { readonly server: Pick<Server, "reopen">; readonly watchdog: Watchdog; readonly door: ReplDoor },
 ): ControlCommands {
   const began = performance.now();
   const refused: Result = { ok: false, error: "this is a single process: with --workers N there is a master, which can do that" };
@@ -59,6 +59,11 @@ export function singleCommands(
       const answer = await watchdog.profile(request);
       if (answer.type === "tsserve:profile-failed") return { ok: false, error: answer.reason };
       return { ok: true, worker: 0, pid, path: answer.path, bytes: answer.bytes, message: `the process (pid ${pid})` };
+    },
+    repl: ({ worker, ...guest }, socket) => {
+      if (worker !== undefined && worker !== 0) return `there is no worker ${worker}: this is a single process`;
+      door(socket, guest);
+      return undefined;
     },
     acknowledge: () => undefined,
   };
