@@ -6,7 +6,8 @@ export interface WorkerStatus {
   readonly index: number;
   readonly generation: number;
   readonly pid: number | null;
-  readonly state: WorkerState;
+  /** `resting`: up, and stepped aside for a moment. */
+  readonly state: WorkerState | "resting";
   readonly age_seconds: number;
   readonly active_requests: number | null;
   readonly requests_total: number | null;
@@ -27,11 +28,11 @@ export interface WorkerStatus {
 export function statusOf({ workers }: Fleet, now: number): WorkerStatus[] {
   return [...workers]
     .sort((a, b) => a.index - b.index)
-    .map(({ index, generation, pid, state, startedAt, figures }) => ({
+    .map(({ index, generation, pid, state, rests, startedAt, figures }) => ({
       index,
       generation,
       pid: pid ?? null,
-      state,
+      state: state === "up" && rests ? "resting" : state,
       age_seconds: Math.round((now - startedAt) / 1000),
       active_requests: figures?.activeRequests ?? null,
       requests_total: figures?.requestsTotal ?? null,

@@ -11,6 +11,8 @@ import { UsageError, type OptionValues } from "../options.ts";
 import { controlSockets } from "../workers/control-place.ts";
 
 const refreshMs = 1000;
+/** The upper left corner, and nothing below it. */
+const clear = "\u001b[H\u001b[J";
 
 /** Sends a command to a running master, or a single process, and prints what it says. */
 export async function run(host: Host, positionals: readonly string[], values: OptionValues): Promise<number> {
@@ -100,13 +102,23 @@ function describe(answer: Answer, values: OptionValues): string {
   return fleetTable({ pid, generation, workers });
 }
 
-/** The status once a second, until a signal comes or the server has gone; on a terminal each takes the place of the one before. */
+/**
+ * The status once a second, until a signal comes. On a terminal each takes the place of the one before, and a server that has gone is
+ * waited for: it is restarted, perhaps. Elsewhere its end is the end.
+ */
 async function top(host: Host, path: string): Promise<number> {
   const ended = host.causes.first.then(() => "ended" as const);
-  for (;;) {
-    const { pid = 0, generation = 0, workers = [] } = await ask(path, { command: "status" });
-    const clear = host.stdoutIsTerminal ? "\u001b[H\u001b[J" : "";
-    host.print(`${clear}${fleetTable({ pid, generation, workers })}`);
+  const { stdout } = host.terminal;
+  for (let isFirst = true; ; isFirst = false) {
+    try {
+      const { pid = 0, generation = 0, workers = [] } = await ask(path, { command: "status" });
+      // The last row is the cursor's.
+      const size = host.stdoutIsTerminal ? { columns: stdout.columns || 80, rows: (stdout.rows || 25) - 1 } : undefined;
+      host.print(`${host.stdoutIsTerminal ? clear : ""}${fleetTable({ pid, generation, workers }, size)}`);
+    } catch (error) {
+      if (isFirst || !host.stdoutIsTerminal) throw error;
+      host.print(`${clear}${(error as Error).message}\nwaiting for it`);
+    }
     const pause = new Promise<"passed">((resolve) => setTimeout(resolve, refreshMs, "passed"));
     if ((await Promise.race([ended, pause])) === "ended") return exitCodes.stopped;
   }
