@@ -13,9 +13,9 @@ const folder = makeTemporaryFolder({
   "app.js": `import { monitorEventLoopDelay } from "node:perf_hooks";
 const delay = monitorEventLoopDelay({ resolution: 1 });
 delay.enable();
-const { makeApp: make } = await import(${JSON.stringify(path("../examples/hello/app.ts"))});
+const { makeApp: make } = await import(${JSON.stringify(path("apps/hello.js"))});
 export const makeApp = async (config, context) => {
-  const app = await make(config, context);
+  const app = make(config, context);
   app.get("/longest", () => { const { max } = delay; delay.reset(); return { ms: max / 1e6 }; });
   return app;
 };`,

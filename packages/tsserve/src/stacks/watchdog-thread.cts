@@ -66,7 +66,9 @@ parentPort?.postMessage("listening");
 
 /** Loaded by the first who asks. */
 function profileDesk(): ProfileDesk {
-  const { makeDesk } = require("../profiles/profile-desk.cjs") as { makeDesk: MakeDesk };
+  const { join } = require("node:path") as typeof import("node:path");
+  // It lies beside this file, wherever that was bundled to.
+  const { makeDesk } = require(join(__dirname, "profile-desk.cjs")) as { makeDesk: MakeDesk };
   desk ??= makeDesk(settings.profiles, pid, (text) => log(text, []));
   return desk;
 }

@@ -7,7 +7,7 @@ const { parentPort, workerData } = require("node:worker_threads") as typeof impo
 const { setTimeout: sleep } = require("node:timers/promises") as typeof import("node:timers/promises");
 
 type Answer = import("@tsserve/master", { with: { "resolution-mode": "import" } }).WatchdogAnswer;
-type ProfileTask = import("./shared.ts", { with: { "resolution-mode": "import" } }).ProfileTask;
+type ProfileTask = import("../profiles/shared.ts", { with: { "resolution-mode": "import" } }).ProfileTask;
 type Parameters = Readonly<Record<string, unknown>>;
 
 const { request, folder, name } = workerData as ProfileTask;

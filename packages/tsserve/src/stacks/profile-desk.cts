@@ -1,14 +1,13 @@
 // Where the watchdog thread is asked for profiles. CommonJS, and loaded by that thread only when somebody asks. A profile is taken
 // by a thread of its own: what it needs of memory, the watchdog has not, and it goes with that thread.
 /* oxlint-disable typescript/no-require-imports */
-import type { Socket } from "node:net";
-
+type Socket = import("node:net").Socket;
 type Request = import("@tsserve/master", { with: { "resolution-mode": "import" } }).WatchdogRequest;
 type Answer = import("@tsserve/master", { with: { "resolution-mode": "import" } }).WatchdogAnswer;
-type ProfileTask = import("./shared.ts", { with: { "resolution-mode": "import" } }).ProfileTask;
-type ProfileDesk = import("./shared.ts", { with: { "resolution-mode": "import" } }).ProfileDesk;
-type MakeDesk = import("./shared.ts", { with: { "resolution-mode": "import" } }).MakeDesk;
-type ProfileSettings = import("../stacks/shared.ts", { with: { "resolution-mode": "import" } }).ProfileSettings;
+type ProfileTask = import("../profiles/shared.ts", { with: { "resolution-mode": "import" } }).ProfileTask;
+type ProfileDesk = import("../profiles/shared.ts", { with: { "resolution-mode": "import" } }).ProfileDesk;
+type MakeDesk = import("../profiles/shared.ts", { with: { "resolution-mode": "import" } }).MakeDesk;
+type ProfileSettings = import("./shared.ts", { with: { "resolution-mode": "import" } }).ProfileSettings;
 
 /** Beyond the time of a profile: native code can't be interrupted, it begins and ends when that returns. */
 const patienceMs = 30_000;
@@ -19,6 +18,7 @@ const comesWithinMs = 10_000;
 /** A longer line is nobody's request. */
 const longestLine = 64 * 1024;
 
+const { join } = require("node:path") as typeof import("node:path");
 const { Worker } = require("node:worker_threads") as typeof import("node:worker_threads");
 
 const makeDesk: MakeDesk = (settings: ProfileSettings, pid: number, log: (message: string) => void): ProfileDesk => {
@@ -36,7 +36,7 @@ const makeDesk: MakeDesk = (settings: ProfileSettings, pid: number, log: (messag
     current = request;
     log(`ctl profile: ${describe(request)} of ${settings.worker}, asked for by ${by}`);
     const task: ProfileTask = { request, folder: settings.folder, name: nameOf(settings.worker, pid) };
-    const thread = new Worker(require.resolve("./profile-thread.cjs"), { workerData: task, env: {}, execArgv: ["--no-warnings"] });
+    const thread = new Worker(join(__dirname, "profile-thread.cjs"), { workerData: task, env: {}, execArgv: ["--no-warnings"] });
     let hasAnswered = false;
     const finish = (answer: Answer): void => {
       if (hasAnswered) return;
