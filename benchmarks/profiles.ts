@@ -24,6 +24,9 @@ export const makeApp = async (config, context) => {
 });
 const port = await freePort();
 const child = spawn(node, [bin, "app.ini", "--bind", `127.0.0.1:${port}`], { cwd: folder.path, stdio: ["ignore", "ignore", "inherit"] });
+child.once("exit", (code, signal) => {
+  if (signal !== "SIGTERM" && code !== 0) throw new Error(`the server ended: ${code ?? signal}`);
+});
 await firstAnswer(port);
 await sleep(3000);
 
@@ -45,6 +48,7 @@ for (const kind of ["cpu", "heap"]) {
     await longestMs();
     const taken = spawn(node, [bin, "ctl", "profile", kind, "--seconds", String(seconds), "--json", "--socket", "ctl.sock"], {
       cwd: folder.path,
+      stdio: ["ignore", "pipe", "inherit"],
     });
     let text = "";
     taken.stdout.setEncoding("utf8").on("data", (part: string) => (text += part));

@@ -2,6 +2,7 @@
 // by a thread of its own: what it needs of memory, the watchdog has not, and it goes with that thread.
 /* oxlint-disable typescript/no-require-imports */
 type Socket = import("node:net").Socket;
+type Thread = import("node:worker_threads").Worker;
 type Request = import("@tsserve/master", { with: { "resolution-mode": "import" } }).WatchdogRequest;
 type Answer = import("@tsserve/master", { with: { "resolution-mode": "import" } }).WatchdogAnswer;
 type ProfileTask = import("../profiles/shared.ts", { with: { "resolution-mode": "import" } }).ProfileTask;
@@ -24,6 +25,7 @@ const { Worker } = require("node:worker_threads") as typeof import("node:worker_
 const makeDesk: MakeDesk = (settings: ProfileSettings, pid: number, log: (message: string) => void): ProfileDesk => {
   let current: Request | undefined;
   let line: Socket | undefined;
+  let thread: Thread | undefined;
   let isOpen = false;
 
   function ask(request: Request, tell: (answer: Answer) => void): void {
@@ -36,12 +38,13 @@ const makeDesk: MakeDesk = (settings: ProfileSettings, pid: number, log: (messag
     current = request;
     log(`ctl profile: ${describe(request)} of ${settings.worker}, asked for by ${by}`);
     const task: ProfileTask = { request, folder: settings.folder, name: nameOf(settings.worker, pid) };
-    const thread = new Worker(join(__dirname, "profile-thread.cjs"), { workerData: task, env: {}, execArgv: ["--no-warnings"] });
+    const taker = (thread ??= new Worker(join(__dirname, "profile-thread.cjs"), { env: {}, execArgv: ["--no-warnings"] }));
     let hasAnswered = false;
     const finish = (answer: Answer): void => {
       if (hasAnswered) return;
       hasAnswered = true;
       clearTimeout(limit);
+      taker.removeAllListeners();
       current = undefined;
       if (answer.type === "tsserve:profile-failed") log(`ctl profile: ${describe(request)} failed: ${answer.reason}`);
       else log(`ctl profile: ${describe(request)} is in ${answer.path}`);
@@ -51,11 +54,15 @@ const makeDesk: MakeDesk = (settings: ProfileSettings, pid: number, log: (messag
     const withinMs = kind === "snapshot" ? snapshotWithinMs : ms + patienceMs;
     const limit = setTimeout(() => {
       fail(`the main thread did not answer within ${withinMs / 1000} s: it is stuck in native code, which nothing can interrupt`);
-      void thread.terminate();
+      // It will get its answer one day, and nobody asks it any more.
+      thread = undefined;
     }, withinMs);
-    thread.on("message", finish);
-    thread.on("error", (error: Error) => fail(error.message));
-    thread.on("exit", () => fail("the thread that took it ended"));
+    taker.on("message", finish);
+    taker.on("error", (error: Error) => {
+      thread = undefined;
+      fail(error.message);
+    });
+    taker.postMessage(task);
   }
 
   /** Requests that come over a stream, a line each, and their answers. */

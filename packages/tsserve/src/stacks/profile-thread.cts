@@ -1,51 +1,54 @@
-// Takes one profile of the main thread, into a file, and ends. It connects from inside the process: no port is opened, and it works
-// while the event loop is stuck, since V8 interrupts what is running.
+// Takes profiles of the main thread, into files, one at a time. It connects from inside the process: no port is opened, and it works
+// while the event loop is stuck, since V8 interrupts what is running. It does not end before the process does: a thread that ends just
+// when the main thread takes note that its session is closed would abort the process (`MainThreadInterface::Post` in
+// github.com/nodejs/node/blob/main/src/inspector/main_thread_interface.cc, `shared_from_this` of what is being destroyed).
 /* oxlint-disable typescript/no-require-imports */
 const fs = require("node:fs") as typeof import("node:fs");
 const { Session } = require("node:inspector") as typeof import("node:inspector");
-const { parentPort, workerData } = require("node:worker_threads") as typeof import("node:worker_threads");
+const { parentPort } = require("node:worker_threads") as typeof import("node:worker_threads");
 const { setTimeout: sleep } = require("node:timers/promises") as typeof import("node:timers/promises");
 
 type Answer = import("@tsserve/master", { with: { "resolution-mode": "import" } }).WatchdogAnswer;
 type ProfileTask = import("../profiles/shared.ts", { with: { "resolution-mode": "import" } }).ProfileTask;
 type Parameters = Readonly<Record<string, unknown>>;
 
-const { request, folder, name } = workerData as ProfileTask;
-const { id, kind, ms, heapsFree } = request;
 const endings = { cpu: "cpuprofile", heap: "heapprofile", snapshot: "heapsnapshot" };
-const path = `${folder}/${name}.${endings[kind]}`;
+/** The session of the profile that is being taken. */
+let session = new Session();
 
-// A thread that waits for nothing but an answer of the inspector would end.
-const hold = setInterval(() => undefined, 60_000);
-const session = new Session();
-
-take().then(tell, (error: Error) => {
-  fs.rmSync(path, { force: true });
-  tell({ type: "tsserve:profile-failed", id, reason: error.message });
+// A thread that waited for nothing but an answer of the inspector would end.
+parentPort?.on("message", (task: ProfileTask) => {
+  const path = `${task.folder}/${task.name}.${endings[task.request.kind]}`;
+  take(task, path)
+    .catch((error: Error): Answer => {
+      fs.rmSync(path, { force: true });
+      return { type: "tsserve:profile-failed", id: task.request.id, reason: error.message };
+    })
+    .then((answer) => {
+      session.disconnect();
+      parentPort.postMessage(answer);
+    })
+    .catch(() => undefined);
 });
 
-function tell(answer: Answer): void {
-  session.disconnect();
-  clearInterval(hold);
-  parentPort?.postMessage(answer);
-}
-
-async function take(): Promise<Answer> {
-  const fd = openFile();
+async function take({ request, folder }: ProfileTask, path: string): Promise<Answer> {
+  const { id, kind } = request;
+  const fd = openFile(folder, path);
+  session = new Session();
   session.connectToMainThread();
   const ended = new Promise<never>((_, reject) => {
     // A session that stays open would hold up the end of the process.
     session.on("NodeRuntime.waitingForDisconnect" as "Debugger.paused", () => reject(new Error("the process ends")));
   });
   await post("NodeRuntime.notifyWhenWaitingForDisconnect", { enabled: true });
-  await Promise.race([kind === "snapshot" ? takeSnapshot(fd) : takeProfile(fd), ended]);
+  await Promise.race([kind === "snapshot" ? takeSnapshot(fd, request.heapsFree) : takeProfile(fd, kind, request.ms), ended]);
   const { size: bytes } = fs.fstatSync(fd);
   fs.closeSync(fd);
   return { type: "tsserve:profile-taken", id, path, bytes };
 }
 
 /** Before anything is begun: nobody else may read it, and nothing that is there is overwritten. */
-function openFile(): number {
+function openFile(folder: string, path: string): number {
   try {
     return fs.openSync(path, "wx", 0o600);
   } catch (error) {
@@ -53,7 +56,7 @@ function openFile(): number {
   }
 }
 
-async function takeProfile(fd: number): Promise<void> {
+async function takeProfile(fd: number, kind: "cpu" | "heap", ms: number): Promise<void> {
   const isCpu = kind === "cpu";
   const [domain, begin, end] = isCpu ? ["Profiler", "start", "stop"] : ["HeapProfiler", "startSampling", "stopSampling"];
   await post(`${domain}.enable`);
@@ -85,7 +88,7 @@ async function nameWhatIsStuck(until: number): Promise<void> {
   await evaluate(`delete globalThis[${turned}]`);
 }
 
-const lookEveryMs = 100;
+const lookEveryMs = 250;
 const mostSteps = 3;
 const turned = 'Symbol.for("tsserve.turned")';
 /** Native code can't be interrupted: what is not there by then does not come soon. */
@@ -114,7 +117,7 @@ async function step(): Promise<void> {
 }
 
 /** Its parts go to the file as they come: whole, it would be several times the heap. */
-async function takeSnapshot(fd: number): Promise<void> {
+async function takeSnapshot(fd: number, heapsFree: number): Promise<void> {
   const { usedSize } = (await post("Runtime.getHeapUsage")) as { usedSize: number };
   const free = freeMemory();
   if (free < usedSize * heapsFree) {

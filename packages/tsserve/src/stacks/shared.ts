@@ -12,6 +12,8 @@ export const cells = {
   stopsHeard: 3,
   /** 1 from when the process has started: until then, one signal ends it. */
   hasStarted: 4,
+  /** 1 from when somebody has asked for a profile. */
+  isProfiled: 5,
 } as const;
 
 /** Nanoseconds on a clock that all threads of this machine share and that nobody sets; in 63 bits it never wraps. */

@@ -67,6 +67,7 @@ parentPort?.postMessage("listening");
 /** Loaded by the first who asks. */
 function profileDesk(): ProfileDesk {
   const { join } = require("node:path") as typeof import("node:path");
+  Atomics.store(shared, cells.isProfiled, 1n);
   // It lies beside this file, wherever that was bundled to.
   const { makeDesk } = require(join(__dirname, "profile-desk.cjs")) as { makeDesk: MakeDesk };
   desk ??= makeDesk(settings.profiles, pid, (text) => log(text, []));

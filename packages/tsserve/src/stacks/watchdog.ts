@@ -78,7 +78,8 @@ export function startWatchdog(host: Host, settings: WatchdogSettings, endStuck: 
       }),
     listening,
     end: () => {
-      void thread.terminate();
+      // A thread with a session of the inspector, or one that was closed a moment ago, ends with the process (profile-thread.cts).
+      if (Atomics.load(shared, cells.isProfiled) === 0n) void thread.terminate();
       // What it had made for somebody who did not come.
       if (settings.profiles.stuckFolder !== undefined) rmSync(settings.profiles.stuckFolder, { recursive: true, force: true });
     },
