@@ -44,13 +44,17 @@ const makeDesk: MakeDesk = (settings: ProfileSettings, pid: number, log: (messag
       if (hasAnswered) return;
       hasAnswered = true;
       clearTimeout(limit);
-      taker.removeAllListeners();
+      taker.off("message", finish).off("error", onError);
       current = undefined;
       if (answer.type === "tsserve:profile-failed") log(`ctl profile: ${describe(request)} failed: ${answer.reason}`);
       else log(`ctl profile: ${describe(request)} is in ${answer.path}`);
       tell(answer);
     };
     const fail = (reason: string): void => finish({ type: "tsserve:profile-failed", id, reason: reason.slice(0, 1000) });
+    const onError = (error: Error): void => {
+      thread = undefined;
+      fail(error.message);
+    };
     const withinMs = kind === "snapshot" ? snapshotWithinMs : ms + patienceMs;
     const limit = setTimeout(() => {
       fail(`the main thread did not answer within ${withinMs / 1000} s: it is stuck in native code, which nothing can interrupt`);
@@ -58,10 +62,7 @@ const makeDesk: MakeDesk = (settings: ProfileSettings, pid: number, log: (messag
       thread = undefined;
     }, withinMs);
     taker.on("message", finish);
-    taker.on("error", (error: Error) => {
-      thread = undefined;
-      fail(error.message);
-    });
+    taker.on("error", onError);
     taker.postMessage(task);
   }
 
