@@ -65,7 +65,7 @@ const status = (workers: readonly WorkerStatus[]) => ({ pid: 4700, generation: 2
 
 describe("the table of a fleet in a terminal", () => {
   test("has words to the left and numbers to the right; what is not known is a dash", () => {
-    const starting = at(10, {
+    const unknown = at(10, {
       state: "starting",
       pid: null,
       active_requests: null,
@@ -74,7 +74,7 @@ describe("the table of a fleet in a terminal", () => {
       event_loop_utilization: null,
       age_seconds: 7300,
     });
-    expect(fleetTable(status([at(0, { age_seconds: 130 }), starting]))).toBe(
+    expect(fleetTable(status([at(0, { age_seconds: 130 }), unknown]))).toBe(
       [
         "master 4700, generation 2",
         "WORKER  GEN   PID  STATE       AGE  ACTIVE  REQUESTS  MEMORY  LOOP",
