@@ -149,6 +149,8 @@ test("every setting of app.example.ini may be set to what stands there", async (
     .replace(/^handler = .*$/m, "")
     // In place of `bind`, and the old name of `real_ip_from`.
     .replaceAll(/^(?:host|port|trust_proxy) = .*$/gm, "")
+    // What else is said of TLS needs it.
+    .replace(/^amqp\.ssl = .*$/m, "amqp.ssl = true")
     .replaceAll("./examples/", join(root, "examples/"))
     .replace("levels.NAME", "levels.app");
   for (const name of ["main", "thrift", "queue"]) {

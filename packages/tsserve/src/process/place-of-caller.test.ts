@@ -13,6 +13,8 @@ describe("the place of a stack", () => {
         "at process.exit (node:internal/process/per_thread:189:13)",
         "at process.<anonymous> (file:///srv/node_modules/tsserve/dist/process/guard-process.js:40:9)",
         "at guard (/home/me/packages/tsserve/src/process/guard-process.ts:40:9)",
+        "at guard (/home/me/packages/tsserve/bundle/serve.cjs:2540:9)",
+        "at guard (/srv/node_modules/tsserve/bundle/serve.cjs:2540:9)",
         "at bye (/srv/node_modules/bye-bye/index.js:7:2)",
       ],
       "/srv/node_modules/bye-bye/index.js:7",
