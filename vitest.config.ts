@@ -24,14 +24,14 @@ export default defineConfig({
         test: { ...chosen, name: "unit", include: [`packages/*/src/**/${ending}`], sequence: { groupOrder: 0 } },
       },
       {
-        // The built command, nothing mocked. A few files at once: each test runs several processes.
+        // The built command, nothing mocked. A few files at once: each test runs several processes, and mostly waits for them.
         test: {
           ...chosen,
           name: "black box",
           globalSetup: "test/support/build-bundle.ts",
           include: [`test/**/${ending}`],
           sequence: { groupOrder: 1 },
-          maxWorkers: 2,
+          maxWorkers: 3,
         },
       },
     ],

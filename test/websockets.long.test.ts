@@ -189,6 +189,8 @@ test.skipIf(!hasProgram("/usr/sbin/nginx"))(
     const ends = clients.map((client) => once(client as unknown as NodeJS.EventEmitter, "disconnect"));
     socketServer.kill("SIGHUP");
     await Promise.all(ends);
+    // One that came back to the old worker during its drain is told to go once more.
+    await socketServer.log(/gen=1 pid=\d+ exited/);
     await until("all to come back", () => clients.every(({ connected: isConnected }) => isConnected), { timeoutMs: 30_000 });
     expect(await Promise.all(clients.map((client) => say(client, "again")))).toEqual(clients.map(() => "heard again"));
     for (const client of clients) client.close();
