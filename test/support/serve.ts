@@ -32,9 +32,11 @@ export function iniOf({
   more = "",
 }: Pick<ServeOptions, "app" | "server" | "config" | "more">): string {
   const lines = (options: Readonly<Record<string, string>>): string[] => Object.entries(options).map(([key, value]) => `${key} = ${value}`);
+  const namesExporter = [...Object.keys(server), ...Object.keys(config)].some((key) => key.startsWith("metrics."));
   return [
     "[server:main]",
-    ...lines({ factory: "tsserve/http", ...server }),
+    // Tests run beside each other: only one would have the exporter's default port.
+    ...lines({ factory: "tsserve/http", ...(namesExporter ? {} : { "metrics.endpoint": "127.0.0.1:0" }), ...server }),
     "[app:main]",
     ...lines({ factory: fixture(app), ...config }),
     more,
