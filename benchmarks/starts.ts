@@ -18,7 +18,8 @@ export interface Start {
 }
 
 /** @param core the only one that it may run on; default: any */
-export async function processStart(args: (port: number) => string[], core?: string): Promise<Start> {
+/** @param lastsMs for how long the process runs before its memory is read */
+export async function processStart(args: (port: number) => string[], core?: string, lastsMs = 1000): Promise<Start> {
   const port = await freePort();
   const begun = performance.now();
   const child = spawn(core === undefined ? node : "taskset", [...(core === undefined ? [] : ["-c", core, node]), ...args(port)], {
@@ -26,7 +27,7 @@ export async function processStart(args: (port: number) => string[], core?: stri
   });
   const ms = (await firstAnswer(port)) - begun;
   const cpuMs = cpuOf(child.pid ?? 0);
-  await sleep(1000);
+  await sleep(lastsMs);
   const mb = residentMb(child.pid ?? 0);
   await stop(child);
   return { ms, cpuMs, mb };
