@@ -32,11 +32,9 @@ export function iniOf({
   more = "",
 }: Pick<ServeOptions, "app" | "server" | "config" | "more">): string {
   const lines = (options: Readonly<Record<string, string>>): string[] => Object.entries(options).map(([key, value]) => `${key} = ${value}`);
-  const namesExporter = [...Object.keys(server), ...Object.keys(config)].some((key) => key.startsWith("metrics."));
   return [
     "[server:main]",
-    // Tests run beside each other: only one would have the exporter's default port.
-    ...lines({ factory: "tsserve/http", ...(namesExporter ? {} : { "metrics.endpoint": "127.0.0.1:0" }), ...server }),
+    ...lines({ factory: "tsserve/http", ...server }),
     "[app:main]",
     ...lines({ factory: fixture(app), ...config }),
     more,
@@ -46,7 +44,10 @@ export function iniOf({
 
 /** Serves one of the fixtures with the built command. Disposing of it ends it and removes its folder. */
 export function serve(options: ServeOptions = {}): Served {
-  const folder = makeTemporaryFolder({ "app.ini": iniOf(options) });
+  // Tests run beside each other: only one would have the exporter's default port.
+  const namesExporter = [options.server, options.config].some((keys) => Object.keys(keys ?? {}).some((key) => key.startsWith("metrics.")));
+  const server = namesExporter ? options.server : { ...options.server, "metrics.endpoint": "127.0.0.1:0" };
+  const folder = makeTemporaryFolder({ "app.ini": iniOf({ ...options, ...(server && { server }) }) });
   const { bind = ["127.0.0.1:0"], args = [] } = options;
   const spawned = spawnTsserve({ ...options, args: ["app.ini", ...bind.flatMap((each) => ["--bind", each]), ...args], cwd: folder.path });
   return {
