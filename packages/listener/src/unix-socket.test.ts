@@ -88,6 +88,11 @@ test("a name beside a path is in its folder, no longer than it, and another each
   expect(nameBeside("/run/app.sock")).not.toBe(nameBeside("/run/app.sock"));
 });
 
+test("a name beside a path is never one that Node would take for a port", () => {
+  const names = Array.from({ length: 20_000 }, () => nameBeside("./app.sock"));
+  expect(names.filter((name) => Number(name) >= 0)).toEqual([]);
+});
+
 test.skipIf(process.platform !== "linux").each([
   ["x".repeat(107), true],
   ["x".repeat(108), false],

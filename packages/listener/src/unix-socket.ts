@@ -35,13 +35,18 @@ export interface PlacedSocket {
   isThere(): boolean;
 }
 
+const firstLetter = "a".charCodeAt(0);
+const letters = 26;
+
 /**
  * A free name in the folder of a path: a socket is bound to it, and moved to the path (`placeSocket`) only when it
- * listens, so that nobody ever meets a socket there that refuses. No longer than the path itself, which has a limit.
+ * listens, so that nobody ever meets a socket there that refuses. No longer than the path itself, which has a limit. Of letters
+ * alone: Node takes what reads as a number, such as `96992947` or `12e3`, for a port (`isPipeName` in
+ * github.com/nodejs/node/blob/main/lib/net.js).
  */
 export function nameBeside(path: string): string {
   const length = Math.min(12, Math.max(1, basename(path).length));
-  const name = randomBytes(12).toString("hex").slice(0, length);
+  const name = Array.from(randomBytes(length), (byte) => String.fromCharCode(firstLetter + (byte % letters))).join("");
   return join(dirname(path), name);
 }
 
