@@ -54,3 +54,13 @@ export function wait(clock: Clock, ms: number, signal?: AbortSignal): Promise<vo
     signal?.addEventListener("abort", end, { once: true });
   });
 }
+
+/** Waits for what may take long, for so many milliseconds at most; what it rejects with is nobody's any more. */
+export async function within(timeoutMs: number, work: PromiseLike<unknown> | undefined): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  await Promise.race([Promise.resolve(work).catch(() => undefined), tooLate]);
+  clearTimeout(timer);
+}

@@ -1,5 +1,5 @@
 import { asError } from "@tsserve/config";
-import type { FailureReport } from "@tsserve/server";
+import { within, type FailureReport } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { SentrySettings } from "../settings.ts";
 import { FailureBudget } from "./failure-budget.ts";
@@ -108,13 +108,4 @@ export function refusalOf(response: SentryResponse | undefined): string | undefi
   if (statusCode !== undefined && statusCode < 400) return undefined;
   if (statusCode !== undefined) return `it answered with ${statusCode}`;
   return reason === undefined ? "no answer" : asError(reason).message;
-}
-
-async function within(timeoutMs: number, wait: PromiseLike<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
-  });
-  await Promise.race([Promise.resolve(wait).catch(() => undefined), tooLate]);
-  clearTimeout(timer);
 }

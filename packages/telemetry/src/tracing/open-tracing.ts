@@ -1,5 +1,5 @@
 import type * as Api from "@opentelemetry/api";
-import { traceScope, type RequestTrace, type Tracing } from "@tsserve/server";
+import { within, traceScope, type RequestTrace, type Tracing } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { TracingSettings } from "../settings.ts";
 import { RequestContextManager } from "./context-manager.ts";
@@ -70,12 +70,7 @@ export function openTracing({ settings, folder, log, resource }: TracingParts): 
     record: (span) => processor.onEnd(spanOfRequest(span, described)),
     close: async (timeoutMs) => {
       endPropagation();
-      let timer: NodeJS.Timeout | undefined;
-      const tooLate = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, timeoutMs);
-      });
-      await Promise.race([provider.shutdown().catch(() => undefined), tooLate]);
-      clearTimeout(timer);
+      await within(timeoutMs, provider.shutdown());
     },
   };
 }

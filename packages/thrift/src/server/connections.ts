@@ -124,14 +124,17 @@ export class Connections {
   async rest(): Promise<void> {
     if (this.#stopping !== undefined) return;
     this.#rests = true;
-    await new Promise<void>((resolve) => {
-      const leaving = new Leaving(this.#clock, this.#limits.patienceMs);
-      this.#stopping = { leaving, idle: resolve };
-      this.#cancelSweep?.();
-      for (const connection of this.#open) leaving.add(connection);
-      this.#sweepLater(stopSweepIntervalMs);
-      if (this.#open.size === 0) resolve();
-    });
+    await new Promise<void>((resolve) => this.#beginLeaving(resolve));
+  }
+
+  /** From now on connections end when their clients pause; `idle` is called when none is left. */
+  #beginLeaving(idle: () => void): void {
+    const leaving = new Leaving(this.#clock, this.#limits.patienceMs);
+    this.#stopping = { leaving, idle };
+    this.#cancelSweep?.();
+    for (const connection of this.#open) leaving.add(connection);
+    this.#sweepLater(stopSweepIntervalMs);
+    if (this.#open.size === 0) idle();
   }
 
   /** New connections are kept again; those that were about to end do. Nothing happens in a stop. */
@@ -155,12 +158,7 @@ export class Connections {
     await new Promise((resolve) => setImmediate(resolve));
     let cut = 0;
     await new Promise<void>((resolve) => {
-      const leaving = new Leaving(this.#clock, this.#limits.patienceMs);
-      this.#stopping = { leaving, idle: resolve };
-      this.#cancelSweep?.();
-      for (const connection of this.#open) leaving.add(connection);
-      this.#sweepLater(stopSweepIntervalMs);
-      if (this.#open.size === 0) resolve();
+      this.#beginLeaving(resolve);
       const onDeadline = (): void => {
         cut = this.#cut();
         resolve();

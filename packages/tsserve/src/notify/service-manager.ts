@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { within } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { Host } from "../host.ts";
 import { isReloadChild } from "../reload/child.ts";
@@ -89,13 +90,8 @@ export class Notifier implements ServiceManager {
     this.#telling ??= this.#tellAll();
   }
 
-  async end(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const tooLate = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, lastMs);
-    });
-    await Promise.race([this.#telling, tooLate]);
-    clearTimeout(timer);
+  end(): Promise<void> {
+    return within(lastMs, this.#telling);
   }
 
   async #tellAll(): Promise<void> {
