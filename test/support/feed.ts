@@ -11,8 +11,8 @@ export interface Feed {
 
 const batch = 20;
 
-/** @param perSecond about so many; each has the queue's name and its number as its id */
-export function feed(broker: Rabbitmq, queue: string, perSecond: number): Feed {
+/** @param perSecond about so many; each has the queue's name and its number as its id, unless they are to have none */
+export function feed(broker: Rabbitmq, queue: string, perSecond: number, { withIds = true }: { readonly withIds?: boolean } = {}): Feed {
   let confirmed = 0;
   const stopping = new AbortController();
   const running = (async () => {
@@ -32,7 +32,7 @@ export function feed(broker: Rabbitmq, queue: string, perSecond: number): Feed {
         for (let n = confirmed; n < confirmed + batch; n += 1)
           channel.sendToQueue(queue, Buffer.from(JSON.stringify({ n })), {
             persistent: true,
-            messageId: `${queue}-${n}`,
+            ...(withIds ? { messageId: `${queue}-${n}` } : {}),
             timestamp: Math.floor(Date.now() / 1000),
           });
         await Promise.race([
