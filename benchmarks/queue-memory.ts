@@ -28,6 +28,7 @@ writeFileSync(
     `factory = ${path("apps/counting-consumer.mjs")}`,
     `messages = ${messages}`,
     "warm_up = 1",
+    `queue = ${queue}`,
     "",
   ].join("\n"),
 );

@@ -1,7 +1,8 @@
 import amqplib from "amqplib";
 
 // What one would write by hand: parse, handle, acknowledge each.
-const [port, prefetch, messages, warmUp] = process.argv.slice(2).map(Number);
+const [port, prefetch, messages, warmUp] = process.argv.slice(2, 6).map(Number);
+const queue = process.argv[6];
 const connection = await amqplib.connect(`amqp://127.0.0.1:${port}`, { noDelay: true });
 const channel = await connection.createChannel();
 await channel.prefetch(prefetch);
@@ -16,7 +17,7 @@ const handle = async (body) => {
   }
   return body;
 };
-await channel.consume("throughput", (message) => {
+await channel.consume(queue, (message) => {
   void handle(JSON.parse(message.content.toString())).then(() => {
     channel.ack(message);
     if (count !== messages) return;

@@ -8,7 +8,7 @@ export const makeApp = (config) => {
     consumers: [
       {
         name: "throughput",
-        amqp: { queue: "throughput" },
+        amqp: { queue: config.queue },
         async handle() {
           count += 1;
           if (count === warmUp) {
