@@ -6,8 +6,11 @@ import { types } from "node:util";
  */
 export function asError(thrown: unknown): Error {
   try {
-    if (isError(thrown) && typeof thrown.message === "string" && (thrown.stack === undefined || typeof thrown.stack === "string"))
+    if (isError(thrown) && typeof thrown.message === "string" && (thrown.stack === undefined || typeof thrown.stack === "string")) {
+      // Whoever reads it next reads its name.
+      void thrown.name;
       return thrown;
+    }
     return new Error(`a value that is no Error was thrown: ${textOf(thrown)}`);
   } catch {
     return new Error("a value was thrown that can't be read");

@@ -42,10 +42,11 @@ export class HealthServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname, searchParams } = new URL(request.url ?? "", "http://localhost");
     request.resume();
+    // Taken apart by hand: a target such as `//` is no URL, and what `URL` throws here would end the process.
+    const [pathname, search] = (request.url ?? "").split("?", 2);
     if (pathname !== path) return send(response, 404, { status: "not_found", expected: path });
-    const status = await this.#health.answer(parseProbe(searchParams.get("type") ?? "") ?? "readiness");
+    const status = await this.#health.answer(parseProbe(new URLSearchParams(search).get("type") ?? "") ?? "readiness");
     send(response, status === "ok" ? 200 : 503, { status });
   }
 }

@@ -71,5 +71,10 @@ export function isNamed<N extends "RetryMessage" | "RejectMessage" | "FatalError
   error: unknown,
   name: N,
 ): error is N extends "RetryMessage" ? RetryMessage : Error {
-  return error instanceof Error && error.name === name;
+  try {
+    return error instanceof Error && error.name === name;
+  } catch {
+    // Anything can be thrown: a proxy, or an error with a getter that throws.
+    return false;
+  }
 }

@@ -91,10 +91,22 @@ test("every kind of mistake is found, at its place", () => {
     [{ name: "a", handle, sqs: {} }, ["consumers[0].sqs"]],
     [{ name: "a", handle, sqs: { queue: "q", visibilityTimeout: "soon" } }, ["consumers[0].sqs.visibilityTimeout"]],
     [{ name: "a", handle, sqs: { queue: "q" }, constructor: 1 }, ["consumers[0].constructor"]],
+    [{ name: "a", handle, amqp: { queue: "q".repeat(231) } }, ["consumers[0].amqp.queue"]],
+    [{ name: "a", handle, amqp: { queue: "ä".repeat(116) } }, ["consumers[0].amqp.queue"]],
+    [
+      { name: "a", handle, amqp: { queue: "q", exchange: "e".repeat(256), routingKeys: ["k".repeat(256)] } },
+      ["consumers[0].amqp.exchange", "consumers[0].amqp.routingKeys"],
+    ],
     ["text", ["consumers[0]"]],
     [null, ["consumers[0]"]],
     [7, ["consumers[0]"]],
   ];
   for (const [consumer, keys] of wrong) expect(problemsOf([consumer]), JSON.stringify(consumer)).toEqual(keys);
+  const [circle, bigint]: object[] = [
+    { name: "a", handle, amqp: { queue: "q" } },
+    { name: 5n, handle, amqp: { queue: "q" } },
+  ];
+  Object.assign(circle as object, { concurrency: circle });
+  expect(problemsOf([circle, bigint])).toEqual(["consumers[0].concurrency", "consumers[1].name"]);
   for (const list of [undefined, null, 7, {}, []]) expect(problemsOf(list)).toEqual(["consumers"]);
 });

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { inspect } from "node:util";
 import { ConfigurationError, didYouMean, type Problem } from "@tsserve/config";
 import { amqpSource } from "./amqp/source.ts";
 import type { ConsumerDefinition, RetryPolicy } from "./consumer-definition.ts";
@@ -85,6 +86,7 @@ export function readConsumers(app: unknown, settings: QueueSettings): ConsumerDe
     else report(place, "expected an object { name, amqp or sqs, handle }", value);
     if (problems.length > before) continue;
     const definition = makeDefinition(value as ConsumerOptions, settings, processId);
+    checkLengths(definition, place, report);
     checkUnique(definition, definitions, place, report);
     definitions.push(definition);
   }
@@ -160,6 +162,21 @@ function checkUnique({ name, source }: ConsumerDefinition, others: readonly Cons
     report(place, `its queue is that of the consumer "${same.name}", so that each would get a part of the messages`, source.queue);
 }
 
+/** AMQP's names are of 255 bytes at most (AMQP 0-9-1, section 4.2.5.3, short strings). */
+const longestNameBytes = 255;
+/** What is put behind a queue's name: `.dead`, `.retry.MILLISECONDS`, `.redelivered.MILLISECONDS`. */
+const longestEndingBytes = 25;
+
+function checkLengths({ source }: ConsumerDefinition, place: string, report: Report): void {
+  if (source.system !== "rabbitmq") return;
+  const check = (key: string, name: string, longest: number, why: string): void => {
+    if (Buffer.byteLength(name) > longest) report(`${place}.amqp.${key}`, `expected at most ${longest} bytes${why}`, name);
+  };
+  check("queue", source.queue, longestNameBytes - longestEndingBytes, ", with its prefix, so that those for its retries have a name");
+  check("exchange", source.exchange, longestNameBytes, "");
+  for (const binding of source.bindings) check("routingKeys", binding, longestNameBytes, " for a key, with its prefix");
+}
+
 function makeDefinition(consumer: ConsumerOptions, settings: QueueSettings, processId: string): ConsumerDefinition {
   const { name, amqp, sqs, parse = json, retry = {} } = consumer;
   const isOrdered = amqp?.ordered === true;
@@ -194,5 +211,11 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function shown(value: unknown): string {
   if (typeof value === "function") return "a function";
-  return typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
+  if (typeof value === "string") return value;
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    // A bigint, or an object that holds itself.
+    return inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY });
+  }
 }

@@ -10,9 +10,9 @@ import { isNamed } from "./outcome-errors.ts";
  */
 export function retryDelay(error: unknown, failures: number, { delaysMs }: RetryPolicy, onUnreadable: (error: unknown) => void): number {
   const usual = delaysMs[Math.min(failures, delaysMs.length) - 1] ?? 0;
-  if (!isNamed(error, "RetryMessage") || error.after === undefined) return usual;
+  if (!isNamed(error, "RetryMessage")) return usual;
   try {
-    return millisecondsOf(error.after);
+    return error.after === undefined ? usual : millisecondsOf(error.after);
   } catch (cause) {
     onUnreadable(cause);
     return usual;

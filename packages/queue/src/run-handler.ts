@@ -13,17 +13,19 @@ export interface RunEnds {
 /** Parses a message and calls its handler. Nothing that they do is thrown here, and `ends` is told once of how it ended. */
 export function runHandler(run: QueueRun, definition: ConsumerDefinition, ends: RunEnds): void {
   let body: unknown;
+  let parsing: Promise<unknown> | undefined;
   try {
     body = definition.parse(run.unparsed());
+    parsing = promiseOf(body);
   } catch (error) {
     ends.unparseable(run, error);
     return;
   }
-  if (!isThenable(body)) {
+  if (parsing === undefined) {
     handle(run, body, definition, ends);
     return;
   }
-  Promise.resolve(body).then(
+  parsing.then(
     (parsed) => handle(run, parsed, definition, ends),
     (error: unknown) => ends.unparseable(run, error),
   );
@@ -32,19 +34,24 @@ export function runHandler(run: QueueRun, definition: ConsumerDefinition, ends: 
 function handle(run: QueueRun, body: unknown, definition: ConsumerDefinition, ends: RunEnds): void {
   // It may have taken too long to parse.
   if (run.isOver) return;
-  let result: unknown;
+  let handling: Promise<unknown> | undefined;
   try {
-    result = definition.handle(run.message(body), run);
+    handling = promiseOf(definition.handle(run.message(body), run));
   } catch (error) {
     ends.failed(run, error);
     return;
   }
-  if (!isThenable(result)) {
+  if (handling === undefined) {
     ends.handled(run);
     return;
   }
-  Promise.resolve(result).then(
+  handling.then(
     () => ends.handled(run),
     (error: unknown) => ends.failed(run, error),
   );
+}
+
+/** @returns `undefined` for what is no promise. @throws what a getter of it throws */
+function promiseOf(value: unknown): Promise<unknown> | undefined {
+  return isThenable(value) ? Promise.resolve(value) : undefined;
 }

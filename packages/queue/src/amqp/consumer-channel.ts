@@ -48,9 +48,10 @@ export class ConsumerChannel {
     channel.on("error", (reason) => (error = reason));
     // What a listener throws would else be thrown into amqplib's parser. A delivery after a cancel, for one, finds no consumer.
     channel.on("handler-error", (reason) => options.onError(reason));
-    channel.on("close", () =>
-      this.#close(error === undefined ? connectionLost() : explainChannelError(error, `the channel of ${options.queue}`)),
-    );
+    channel.on("close", () => {
+      if (!this.#isOpen) this.#close(undefined);
+      else this.#close(error === undefined ? connectionLost() : explainChannelError(error, `the channel of ${options.queue}`));
+    });
   }
 
   /** Opens a channel and consumes. @throws what the broker says */

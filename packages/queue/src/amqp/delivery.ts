@@ -78,8 +78,9 @@ export class AmqpDelivery implements Delivery {
   get sentAt(): Date | undefined {
     const seconds: unknown = this.raw.properties.timestamp;
     if (typeof seconds !== "number") return undefined;
-    // Whole seconds since 1970; some clients send milliseconds.
-    return new Date(seconds > 100_000_000_000 ? seconds : seconds * 1000);
+    // Whole seconds since 1970; some clients send milliseconds, some what is no time at all.
+    const date = new Date(seconds > 100_000_000_000 ? seconds : seconds * 1000);
+    return Number.isNaN(date.getTime()) ? undefined : date;
   }
 
   get redelivered(): boolean {

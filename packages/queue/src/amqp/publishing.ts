@@ -1,4 +1,5 @@
 import type { ConfirmChannel, Message, Options } from "amqplib";
+import { timerMs } from "@tsserve/server";
 import { BrokerError } from "../outcome-errors.ts";
 import { PublishError } from "../publish-error.ts";
 import { within } from "../within.ts";
@@ -120,7 +121,7 @@ export class AmqpPublishing {
         const why = this.#connection.blockedBecause;
         const because = why === undefined ? "" : ` (it takes no messages for now: ${why})`;
         end(new PublishError("TIMEOUT", `RabbitMQ did not confirm the message in time${because}: it may have been sent`));
-      }, timeoutMs);
+      }, timerMs(timeoutMs));
       this.#outstanding.add(outstanding);
       const { exchange, routingKey, content, options } = publication;
       try {

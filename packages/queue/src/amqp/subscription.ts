@@ -21,6 +21,9 @@ export interface AmqpSubscriptionParts {
   readonly log: Logger;
 }
 
+/** A tag is of 255 bytes at most; a character may take three. */
+const longestNameInTag = 64;
+
 /** A subscription that lasted this long was a good one: the next try after it comes soon. */
 const steadyMs = 10_000;
 
@@ -111,7 +114,7 @@ export class AmqpSubscription implements Subscription {
       return await ConsumerChannel.open(model, {
         queue: this.#source.queue,
         prefetch: this.#source.prefetch,
-        consumerTag: `${this.#consumer.name}-${randomUUID()}`.slice(-255),
+        consumerTag: `${this.#consumer.name.slice(0, longestNameInTag)}-${randomUUID()}`,
         rpcTimeoutMs: settings.connectTimeoutMs,
         onMessage: (message, channel, unsettled) => {
           // Closing gives it back.

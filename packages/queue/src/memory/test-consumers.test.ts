@@ -7,6 +7,32 @@ function app(handle: ConsumerOptions["handle"], more: Partial<ConsumerOptions> =
   return { consumers: [{ name: "orders", amqp: { queue: "orders" }, handle, ...more }] };
 }
 
+const raise = (value: unknown): never => {
+  throw value;
+};
+
+const throwing = (): never => raise(new Error("a getter"));
+
+/** What else than an error may be thrown. */
+const thrown: readonly unknown[] = [
+  null,
+  undefined,
+  "text",
+  0,
+  5n,
+  Symbol("symbol"),
+  {},
+  Object.freeze(new Error("frozen")),
+  Object.create(null),
+  Object.defineProperty(new Error("name"), "name", { get: throwing }),
+  Object.defineProperty(new Error("message"), "message", { get: throwing, enumerable: true }),
+  Object.defineProperty(new Error("stack"), "stack", { get: throwing }),
+  Object.defineProperty(new Error("other"), "other", { get: throwing, enumerable: true }),
+  Object.defineProperty(new RetryMessage(), "after", { get: throwing }),
+  new Proxy({}, { get: throwing, getPrototypeOf: throwing, ownKeys: throwing, has: throwing }),
+  new Proxy(new Error("proxy"), { get: throwing, getPrototypeOf: throwing }),
+];
+
 test("what a handler does decides what becomes of a message", async () => {
   const acts: Record<string, () => unknown> = {
     resolves: async () => undefined,
@@ -20,6 +46,23 @@ test("what a handler does decides what becomes of a message", async () => {
     "retries nonsense": () => Promise.reject(new RetryMessage({ after: "soon" })),
     "rejects the message": () => Promise.reject(new RejectMessage("no")),
     "is a thenable": () => ({ then: (resolve: () => void) => resolve() }),
+    "is a thenable that throws": () => ({
+      get then() {
+        throw new Error("a getter");
+      },
+    }),
+    "is a promise that can't be taken": () =>
+      Object.defineProperty(Promise.resolve(), "constructor", {
+        get: () => {
+          throw new Error("a getter");
+        },
+      }),
+    ...Object.fromEntries(
+      thrown.flatMap((value, n) => [
+        [`throws ${n}`, () => raise(value)],
+        [`rejects ${n}`, () => Promise.reject(value)],
+      ]),
+    ),
   };
   const outcomes: Record<string, unknown> = {};
   for (const [name, act] of Object.entries(acts)) {
@@ -38,6 +81,14 @@ test("what a handler does decides what becomes of a message", async () => {
     "retries nonsense": 5000,
     "rejects the message": "rejected",
     "is a thenable": "acknowledged",
+    "is a thenable that throws": 5000,
+    "is a promise that can't be taken": 5000,
+    ...Object.fromEntries(
+      thrown.flatMap((_, n) => [
+        [`throws ${n}`, 5000],
+        [`rejects ${n}`, 5000],
+      ]),
+    ),
   });
 });
 

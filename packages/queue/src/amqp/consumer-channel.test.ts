@@ -1,0 +1,184 @@
+import type { ConsumeMessage } from "amqplib";
+import { expect, test, vi } from "vitest";
+import { ConsumerChannel, type ConsumerChannelOptions } from "./consumer-channel.ts";
+import { FakeBroker, refusal, type FakeChannel } from "./fake-broker.ts";
+import type { UnsettledDelivery } from "./unsettled.ts";
+
+interface Opened {
+  readonly broker: FakeBroker;
+  readonly channel: ConsumerChannel;
+  readonly raw: FakeChannel;
+  /** What came, as the channel handed it over. */
+  readonly deliveries: UnsettledDelivery[];
+  readonly messages: ConsumeMessage[];
+  readonly errors: unknown[];
+}
+
+async function opened(own: Partial<ConsumerChannelOptions> = {}): Promise<Opened> {
+  const broker = new FakeBroker();
+  const [deliveries, messages, errors]: [UnsettledDelivery[], ConsumeMessage[], unknown[]] = [[], [], []];
+  const channel = await ConsumerChannel.open(broker.connect(), {
+    queue: "q",
+    prefetch: 3,
+    consumerTag: "tag",
+    rpcTimeoutMs: 50,
+    onMessage: (message, _, delivery) => {
+      messages.push(message);
+      deliveries.push(delivery);
+    },
+    onError: (error) => errors.push(error),
+    ...own,
+  });
+  return { broker, channel, raw: broker.channels[0] as FakeChannel, deliveries, messages, errors };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+const settlements = (broker: FakeBroker): unknown[] => broker.calls.filter(([name]) => ["ack", "nack", "reject", "cancel"].includes(name));
+
+test("it sets the prefetch before it consumes, under its tag", async () => {
+  const { broker } = await opened();
+  expect(broker.calls).toEqual([["createChannel"], ["prefetch", 3], ["consume", "q", { consumerTag: "tag" }]]);
+});
+
+test.each(["createChannel", "prefetch", "consume"])("no answer to %s is a timeout, and the channel is closed", async (method) => {
+  const broker = new FakeBroker();
+  broker.faults.set(method, "silence");
+  const opening = ConsumerChannel.open(broker.connect(), {
+    queue: "q",
+    prefetch: 1,
+    consumerTag: "tag",
+    rpcTimeoutMs: 20,
+    onMessage: () => undefined,
+    onError: () => undefined,
+  });
+  await expect(opening).rejects.toMatchObject({ reason: "timeout" });
+  if (method !== "createChannel") expect(broker.called("close")).toHaveLength(1);
+});
+
+test("acknowledgements of one turn go as one, as far as nothing before them is held", async () => {
+  const { broker, channel, raw, deliveries } = await opened();
+  for (const content of ["1", "2", "3", "4"]) raw.deliver(content);
+  for (const index of [0, 1, 3]) expect(channel.acknowledge(deliveries[index] as UnsettledDelivery)).toBe(true);
+  expect(settlements(broker)).toEqual([]);
+  await turn();
+  expect(settlements(broker)).toEqual([
+    ["ack", 2, true],
+    ["ack", 4, false],
+  ]);
+  expect(channel.acknowledge(deliveries[0] as UnsettledDelivery)).toBe(false);
+});
+
+test("what goes back at a stop, and what failed, are told in different words", async () => {
+  const { broker, channel, raw, deliveries } = await opened();
+  for (const content of ["1", "2"]) raw.deliver(content);
+  const [one, two] = deliveries as [UnsettledDelivery, UnsettledDelivery];
+  channel.giveBack(one);
+  channel.giveBack(one);
+  channel.fail(two);
+  channel.fail(one);
+  expect(settlements(broker)).toEqual([
+    ["nack", 1, false, true],
+    ["reject", 2, true],
+  ]);
+});
+
+test("a channel that the broker has closed settles nothing any more, and says why", async () => {
+  const { broker, channel, raw, deliveries } = await opened();
+  raw.deliver("1");
+  await raw.fail(refusal(406, "PRECONDITION_FAILED - delivery acknowledgement timed out")).catch(() => undefined);
+  expect(channel.isOpen).toBe(false);
+  expect(channel.acknowledge(deliveries[0] as UnsettledDelivery)).toBe(false);
+  channel.giveBack(deliveries[0] as UnsettledDelivery);
+  channel.fail(deliveries[0] as UnsettledDelivery);
+  await channel.cancel(false);
+  await channel.close();
+  expect(settlements(broker)).toEqual([]);
+  await expect(channel.ended).resolves.toMatchObject({ reason: "topology", message: /delivery acknowledgement timed out/ });
+});
+
+test("a connection that is gone, and a consumer that the broker cancels, each have their reason", async () => {
+  const lost = await opened();
+  lost.raw.emit("close");
+  await expect(lost.channel.ended).resolves.toMatchObject({ reason: "connection_lost" });
+  const cancelled = await opened();
+  cancelled.raw.deliver(null);
+  await expect(cancelled.channel.ended).resolves.toMatchObject({ reason: "cancelled" });
+});
+
+test("a cancel holds acknowledgements until it is confirmed: when the prefetch is used up, at once", async () => {
+  const { broker, channel, raw, deliveries } = await opened({ rpcTimeoutMs: 5000 });
+  for (const content of ["1", "2"]) raw.deliver(content);
+  const cancelling = channel.cancel(false);
+  for (const delivery of deliveries) channel.acknowledge(delivery);
+  await turn();
+  expect(broker.called("ack")).toEqual([]);
+  raw.deliver("3");
+  channel.acknowledge(deliveries[2] as UnsettledDelivery);
+  await cancelling;
+  expect(settlements(broker)).toEqual([
+    ["cancel", "tag"],
+    ["ack", 3, true],
+  ]);
+});
+
+test("an ordered consumer settles what it has before it cancels", async () => {
+  const { broker, channel, raw, deliveries } = await opened({ prefetch: 1, rpcTimeoutMs: 5000 });
+  raw.deliver("1");
+  const cancelling = channel.cancel(true);
+  await turn();
+  expect(broker.called("cancel")).toEqual([]);
+  channel.acknowledge(deliveries[0] as UnsettledDelivery);
+  await cancelling;
+  expect(settlements(broker)).toEqual([
+    ["cancel", "tag"],
+    ["ack", 1, false],
+  ]);
+});
+
+test("a broker that does not confirm the cancel does not keep the acknowledgements", async () => {
+  const { broker, channel, raw, deliveries } = await opened({ prefetch: 1, rpcTimeoutMs: 20 });
+  broker.faults.set("cancel", "silence");
+  raw.deliver("1");
+  channel.acknowledge(deliveries[0] as UnsettledDelivery);
+  await channel.cancel(false);
+  expect(broker.called("ack")).toEqual([[1, false]]);
+});
+
+test("closing sends what is acknowledged, and gives back the rest as one, in its order", async () => {
+  const { broker, channel, raw, deliveries } = await opened();
+  for (const content of ["1", "2", "3"]) raw.deliver(content);
+  channel.acknowledge(deliveries[1] as UnsettledDelivery);
+  await channel.close();
+  await channel.close();
+  expect(settlements(broker)).toEqual([
+    ["ack", 2, false],
+    ["nack", 3, true, true],
+  ]);
+  await expect(channel.ended).resolves.toBeUndefined();
+});
+
+test("a fault in amqplib's listeners is handed on, not thrown into its parser", async () => {
+  const { raw, errors } = await opened();
+  const fault = new Error("a fault");
+  raw.emit("handler-error", fault);
+  expect(errors).toEqual([fault]);
+});
+
+test("messages may come before the answer to consume", async () => {
+  const broker = new FakeBroker();
+  const model = broker.connect();
+  broker.faults.set("consume", "silence");
+  const onMessage = vi.fn();
+  const opening = ConsumerChannel.open(model, {
+    queue: "q",
+    prefetch: 1,
+    consumerTag: "t",
+    rpcTimeoutMs: 200,
+    onMessage,
+    onError: () => undefined,
+  }).catch(() => undefined);
+  await vi.waitUntil(() => broker.called("consume").length === 1);
+  broker.channels[0]?.deliver("early");
+  await opening;
+  expect([onMessage.mock.calls.length, broker.called("nack")]).toEqual([1, [[1, true, true]]]);
+});
