@@ -1,4 +1,5 @@
 import {
+  ConfigurationError,
   integer,
   optionalSetting,
   parseConfig,
@@ -137,10 +138,22 @@ export interface SqsSettings {
   readonly endpoints: { readonly sns: string | undefined; readonly sqs: string | undefined };
 }
 
+const credentialKeys = ["aws_access_key_id", "aws_secret_access_key", "aws_session_token"] as const;
+
+/** Half of them would silently be none: what the SDK finds elsewhere may be somebody else. @throws {ConfigurationError} */
+function checkCredentials(aws: Readonly<Record<(typeof credentialKeys)[number], string | undefined>>): void {
+  const needed = ["aws_access_key_id", "aws_secret_access_key"] as const;
+  if (credentialKeys.every((key) => aws[key] === undefined)) return;
+  const missing = needed.filter((key) => aws[key] === undefined);
+  const message = `is needed, too: ${credentialKeys.filter((key) => aws[key] !== undefined).join(" and ")} is set`;
+  if (missing.length > 0) throw new ConfigurationError(missing.map((key) => ({ key: `aws_sns_sqs.${key}`, message, value: undefined })));
+}
+
 /** @throws {ConfigurationError} */
 export function sqsSettings(raw: Readonly<Record<string, string>>): SqsSettings {
   const { aws_sns_sqs: aws, aws_endpoint_urls: endpoints } = parseConfig(raw, { aws_sns_sqs: sqsSpec, aws_endpoint_urls: endpointSpec });
   const { aws_access_key_id: accessKeyId, aws_secret_access_key: secretAccessKey, aws_session_token: sessionToken } = aws;
+  checkCredentials(aws);
   return {
     region: aws.region_name,
     credentials:
