@@ -31,8 +31,8 @@ export function makePeerTrust(settings: ProxySettings): (incoming: IncomingMessa
   if (!believesProxies(settings)) return () => false;
   if (settings.from.length === 0) return () => true;
   const trusts = remembering(trustedProxies(settings.from));
-  return ({ socket }) => {
-    const address = peerAddress(socket);
+  return (incoming) => {
+    const address = peerAddress(socketOf(incoming));
     return trusts(address === "unix" ? undefined : address);
   };
 }
@@ -45,9 +45,11 @@ interface ShownSocket extends Socket {
 }
 
 const clientKey: unique symbol = Symbol("tsserve.client");
+const socketKey: unique symbol = Symbol("tsserve.socket");
 
 interface ResolvedMessage extends IncomingMessage {
   [clientKey]?: Client;
+  [socketKey]?: Socket;
 }
 
 /** The client of a request: as it was resolved, else the peer. */
@@ -55,9 +57,16 @@ export function clientOf(incoming: IncomingMessage): Client {
   return (incoming as ResolvedMessage)[clientKey] ?? peerOf(incoming);
 }
 
-/** Keeps who a request comes from, for when its connection has gone. */
-export function keepClient(incoming: IncomingMessage): void {
-  (incoming as ResolvedMessage)[clientKey] ??= peerOf(incoming);
+/**
+ * Keeps which connection a request of HTTP/2 came by: its own `socket` is a proxy for the stream, which is dear to ask, and knows of no
+ * peer any more when the stream has closed.
+ */
+export function keepSocket(incoming: IncomingMessage, socket: Socket): void {
+  (incoming as ResolvedMessage)[socketKey] = socket;
+}
+
+function socketOf(incoming: ResolvedMessage): Socket {
+  return incoming[socketKey] ?? incoming.socket;
 }
 
 /** The address of a connection's other end. */
@@ -66,7 +75,8 @@ export function peerAddress(socket: ShownSocket): string {
 }
 
 function peerOf(incoming: IncomingMessage): Client {
-  return { address: peerAddress(incoming.socket), scheme: "encrypted" in incoming.socket ? "https" : "http", host: incoming.headers.host };
+  const socket = socketOf(incoming);
+  return { address: peerAddress(socket), scheme: "encrypted" in socket ? "https" : "http", host: incoming.headers.host };
 }
 
 /** What proxies tell of a client: an app sees it only from those that are believed. */
@@ -95,7 +105,7 @@ export function makeClientResolver(settings: ProxySettings): (incoming: Incoming
   const names = [...new Set([...forwarding, header])];
   const isForwarded = makeFinder(names);
   return (incoming) => {
-    showPlainAddress(incoming.socket);
+    showPlainAddress(socketOf(incoming));
     if (believesNobody) {
       if (isForwarded(incoming.rawHeaders)) replaceHeaders(incoming, names, {});
       return;

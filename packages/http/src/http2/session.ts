@@ -1,4 +1,4 @@
-import { constants, type ServerHttp2Session } from "node:http2";
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { Clock } from "@tsserve/server";
 import { Budget, type BudgetLimits } from "./budget.ts";
 import type { Connection, Multiplexed } from "../connection.ts";
@@ -43,6 +43,17 @@ export interface StreamBody {
   readonly abandon: () => void;
 }
 
+const sessionKey: unique symbol = Symbol("tsserve.session");
+
+interface TrackedSession extends ServerHttp2Session {
+  [sessionKey]?: Session;
+}
+
+/** The session of a stream; `undefined` where it has gone, or is none of ours. */
+export function sessionOf(stream: ServerHttp2Stream): Session | undefined {
+  return (stream.session as TrackedSession | undefined)?.[sessionKey];
+}
+
 /** What is owed on one connection of HTTP/2, what its client may do, and how it ends. */
 export class Session implements Multiplexed {
   readonly connection: Connection;
@@ -63,6 +74,7 @@ export class Session implements Multiplexed {
     this.connection = connection;
     this.#parts = parts;
     this.#session = session;
+    (session as TrackedSession)[sessionKey] = this;
     this.#resets = new Budget(resetLimits, now);
     this.#retirement = new Retirement(
       {

@@ -1,4 +1,11 @@
-import { constants, Http2ServerRequest, Http2ServerResponse, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import {
+  constants,
+  Http2ServerRequest,
+  Http2ServerResponse,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+  type ServerStreamResponseOptions,
+} from "node:http2";
 import type { OutgoingHttpHeader, OutgoingHttpHeaders } from "node:http";
 
 /** Headers in each form in which HTTP/1's `writeHead` takes them. */
@@ -31,6 +38,8 @@ const withoutBody: ReadonlySet<number> = new Set([204, 205, 304]);
 export class StreamRequest extends Http2ServerRequest {
   /** Whether the server gave up waiting for the rest of the body. */
   isGivenUp = false;
+  /** Called when the stream ended before its answer did: by the client's will, or ours. Not a listener: an app may take all of these off. */
+  whenTakenBack: ((this: StreamRequest) => void) | undefined = undefined;
   private isWhole: boolean;
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: object | undefined, rawHeaders: readonly string[]) {
@@ -48,6 +57,11 @@ export class StreamRequest extends Http2ServerRequest {
     }
     this.isWhole = true;
     return super.push(null);
+  }
+
+  override emit(event: string | symbol, ...values: unknown[]): boolean {
+    if (event === "aborted") this.whenTakenBack?.();
+    return super.emit(event, ...values);
   }
 
   /** As of HTTP/1: nobody has to listen. */
@@ -113,6 +127,18 @@ export class StreamResponse extends Http2ServerResponse {
   sentBodyBytes = 0;
   /** Whether the app has cut the answer short. */
   isCut = false;
+  /** Called when the stream has closed, before whoever listens. Not a listener, as of the request. */
+  whenClosed: ((this: StreamResponse) => void) | undefined = undefined;
+  /** Whether the app has given trailers. */
+  hasTrailers = false;
+  /** Whether the app has ended the answer, and whether its last word was a part of the body. */
+  private isEnding = false;
+  private hasBody = false;
+
+  override emit(event: string | symbol, ...values: unknown[]): boolean {
+    if (event === "close") this.whenClosed?.();
+    return super.emit(event, ...values);
+  }
 
   override setHeader(name: string, value: number | string | readonly string[]): this {
     if (!ofConnection.has(name.trim().toLowerCase())) super.setHeader(name, value);
@@ -131,9 +157,19 @@ export class StreamResponse extends Http2ServerResponse {
 
   override writeHead(status: number, ...rest: readonly unknown[]): this {
     if (this.hasGone) return this;
+    const { stream } = this;
+    // Node's own says what is wrong with it.
+    if (stream.headersSent) return super.writeHead(status);
     const given = headersOf(rest.find((each) => typeof each === "object" && each !== null) as Headers | undefined);
     this.#addDefaults(status, given);
-    super.writeHead(status, given);
+    for (const name in given) super.setHeader(name, given[name] as OutgoingHttpHeader);
+    this.statusCode = status;
+    const headers = this.getHeaders();
+    // To wait for trailers costs an answer a fifth more, and a frame of its own: as in HTTP/1, where the length is known there are none.
+    const waitForTrailers = this.hasTrailers || (!this.isEnding && !("content-length" in headers)) || "trailer" in headers;
+    const endStream = this.isEnding && !this.hasBody && !this.hasTrailers;
+    headers[":status"] = status;
+    stream.respond(headers, { endStream, waitForTrailers, sendDate: this.sendDate } as ServerStreamResponseOptions);
     return this;
   }
 
@@ -146,6 +182,13 @@ export class StreamResponse extends Http2ServerResponse {
     }
     this.sentBodyBytes += typeof chunk === "string" ? Buffer.byteLength(chunk, encodingOf(rest)) : chunk.length;
     return (super.write as (...values: readonly unknown[]) => boolean).call(this, chunk, ...rest);
+  }
+
+  override end(...given: unknown[]): this {
+    const [chunk] = given;
+    this.isEnding = true;
+    this.hasBody = chunk !== undefined && chunk !== null && typeof chunk !== "function";
+    return (super.end as (...values: readonly unknown[]) => this).apply(this, given);
   }
 
   override writeContinue(): boolean {
@@ -190,11 +233,21 @@ export class StreamResponse extends Http2ServerResponse {
     if (server !== undefined && !has("server")) given["server"] = server;
     if (contentType === undefined || this.isForHead || withoutBody.has(status) || has("content-type")) return;
     const length = given["content-length"] ?? given["Content-Length"] ?? this.getHeader("content-length");
-    if (String(length ?? "") !== "0" && !(this.writableEnded && this.sentBodyBytes === 0)) given["content-type"] = contentType;
+    if (String(length ?? "") !== "0" && !(this.isEnding && !this.hasBody)) given["content-type"] = contentType;
   }
 }
 
+type SetTrailer = (this: StreamResponse, name: string, value: string) => void;
+const { setTrailer } = Http2ServerResponse.prototype as unknown as { readonly setTrailer: SetTrailer };
+
 Object.defineProperties(StreamResponse.prototype, {
+  // Node's `addTrailers` calls it for each; its types do not have it.
+  setTrailer: {
+    value: function (this: StreamResponse, name: string, value: string): void {
+      setTrailer.call(this, name, value);
+      this.hasTrailers = true;
+    },
+  },
   // There are no reason phrases in HTTP/2; Node's own setter warns of each.
   statusMessage: { get: () => "", set: ignore },
   // A stream that is reset counts as finished for Node, whether or not anything was answered.

@@ -2,8 +2,7 @@ import { constants } from "node:http2";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { traceScope, type ActiveRequests } from "@tsserve/server";
 import type { Refusal } from "../check-head.ts";
-import { keepClient } from "../client.ts";
-import { connectionKey, type TrackedSocket } from "../connection.ts";
+import { keepSocket } from "../client.ts";
 import type { Connections } from "../connections.ts";
 import { continueOnRead } from "../continue-on-read.ts";
 import { HttpRequest, requestKey, type TrackedMessage } from "../http-request.ts";
@@ -11,7 +10,7 @@ import { isBeingRead } from "../linger.ts";
 import type { OwnAnswers } from "../own-answer.ts";
 import { overloadedForNow, type Overload } from "../overload.ts";
 import { addHost, type StreamHead } from "./check-stream-head.ts";
-import { Session, type StreamBody } from "./session.ts";
+import { sessionOf, type Session, type StreamBody } from "./session.ts";
 import type { HeadDefaults, StreamRequest, StreamResponse } from "./stream-messages.ts";
 
 export interface StreamTracking {
@@ -53,7 +52,7 @@ export function makeTakeStream(tracking: StreamTracking): StreamTaking {
     return isRefused;
   }
 
-  function end(request: HttpRequest, session: Session): void {
+  function end(request: HttpRequest): void {
     if (request.isOver) return;
     request.isOver = true;
     const now = performance.now();
@@ -63,9 +62,19 @@ export function makeTakeStream(tracking: StreamTracking): StreamTaking {
     connection.idleSince = now;
     requests.delete(request);
     if ((response as StreamResponse | undefined)?.isCut === true) connections.unanswered(request);
-    session.ended(request);
+    (connection.multiplexed as Session).ended(request);
     connections.becomesIdle(connection);
     onEnd?.(request, now);
+  }
+
+  // One function for all streams, rather than a closure for each.
+  function closed(this: StreamResponse): void {
+    end((this.req as unknown as Required<TrackedMessage>)[requestKey]);
+  }
+
+  function takenBack(this: StreamRequest): void {
+    const { connection, response } = (this as unknown as Required<TrackedMessage>)[requestKey];
+    if (!(response as unknown as StreamResponse).isCut && !this.isGivenUp) (connection.multiplexed as Session).reset();
   }
 
   const scope = traceScope();
@@ -74,14 +83,15 @@ export function makeTakeStream(tracking: StreamTracking): StreamTaking {
       const { stream } = answer;
       const incoming = streamed as unknown as TrackedMessage;
       const response = answer as unknown as ServerResponse;
-      const connection = stream.destroyed ? undefined : (streamed.socket as TrackedSocket)[connectionKey];
-      const session = connection?.multiplexed;
-      if (connection === undefined || !(session instanceof Session) || session.isCondemned) return;
+      const session = stream.destroyed ? undefined : sessionOf(stream);
+      if (session === undefined || session.isCondemned) return;
+      const { connection } = session;
       if (incoming[requestKey] !== undefined) {
         if ("handle" in handling) handling.handle(incoming, response);
         return;
       }
       addHost(streamed);
+      keepSocket(incoming, connection.socket);
       answer.defaults = headers;
       const request = new HttpRequest(incoming, response, connection, performance.now());
       incoming[requestKey] = request;
@@ -90,16 +100,15 @@ export function makeTakeStream(tracking: StreamTracking): StreamTaking {
       connection.activeRequests += 1;
       connection.requests += 1;
       requests.add(request);
-      stream.once("close", () => end(request, session));
+      answer.whenClosed = closed;
+      // Node tells nothing of it to the answer to a HEAD that has not been given.
+      if ((stream as { readonly headRequest?: boolean }).headRequest === true) stream.once("close", () => end(request));
       // At once: a flood of them comes in one piece, and nothing is told of its closes before all of it has been read.
-      stream.once("aborted", () => {
-        if (!answer.isCut && !streamed.isGivenUp) session.reset();
-      });
+      streamed.whenTakenBack = takenBack;
       const body = stream.endAfterHeaders ? undefined : watchBody(request, bodyLimit?.maxBytes, () => refuse(request, tooLarge()));
       session.begins(request, body);
       identify?.(request);
       resolveClient(incoming);
-      keepClient(incoming);
       const refusal = checkHead(streamed) ?? ("refusal" in handling ? handling.refusal : undefined);
       if (refusal !== undefined) {
         refuse(request, refusal);
