@@ -100,9 +100,9 @@ describe("an answer over HTTP/2 is whole", () => {
     expect([given.body === body, given.trailers?.["sum"], given.isHeadAlone]).toEqual([true, trailer, isHeadAlone]);
   });
 
-  const withoutBody: readonly (readonly [string, Handler, string?])[] = [
-    ["204", (_, response) => response.writeHead(204).end()],
-    ["304, though the app gives a body", (_, response) => response.writeHead(304).end("x")],
+  const withoutBody: readonly (readonly [string, Handler, string])[] = [
+    ["204", (_, response) => response.writeHead(204).end(), "GET"],
+    ["304, though the app gives a body", (_, response) => response.writeHead(304).end("x"), "GET"],
     ["HEAD", (_, response) => response.writeHead(200, { "content-length": "2" }).end("ok"), "HEAD"],
     ["HEAD without a head of the app's", (_, response) => response.end("ok"), "HEAD"],
   ];
