@@ -127,7 +127,7 @@ export class Connections {
     socket[connectionKey] = connection;
     socket.destroySoon = lingerInClosing;
     writeWhole(socket);
-    keepQuietTimer(socket);
+    keepQuietTimer(socket, connection, this.clock);
   }
 
   #watchEnd(connection: Connection): void {

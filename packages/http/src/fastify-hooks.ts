@@ -14,7 +14,6 @@ import { logGivenTo } from "./fastify-options.ts";
 import { notePreClose } from "./fastify-pre-close.ts";
 import { logFailure } from "./guard-listener.ts";
 import { requestKey, type TrackedMessage } from "./http-request.ts";
-import { isRequestId } from "./request-id.ts";
 import { childLoggerFactory, RequestLog } from "./request-log.ts";
 
 /** Under which an instance keeps the routes that it announced. */
@@ -121,7 +120,7 @@ function note(request: FastifyRequestLike): void {
   if (tracked === undefined) return;
   tracked.fastify = request;
   // An app may have told Fastify to take ids from elsewhere: then all speak of that one.
-  if (request.id !== tracked.id && isRequestId(request.id)) tracked.id = request.id;
+  tracked.takeId(request.id);
 }
 
 /** For instances before 5.10 that were not made with `fastifyOptions`, which tell without a hook. */

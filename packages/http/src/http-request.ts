@@ -3,6 +3,7 @@ import { ActiveRequest, type RequestDescription, type RequestTrace } from "@tsse
 import type { Refusal } from "./check-head.ts";
 import { clientOf } from "./client.ts";
 import type { Connection } from "./connection.ts";
+import { isRequestId } from "./is-request-id.ts";
 import { traceOf } from "./trace.ts";
 
 /** What the server keeps of a request while it lasts. Everything but the start is found out when asked for. */
@@ -33,6 +34,8 @@ export class HttpRequest extends ActiveRequest {
   findRoute: ((incoming: IncomingMessage) => string | undefined) | undefined = undefined;
   /** Fastify's own request, which knows its route. */
   fastify: { readonly routeOptions: { readonly url?: string | undefined } } | undefined = undefined;
+  /** Whether the head of its answer is seen to (`response-head.ts`). */
+  isHeadGuarded = false;
   /** Whether it is a health probe that the server answers for the app: they come all the time. */
   isProbe = false;
   /** What its client, or a proxy in front, calls it. */
@@ -58,6 +61,11 @@ export class HttpRequest extends ActiveRequest {
 
   get id(): string {
     return (this.knownId ??= newRequestId());
+  }
+
+  /** Takes the id that the app's framework has for it: its own, where it was told to find them elsewhere. */
+  takeId(id: string): void {
+    if (id !== this.knownId && isRequestId(id)) this.knownId = id;
   }
 
   /** The id that a proxy in front gave it, once that is known to be believed. */

@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { connect, createServer, Socket, type AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { keepQuietTimer } from "./quiet-timer.ts";
+import { systemClock, type Clock } from "@tsserve/server";
+import { keepQuietTimer, type Idling } from "./quiet-timer.ts";
 
 const server = createServer((socket) => {
   opened.push(socket);
@@ -14,11 +15,13 @@ afterAll(() => {
   server.close();
 });
 
-async function open(): Promise<Socket> {
+const busy: Idling = { isIdle: false, idleSince: 0 };
+
+async function open(idling = busy, clock: Clock = systemClock): Promise<Socket> {
   const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
   opened.push(socket);
   await once(socket, "connect");
-  keepQuietTimer(socket);
+  keepQuietTimer(socket, idling, clock);
   return socket;
 }
 
@@ -105,6 +108,56 @@ describe("a socket's one timer", () => {
       }
     };
     expect(thrownBy(socket)).toBe(thrownBy(new Socket()));
+  });
+
+  test("ends as long after the last request as it is set to, however often it was set before", async () => {
+    let time = 0;
+    const idling = { isIdle: true, idleSince: 0 };
+    const socket = await open(idling, { now: () => time, after: systemClock.after });
+    let told = 0;
+    socket.on("timeout", () => (told += 1));
+    socket.setTimeout(ms);
+    for (let requests = 0; requests < 3; requests++) {
+      socket.setTimeout(0);
+      time += ms;
+      idling.idleSince = time;
+      socket.setTimeout(ms);
+      await afterAnother();
+      expect([told, socket.timeout]).toEqual([0, ms]);
+    }
+    time += ms;
+    await once(socket, "timeout");
+    expect(told).toBe(1);
+  });
+
+  test("is put off by what comes between requests, and not by what was before it was set", async () => {
+    let time = 0;
+    const socket = await open({ isIdle: true, idleSince: 0 }, { now: () => time, after: systemClock.after });
+    let told = 0;
+    socket.on("timeout", () => (told += 1));
+    socket.setTimeout(ms);
+    time += ms;
+    socket.write("?");
+    await once(socket, "data");
+    await afterAnother();
+    expect(told).toBe(0);
+    time += ms;
+    await once(socket, "timeout");
+    expect(told).toBe(1);
+  });
+
+  test("of a connection that is not idle counts from when it was set", async () => {
+    let time = ms;
+    const socket = await open({ isIdle: false, idleSince: 0 }, { now: () => time, after: systemClock.after });
+    let told = 0;
+    socket.on("timeout", () => (told += 1));
+    socket.setTimeout(ms);
+    time += ms;
+    socket.setTimeout(ms);
+    await afterAnother();
+    expect(told).toBe(0);
+    time += ms;
+    await once(socket, "timeout");
   });
 
   test("gives the socket back, also a destroyed one", async () => {

@@ -1,12 +1,5 @@
 import type { HttpRequest } from "./http-request.ts";
-
-/** A proxy's id for a request is taken as the request's own when it looks like this: it goes into logs, and back to clients. */
-const acceptable = /^[\w.-]{1,128}$/;
-
-/** Tells whether a text may be the id of a request. */
-export function isRequestId(text: unknown): text is string {
-  return typeof text === "string" && acceptable.test(text);
-}
+import { isRequestId } from "./is-request-id.ts";
 
 /**
  * Where an app learns the id of a request: from the headers, which then always have it; from its framework, which asks us for it; or it

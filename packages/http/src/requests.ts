@@ -11,7 +11,7 @@ import { makeHoldLength } from "./hold-length.ts";
 import { HttpRequest, requestKey, type TrackedMessage } from "./http-request.ts";
 import type { OwnAnswers } from "./own-answer.ts";
 import { overloadedForNow, type Overload } from "./overload.ts";
-import { guardHead, type HeadRules } from "./response-head.ts";
+import { makeGuardHead, type HeadRules } from "./response-head.ts";
 import { endUnread } from "./unread-body.ts";
 
 export interface RequestTracking {
@@ -56,7 +56,8 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
   };
   const { clock } = connections;
   const guardsAll = headers.server !== undefined || headers.contentType !== undefined || headers.requestIdHeader !== undefined;
-  connections.guardHead = (request) => guardHead(request, rules);
+  const guardHead = makeGuardHead(rules);
+  connections.guardHead = guardHead;
 
   /** Ends a request, once. */
   function end(request: HttpRequest): void {
@@ -91,7 +92,7 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
   }
 
   function refuse(request: HttpRequest, refusal: Refusal): boolean {
-    guardHead(request, rules);
+    guardHead(request);
     const isRefused = answers.instead(request, refusal);
     if (isRefused) onRefused(request);
     return isRefused;
@@ -124,7 +125,7 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
     requests.add(request);
     if (isDetached) response.detachSocket = detachSocket;
     else response.on("close", ended);
-    if (earlier !== undefined) for (const each of connection.inProgress()) guardHead(each, rules);
+    if (earlier !== undefined) for (const each of connection.inProgress()) guardHead(each);
     identify?.(request);
     const refusal = checkHead(incoming);
     if (refusal !== undefined) {
@@ -132,7 +133,7 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
       return;
     }
     const hasBody = announcesBody(incoming);
-    if (hasBody || expects || guardsAll || connection.closeWanted || connections.mustEnd(connection)) guardHead(request, rules);
+    if (hasBody || expects || guardsAll || connection.closeWanted || connections.mustEnd(connection)) guardHead(request);
     if (!overload.enter(request)) {
       refuse(request, hasBody ? overloaded : overloadedForNow);
       return;

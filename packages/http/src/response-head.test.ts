@@ -2,9 +2,9 @@ import { IncomingMessage, ServerResponse, type OutgoingHttpHeaders } from "node:
 import { Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 import { Connection } from "./connection.ts";
-import { HttpRequest } from "./http-request.ts";
+import { HttpRequest, requestKey } from "./http-request.ts";
 import { OwnAnswers } from "./own-answer.ts";
-import { guardHead, type HeadRules } from "./response-head.ts";
+import { makeGuardHead, type HeadRules } from "./response-head.ts";
 
 const rules = (more: Partial<HeadRules> = {}): HeadRules => ({
   ends: () => false,
@@ -18,7 +18,7 @@ function begin(connection: Connection, method = "GET"): HttpRequest {
   const incoming = new IncomingMessage(connection.socket);
   Object.assign(incoming, { method, httpVersionMajor: 1, httpVersionMinor: 1, httpVersion: "1.1", complete: true, url: "/" });
   const request = new HttpRequest(incoming, new ServerResponse(incoming), connection, 0);
-  (request.response as ServerResponse).shouldKeepAlive = true;
+  Object.assign(request.response as ServerResponse, { shouldKeepAlive: true, [requestKey]: request });
   connection.beginRequest(request);
   return request;
 }
@@ -59,7 +59,7 @@ describe("the head of an answer", () => {
       for (const headers of sayings) {
         const connection = new Connection(new Socket(), 0);
         const request = begin(connection);
-        guardHead(request, rules({ ends: () => true }));
+        makeGuardHead(rules({ ends: () => true }))(request);
         answer(request.response as ServerResponse, headers);
         expect(connectionsIn(request)).toEqual(["connection: close"]);
         expect(headOf(request)).not.toMatch(/^keep-alive:/im);
@@ -72,7 +72,7 @@ describe("the head of an answer", () => {
       for (const headers of sayings) {
         const connection = new Connection(new Socket(), 0);
         const [first, last] = [begin(connection), begin(connection)];
-        for (const request of [first, last]) guardHead(request, rules({ ends: () => true }));
+        for (const request of [first, last]) makeGuardHead(rules({ ends: () => true }))(request);
         answer(first.response as ServerResponse, headers);
         expect([connectionsIn(first), connection.closing]).toEqual([["connection: keep-alive"], false]);
         answer(last.response as ServerResponse, headers);
@@ -85,12 +85,12 @@ describe("the head of an answer", () => {
     test(`${way}: names the request, once, unless the app does`, () => {
       for (const headers of sayings) {
         const request = begin(new Connection(new Socket(), 0));
-        guardHead(request, rules({ requestIdHeader: "X-Request-Id" }));
+        makeGuardHead(rules({ requestIdHeader: "X-Request-Id" }))(request);
         answer(request.response as ServerResponse, headers);
         expect(headOf(request).match(/^x-request-id: .*$/gim)).toEqual([`X-Request-Id: ${request.id}`]);
         expect(connectionsIn(request)).toHaveLength(1);
         const own = begin(new Connection(new Socket(), 0));
-        guardHead(own, rules({ requestIdHeader: "X-Request-Id", server: "us" }));
+        makeGuardHead(rules({ requestIdHeader: "X-Request-Id", server: "us" }))(own);
         answer(own.response as ServerResponse, { ...headers, "x-REQUEST-id": "the app's" });
         expect(headOf(own).match(/^x-request-id: .*$/gim)).toEqual(["x-REQUEST-id: the app's"]);
       }
@@ -100,7 +100,7 @@ describe("the head of an answer", () => {
   test("an app's own close waits for the last answer in progress", () => {
     const connection = new Connection(new Socket(), 0);
     const [first, last] = [begin(connection), begin(connection)];
-    for (const request of [first, last]) guardHead(request, rules());
+    for (const request of [first, last]) makeGuardHead(rules())(request);
     first.response?.writeHead(200, { Connection: "close" }).end();
     last.response?.writeHead(200).end();
     expect([connectionsIn(first), connectionsIn(last)]).toEqual([["connection: keep-alive"], ["connection: close"]]);
@@ -108,7 +108,7 @@ describe("the head of an answer", () => {
 
   test("a switch of protocols is left as it is", () => {
     const request = begin(new Connection(new Socket(), 0));
-    guardHead(request, rules({ ends: () => true, server: "us" }));
+    makeGuardHead(rules({ ends: () => true, server: "us" }))(request);
     request.response?.writeHead(101, { Connection: "Upgrade", Upgrade: "x" });
     expect([connectionsIn(request), headOf(request).includes("us")]).toEqual([["connection: upgrade"], false]);
   });
@@ -122,7 +122,7 @@ describe("the head of an answer", () => {
     ["HEAD", 200, {}, undefined, false],
   ] as const)("%s %d %j with the body %j: our content type: %s", (method, status, headers, body, expected) => {
     const request = begin(new Connection(new Socket(), 0), method);
-    guardHead(request, rules({ server: "us", contentType: "text/ours" }));
+    makeGuardHead(rules({ server: "us", contentType: "text/ours" }))(request);
     const response = request.response as ServerResponse;
     response.statusCode = status;
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
@@ -133,7 +133,7 @@ describe("the head of an answer", () => {
 
   test("an app's own Server wins", () => {
     const request = begin(new Connection(new Socket(), 0));
-    guardHead(request, rules({ server: "us" }));
+    makeGuardHead(rules({ server: "us" }))(request);
     request.response?.writeHead(200, { SERVER: "theirs" }).end();
     expect(headOf(request).match(/^server: .*$/gim)).toEqual(["SERVER: theirs"]);
   });

@@ -1,5 +1,5 @@
 import { ServerResponse, type OutgoingHttpHeader, type OutgoingHttpHeaders } from "node:http";
-import type { HttpRequest } from "./http-request.ts";
+import { requestKey, type HttpRequest } from "./http-request.ts";
 
 /** Headers in each form in which Node takes them: an object, a flat list, or a list of pairs. */
 type Headers = OutgoingHttpHeaders | readonly OutgoingHttpHeader[] | readonly (readonly [string, OutgoingHttpHeader])[] | undefined;
@@ -14,12 +14,7 @@ interface HeadStore {
 }
 
 interface GuardedResponse extends ServerResponse, HeadStore {
-  [headKey]?: Guarded;
-}
-
-interface Guarded {
-  readonly request: HttpRequest;
-  readonly rules: HeadRules;
+  readonly [requestKey]?: HttpRequest;
 }
 
 /** What the heads of answers say besides what the app says. */
@@ -34,48 +29,57 @@ export interface HeadRules {
   readonly requestIdHeader: string | undefined;
 }
 
-const headKey = Symbol("tsserve.head");
 const { _storeHeader: storeAsItIs } = ServerResponse.prototype as unknown as HeadStore;
 
 /**
  * Sees to it that the head of an answer says of the connection what is true, whatever the app says: `Connection: close`
  * where `ends` tells that the connection ends with this answer, or the app wants that; but as long as a later request of the
  * connection is in progress, only the last one's answer may say it, because nothing comes after it.
+ *
+ * @returns what is called with a request whose response knows it
  */
-export function guardHead(request: HttpRequest, rules: HeadRules): void {
-  const response = request.response as GuardedResponse | undefined;
-  if (response === undefined || response.headersSent || response[headKey] !== undefined) return;
-  response[headKey] = { request, rules };
-  response._storeHeader = storeHeader;
+export function makeGuardHead(rules: HeadRules): (request: HttpRequest) => void {
+  // One function for all responses, rather than a closure for each.
+  function storeGuarded(this: GuardedResponse, firstLine: string, headers: Headers): void {
+    const request = this[requestKey];
+    if (request === undefined) storeAsItIs.call(this, firstLine, headers);
+    else storeHeader(this, request, rules, firstLine, headers);
+  }
+  return (request) => {
+    const response = request.response as GuardedResponse | undefined;
+    if (response === undefined || request.isHeadGuarded || response.headersSent) return;
+    request.isHeadGuarded = true;
+    response._storeHeader = storeGuarded;
+  };
 }
 
-function storeHeader(this: GuardedResponse, firstLine: string, headers: Headers): void {
-  const { request, rules } = this[headKey] as Guarded;
+function storeHeader(response: GuardedResponse, request: HttpRequest, rules: HeadRules, firstLine: string, headers: Headers): void {
   const { connection } = request;
-  const closes = rules.ends(request) || connection.closeWanted || appSaysClose(this, headers);
+  const closes = rules.ends(request) || connection.closeWanted || appSaysClose(response, headers);
   // Interim answers, and a switch of protocols, are no last answers.
-  if (this.statusCode < 200) {
-    storeAsItIs.call(this, firstLine, headers);
+  if (response.statusCode < 200) {
+    storeAsItIs.call(response, firstLine, headers);
     return;
   }
   const { requestIdHeader } = rules;
   // Behind the first line, as Node puts the others: so it costs next to nothing, and most answers have it.
   const start =
-    requestIdHeader === undefined || headerIn(this, headers, requestIdHeader) !== undefined
+    requestIdHeader === undefined || headerIn(response, headers, requestIdHeader) !== undefined
       ? firstLine
       : `${firstLine}${requestIdHeader}: ${request.id}\r\n`;
-  const more = additions(this, headers, rules);
-  if (!closes && more.length === 0) {
-    storeAsItIs.call(this, start, headers);
+  const hasAdditions = rules.server !== undefined || rules.contentType !== undefined;
+  if (!closes && !hasAdditions) {
+    storeAsItIs.call(response, start, headers);
     return;
   }
+  const more = hasAdditions ? additions(response, headers, rules) : [];
   if (closes) {
     const isLast = connection.latest === request;
     if (isLast) connection.closing = true;
     else connection.closeWanted = true;
     more.push(["Connection", isLast ? "close" : "keep-alive"]);
   }
-  storeAsItIs.call(this, start, withHeaders(this, headers, more));
+  storeAsItIs.call(response, start, more.length === 0 ? headers : withHeaders(response, headers, more));
 }
 
 /** What Node knows of a body when it composes the head. */
@@ -86,7 +90,6 @@ interface BodyKnowledge {
 
 function additions(response: ServerResponse, headers: Headers, { server, contentType }: HeadRules): [string, string][] {
   const more: [string, string][] = [];
-  if (server === undefined && contentType === undefined) return more;
   const names = new Map(entriesOf(response, headers).map(([name, value]) => [name.toLowerCase(), value]));
   if (server !== undefined && !names.has("server")) more.push(["Server", server]);
   const { _hasBody: hasBody, _contentLength: length } = response as BodyKnowledge;
