@@ -1,4 +1,5 @@
 // What does an idle process take of a core, against the same app by hand?
+// node --import tsx benchmarks/idle.ts [SECONDS] [KIND,…]
 import { spawn, type ChildProcess } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -6,6 +7,8 @@ import { freePort, makeTemporaryFolder } from "@tsserve/testing";
 import { bin, firstAnswer, node, path } from "./servers.ts";
 
 const seconds = Number(process.argv[2] ?? 60);
+/** Of the names of kinds below; all by default. */
+const wanted = process.argv[3]?.split(",");
 /** From when the start's own work, such as compiling, is over. */
 const settleMs = 10_000;
 
@@ -49,6 +52,7 @@ function family(pid: number): number[] {
 
 const running: { readonly name: string; readonly child: ChildProcess }[] = [];
 for (const [name, args] of Object.entries(kinds)) {
+  if (wanted?.includes(name) === false) continue;
   const port = await freePort();
   const child = spawn(node, args(port), { stdio: ["ignore", "ignore", "inherit"] });
   running.push({ name, child });

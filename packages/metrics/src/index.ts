@@ -7,7 +7,7 @@ export { problemOfFolder } from "./folder.ts";
 export { Merger } from "./merge.ts";
 export { print } from "./print.ts";
 export { PromClientBridge } from "./bridge.ts";
-export { blockedHubReporter } from "./reporters/blocked-hub.ts";
+export { blockedHubReporter, type LoopWatcher } from "./reporters/blocked-hub.ts";
 export { concurrencyReporter } from "./reporters/concurrency.ts";
 export { eventLoopReporter } from "./reporters/event-loop.ts";
 export { gcReporter } from "./reporters/gc.ts";

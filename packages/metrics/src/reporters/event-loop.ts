@@ -1,24 +1,25 @@
-import { monitorEventLoopDelay, performance, type EventLoopUtilization, type IntervalHistogram } from "node:perf_hooks";
+import { monitorEventLoopDelay, performance, type EventLoopUtilization } from "node:perf_hooks";
+import { eachTurn } from "./each-turn.ts";
 import type { ProcessGauges } from "./process-gauges.ts";
 import type { Reporter } from "./schedule.ts";
 
-/** The monitor is a timer: so often it wakes a busy process, and an idle one, in which nothing but a long block is worth knowing. */
-const resolutionMs = { busy: 20, idle: 100 } as const;
+/** The monitor of a busy loop is a timer of Node's, which wakes it so often. An idle one is not woken: its turns are measured. */
+const resolutionMs = 20;
 /** A part of the time. */
 const busyFrom = 0.02;
 const quantiles = [0.5, 0.9, 0.99, 1] as const;
 
 interface Monitor {
-  readonly histogram: IntervalHistogram;
-  readonly resolutionMs: number;
+  /** By how many seconds timers were late since the last reset. */
+  lateness(quantile: number): number;
+  reset(): void;
+  end(): void;
 }
 
 /** How busy the event loop was since the last report, and by how much timers were late. */
 export function eventLoopReporter(gauges: ProcessGauges): Reporter {
-  const idle = monitorOf(resolutionMs.idle);
-  const busy = monitorOf(resolutionMs.busy);
-  idle.histogram.enable();
-  let used = idle;
+  let isBusy = false;
+  let monitor = monitorTurns();
   // The first report tells of all the time so far.
   let last: EventLoopUtilization | undefined;
   return {
@@ -29,29 +30,47 @@ export function eventLoopReporter(gauges: ProcessGauges): Reporter {
       last = now;
       gauges.set("runtime_event_loop_utilization", "The part of the last second in which the event loop was busy, 0 to 1.", utilization);
       for (const quantile of quantiles) {
-        const seconds = lateness(used, quantile);
-        gauges.set("runtime_event_loop_delay_seconds", "By how much timers were late in the last second.", seconds, {
+        gauges.set("runtime_event_loop_delay_seconds", "By how much timers were late in the last second.", monitor.lateness(quantile), {
           quantile: String(quantile),
         });
       }
-      const next = utilization >= busyFrom ? busy : idle;
-      if (next !== used) {
-        used.histogram.disable();
-        next.histogram.enable();
-        used = next;
-      }
-      // Not counted is the first interval after this: it is the one in which this reporter runs.
-      used.histogram.reset();
+      if (utilization >= busyFrom === isBusy) return monitor.reset();
+      isBusy = !isBusy;
+      monitor.end();
+      monitor = isBusy ? monitorTimer() : monitorTurns();
     },
-    end: () => used.histogram.disable(),
+    end: () => monitor.end(),
   };
 }
 
-function monitorOf(resolution: number): Monitor {
-  return { histogram: monitorEventLoopDelay({ resolution }), resolutionMs: resolution };
+/** What Node measures is the interval of its timer, in nanoseconds; not counted is the first one, in which this reporter runs. */
+function monitorTimer(): Monitor {
+  const histogram = monitorEventLoopDelay({ resolution: resolutionMs });
+  histogram.enable();
+  return {
+    lateness: (quantile) => (histogram.count === 0 ? 0 : Math.max(0, histogram.percentile(quantile * 100) / 1e9 - resolutionMs / 1000)),
+    reset: () => histogram.reset(),
+    end: () => void histogram.disable(),
+  };
 }
 
-/** What is measured is the interval of the timer, in nanoseconds. */
-function lateness({ histogram, resolutionMs: expectedMs }: Monitor, quantile: number): number {
-  return histogram.count === 0 ? 0 : Math.max(0, histogram.percentile(quantile * 100) / 1e9 - expectedMs / 1000);
+/** A timer that was due while something else ran had to wait until that was over. */
+function monitorTurns(): Monitor {
+  let turnsMs: number[] = [];
+  let isFirst = true;
+  const end = eachTurn(({ busyMs }) => {
+    if (!isFirst) turnsMs.push(busyMs);
+    isFirst = false;
+  });
+  return {
+    lateness: (quantile) => {
+      const sorted = turnsMs.toSorted((a, b) => a - b);
+      return (sorted[Math.max(0, Math.ceil(sorted.length * quantile) - 1)] ?? 0) / 1000;
+    },
+    reset: () => {
+      turnsMs = [];
+      isFirst = true;
+    },
+    end,
+  };
 }

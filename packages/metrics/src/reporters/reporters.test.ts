@@ -1,6 +1,5 @@
 import { Meter, type PoolFigures } from "@tsserve/server";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { blockedHubReporter } from "./blocked-hub.ts";
 import { concurrencyReporter } from "./concurrency.ts";
 import { eventLoopReporter } from "./event-loop.ts";
 import { gcReporter } from "./gc.ts";
@@ -54,32 +53,6 @@ describe("reporters", () => {
     expect(values["runtime_heap_space_used_bytes old_space"]).toBeGreaterThan(0);
     expect(values["runtime_event_loop_utilization"]).toBeLessThanOrEqual(1);
     expect(Object.keys(values).filter((name) => name.startsWith("runtime_event_loop_delay_seconds"))).toHaveLength(4);
-  });
-
-  test("a block is observed once, with its duration; what is shorter is not", () => {
-    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
-    const meter = new Meter();
-    let beats = 0;
-    const timed: number[] = [];
-    const reporter = blockedHubReporter(meter, "host", 100, () => (beats += 1), { timing: (_, ms) => timed.push(ms) });
-    vi.advanceTimersByTime(200);
-    // One at once, and two in each threshold.
-    expect(beats).toBe(5);
-    const [series] = meter.series;
-    const counted = (): number =>
-      series === undefined
-        ? 0
-        : [...meter.values.subarray(series.cell, series.cell + series.cells - 1)].reduce((sum, each) => sum + each, 0);
-    expect(counted()).toBe(0);
-    // The clock goes on, and no timer runs.
-    vi.setSystemTime(Date.now());
-    const real = performance.now();
-    vi.spyOn(performance, "now").mockReturnValue(real + 500);
-    vi.advanceTimersByTime(60);
-    expect([counted(), timed.length]).toEqual([1, 1]);
-    expect(timed[0]).toBeGreaterThan(400);
-    reporter.end?.();
-    vi.restoreAllMocks();
   });
 
   test("collections are counted as they happen", async () => {

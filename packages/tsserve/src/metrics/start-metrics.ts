@@ -14,6 +14,7 @@ import {
   schedule,
   statsdReporter,
   WorkerMetrics,
+  type LoopWatcher,
   type Place,
   type Reporter,
 } from "@tsserve/metrics";
@@ -44,8 +45,8 @@ export interface MetricsParts {
   readonly inherited: Listener | undefined;
   /** Of our own master's workers, where the exporter's socket comes. */
   readonly inbox: MetricsSocketInbox | undefined;
-  /** Tells the watchdog that the event loop turns. */
-  readonly beat: () => void;
+  /** Where the watchdog is told that the event loop turns. */
+  readonly loop: LoopWatcher;
   /** Where the watchdog tells what it has found. */
   readonly onBlock: (listener: (block: BlockMessage) => void) => void;
   readonly requests: ActiveRequests;
@@ -110,7 +111,7 @@ function blockText(pid: number, stack: string): string {
   return `the event loop of pid ${pid} stood still${frame === undefined ? "" : ` in ${frame}`}`;
 }
 
-async function reporters({ host, settings, monitoring, meter, pools, server, log, folder, beat }: MetricsParts): Promise<Reporter[]> {
+async function reporters({ host, settings, monitoring, meter, pools, server, log, folder, loop }: MetricsParts): Promise<Reporter[]> {
   const gauges = processGauges(meter, host.hostname, host.pid);
   const statsd =
     settings.statsd &&
@@ -127,7 +128,7 @@ async function reporters({ host, settings, monitoring, meter, pools, server, log
     eventLoopReporter(gauges),
     ...(gc.stats ? [heapReporter(gauges)] : []),
     ...(gc.stats || gc.timing ? [gcReporter(meter, host.hostname, gc, statsd)] : []),
-    ...(blockedHubMs === undefined ? [] : [blockedHubReporter(meter, host.hostname, blockedHubMs, beat, statsd)]),
+    ...(blockedHubMs === undefined ? [] : [blockedHubReporter(meter, host.hostname, blockedHubMs, loop, statsd)]),
     ...refcycle(gc.refcycle, folder, log),
     // The last one: it sends what the others have just set.
     ...(statsd === undefined ? [] : [statsd]),

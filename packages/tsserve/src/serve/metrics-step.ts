@@ -71,7 +71,7 @@ async function startMetrics(
       worker: worker && { masterPid: worker.masterPid, index: worker.childIndex ?? 0 },
       inherited: exporter,
       inbox,
-      beat: () => watchdog.beat(),
+      loop: watchdog.loop,
       onBlock: (listener) => watchdog.onBlock(listener),
     });
   } catch (err) {

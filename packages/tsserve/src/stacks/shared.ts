@@ -14,6 +14,20 @@ export const cells = {
   hasStarted: 4,
   /** 1 from when somebody has asked for a profile. */
   isProfiled: 5,
+  /** Whether the event loop gives beats while it sleeps: one of `rests`. */
+  rest: 6,
+} as const;
+
+/** How the event loop comes to rest, which the main thread asks for and the watchdog grants. */
+export const rests = {
+  /** The loop gives beats all the time. */
+  beating: 0n,
+  /** It has nothing to do, and would rather not be woken for beats. */
+  asked: 1n,
+  /** The watchdog knows how to tell that it sleeps. */
+  granted: 2n,
+  /** It gives a beat at the end of each turn, and none while it sleeps. */
+  resting: 3n,
 } as const;
 
 /** Nanoseconds on a clock that all threads of this machine share and that nobody sets; in 63 bits it never wraps. */
@@ -31,6 +45,7 @@ export function makeSharedCells(): SharedCells {
 export interface WatchdogData {
   readonly shared: SharedCells;
   readonly cells: typeof cells;
+  readonly rests: typeof rests;
   readonly pid: number;
   readonly hostname: string;
   /** The numbers of the signals that ask to stop. */
@@ -70,3 +85,29 @@ export interface BlockMessage {
 export const requestsKey = "tsserve.requests";
 /** Under this key, the function that ends the process when its main thread is stuck: `(signal, heard) => void`. */
 export const endStuckKey = "tsserve.endStuck";
+
+/** What can be seen of a thread from another one. */
+export interface ObservedThread {
+  /** The descriptor of epoll that it waits at, or else what it does; `elsewhere` where nobody can tell. */
+  place(): number | "running" | "elsewhere";
+  /** How long it has run for since it began; 0 where nobody can tell. */
+  workedNs(): bigint;
+}
+
+/** @param arch as `process.arch` has it: the numbers of system calls differ */
+export type ObserveMainThread = (pid: number, arch: string) => ObservedThread;
+
+/** What blocks are seen by. */
+export interface BlockWatchParts {
+  readonly thresholdMs: number;
+  readonly shared: SharedCells;
+  readonly cells: Pick<typeof cells, "beat" | "rest">;
+  readonly rests: typeof rests;
+  readonly thread: ObservedThread;
+  /** The clock of the beats (`clockNs`). */
+  readonly nowNs: () => bigint;
+  /** Is told of each block once, while it lasts. */
+  readonly onBlock: (isCurrent: () => boolean) => void;
+}
+
+export type WatchForBlocks = (parts: BlockWatchParts) => void;

@@ -4,6 +4,8 @@
 const { workerData, parentPort } = require("node:worker_threads") as typeof import("node:worker_threads");
 
 type WatchdogData = import("./shared.ts", { with: { "resolution-mode": "import" } }).WatchdogData;
+type WatchForBlocks = import("./shared.ts", { with: { "resolution-mode": "import" } }).WatchForBlocks;
+type ObserveMainThread = import("./shared.ts", { with: { "resolution-mode": "import" } }).ObserveMainThread;
 type ProfileDesk = import("../profiles/shared.ts", { with: { "resolution-mode": "import" } }).ProfileDesk;
 type MakeDesk = import("../profiles/shared.ts", { with: { "resolution-mode": "import" } }).MakeDesk;
 type ProfileRequest = import("@tsserve/master", { with: { "resolution-mode": "import" } }).WatchdogRequest;
@@ -16,7 +18,7 @@ interface SignalHandle {
   unref(): void;
 }
 
-const { shared, cells, pid, hostname, stopSignals, settings } = workerData as WatchdogData;
+const { shared, cells, rests, pid, hostname, stopSignals, settings } = workerData as WatchdogData;
 
 let desk: ProfileDesk | undefined;
 
@@ -28,8 +30,6 @@ const hearWithinMs = 1000;
 const pauseWithinMs = 30_000;
 /** From the third signal that asks to stop, when the main thread can't be interrupted. */
 const killAfterMs = 5000;
-/** Longer delays fire at once (docs of `setTimeout`). */
-const longestTimerMs = 2 ** 31 - 1;
 
 const { internalBinding } = require("internal/test/binding") as {
   internalBinding(name: "signal_wrap"): { Signal: new () => SignalHandle };
@@ -66,12 +66,15 @@ parentPort?.postMessage("listening");
 
 /** Loaded by the first who asks. */
 function profileDesk(): ProfileDesk {
-  const { join } = require("node:path") as typeof import("node:path");
   Atomics.store(shared, cells.isProfiled, 1n);
-  // It lies beside this file, wherever that was bundled to.
-  const { makeDesk } = require(join(__dirname, "profile-desk.cjs")) as { makeDesk: MakeDesk };
+  const { makeDesk } = loadBeside("profile-desk") as { makeDesk: MakeDesk };
   desk ??= makeDesk(settings.profiles, pid, (text) => log(text, []));
   return desk;
+}
+
+function loadBeside(name: string): unknown {
+  const { join } = require("node:path") as typeof import("node:path");
+  return require(join(__dirname, `${name}.cjs`)) as unknown;
 }
 
 function sinceMs(then: bigint): number {
@@ -121,27 +124,22 @@ const bySignal: Occasion = {
 
 let dumping = false;
 
-if (settings.blockedMs !== undefined) watchForBlocks(settings.blockedMs);
+if (settings.blockedMs !== undefined) reportBlocks(settings.blockedMs);
 
-/** Sleeps until the last beat that it knows of is too old; by then there has been a later one, or the loop is blocked. */
-function watchForBlocks(thresholdMs: number): void {
-  const beat = Atomics.load(shared, cells.beat);
-  const standsForMs = sinceMs(beat);
-  if (beat === 0n || standsForMs < thresholdMs) {
-    setTimeout(watchForBlocks, Math.min(beat === 0n ? thresholdMs : thresholdMs - standsForMs, longestTimerMs), thresholdMs);
-    return;
-  }
-  dump({
-    stuck: `monitoring.blocked_hub: the event loop is blocked for more than ${thresholdMs} ms; this is where`,
-    native: `monitoring.blocked_hub: the event loop is blocked in native code; its stack follows when that returns`,
-    gone: `monitoring.blocked_hub: the event loop is blocked in native code that did not return`,
-    isCurrent: () => Atomics.load(shared, cells.beat) === beat,
-  });
-  const untilNextBeat = (): void => {
-    if (Atomics.load(shared, cells.beat) === beat) setTimeout(untilNextBeat, Math.min(thresholdMs / 4, longestTimerMs));
-    else watchForBlocks(thresholdMs);
-  };
-  untilNextBeat();
+/** What it takes is loaded where it is wanted. */
+function reportBlocks(thresholdMs: number): void {
+  const { watchForBlocks } = loadBeside("block-watch") as { watchForBlocks: WatchForBlocks };
+  const { observeMainThread } = loadBeside("main-thread") as { observeMainThread: ObserveMainThread };
+  const thread = observeMainThread(pid, process.arch);
+  const nowNs = (): bigint => process.hrtime.bigint();
+  const onBlock = (isCurrent: () => boolean): void =>
+    dump({
+      stuck: `monitoring.blocked_hub: the event loop is blocked for more than ${thresholdMs} ms; this is where`,
+      native: `monitoring.blocked_hub: the event loop is blocked in native code; its stack follows when that returns`,
+      gone: `monitoring.blocked_hub: the event loop is blocked in native code that did not return`,
+      isCurrent,
+    });
+  watchForBlocks({ thresholdMs, shared, cells, rests, thread, nowNs, onBlock });
 }
 
 function dump(occasion: Occasion): void {

@@ -7,7 +7,17 @@ import type { Host } from "../host.ts";
 import { packageFile } from "../package-file.ts";
 import type { Configuration } from "../configuration.ts";
 import { lineVariable, isOwnWorker, stuckFolder } from "../workers/own-worker.ts";
-import { cells, clockNs, endStuckKey, makeSharedCells, type BlockMessage, type WatchdogData, type WatchdogSettings } from "./shared.ts";
+import type { LoopWatcher } from "@tsserve/metrics";
+import {
+  cells,
+  clockNs,
+  endStuckKey,
+  makeSharedCells,
+  rests,
+  type BlockMessage,
+  type WatchdogData,
+  type WatchdogSettings,
+} from "./shared.ts";
 
 /** The thread that hears of signals, and sees blocks, while the main thread is stuck. */
 export interface Watchdog {
@@ -15,8 +25,8 @@ export interface Watchdog {
   started(): void;
   /** The main thread has heard of a SIGUSR1; gives whether the watchdog has answered it already. */
   answered(): boolean;
-  /** The event loop turns. Once called, it is to be called all the time: else it is taken to be blocked. */
-  beat(): void;
+  /** Where the event loop shows that it turns. */
+  readonly loop: LoopWatcher;
   onBlock(listener: (block: BlockMessage) => void): void;
   /** Has a profile taken of this process; one at a time. */
   profile(request: Omit<WatchdogRequest, "type" | "id">): Promise<WatchdogAnswer>;
@@ -35,7 +45,7 @@ export function startWatchdog(host: Host, settings: WatchdogSettings, endStuck: 
   (globalThis as Record<symbol, unknown>)[Symbol.for(endStuckKey)] = endStuck;
   for (const signal of stopSignals) host.onSignal(signal, () => void Atomics.add(shared, cells.stopsHeard, 1n));
   const numbers = Object.fromEntries(stopSignals.map((signal) => [signal, constants.signals[signal]]));
-  const data: WatchdogData = { shared, cells, pid: host.pid, hostname: host.hostname, stopSignals: numbers, settings };
+  const data: WatchdogData = { shared, cells, rests, pid: host.pid, hostname: host.hostname, stopSignals: numbers, settings };
   const thread = startThread(data);
   let tellBlock: (block: BlockMessage) => void = () => undefined;
   const listening = new Promise<Error | undefined>((resolve) => {
@@ -69,7 +79,14 @@ export function startWatchdog(host: Host, settings: WatchdogSettings, endStuck: 
       return byWatchdog;
     },
     onBlock: (listener) => (tellBlock = listener),
-    beat: () => void Atomics.store(shared, cells.beat, clockNs()),
+    loop: {
+      beat: () => void Atomics.store(shared, cells.beat, clockNs()),
+      mayRest: () => {
+        Atomics.compareExchange(shared, cells.rest, rests.beating, rests.asked);
+        return Atomics.load(shared, cells.rest) === rests.granted;
+      },
+      rest: (isResting) => void Atomics.store(shared, cells.rest, isResting ? rests.resting : rests.beating),
+    },
     profile: (request) =>
       new Promise((resolve) => {
         lastId += 1;
