@@ -6,10 +6,11 @@ import { fileURLToPath } from "node:url";
 import { freePort, makeTemporaryFolder, spawnTsserve, until, type TemporaryFolder } from "@tsserve/testing";
 import type { ChannelModel, GetMessage } from "amqplib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { done, readJournal, twice, type Run } from "./support/journal.ts";
+import { consumersOf, type Consume } from "./support/consume.ts";
+import { done, readJournal, twice } from "./support/journal.ts";
 import { fill, noRabbitmq, ready, startRabbitmq, type Rabbitmq } from "./support/rabbitmq.ts";
 import { run } from "./support/run.ts";
-import { iniOf, serve, type ServeOptions, type Served } from "./support/serve.ts";
+import { iniOf, serve } from "./support/serve.ts";
 
 if (noRabbitmq !== undefined) console.log(`queue-consumers.long.test.ts ${noRabbitmq}`);
 
@@ -17,13 +18,14 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ", () => {
   let broker: Rabbitmq;
   let model: ChannelModel;
   let folder: TemporaryFolder;
-  let lastQueue = 0;
+  let consume: Consume;
 
   beforeAll(async () => {
     broker = await startRabbitmq();
     model = await broker.connect();
     model.on("error", () => undefined);
     folder = makeTemporaryFolder({});
+    consume = consumersOf(broker, folder.path);
   });
 
   afterAll(async () => {
@@ -31,19 +33,6 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ", () => {
     await broker?.[Symbol.asyncDispose]();
     folder?.remove();
   });
-
-  /** A consumer of a queue of its own. */
-  function consume(options: ServeOptions = {}, own: Record<string, string> = {}): Served & { queue: string; runs(): Run[] } {
-    const queue = own["queue"] ?? `q${(lastQueue += 1)}`;
-    const journal = join(folder.path, `${queue.split(",")[0]}.jsonl`);
-    const served = serve({
-      ...options,
-      app: "consumer.mjs",
-      server: { factory: "tsserve/queue", "metrics.enabled": "false", ...broker.settings, ...options.server },
-      config: { ...own, queue, journal },
-    });
-    return Object.assign(served, { queue, runs: () => readJournal(journal) });
-  }
 
   async function send(queue: string, body: string | Buffer, properties: Record<string, unknown> = {}): Promise<void> {
     const channel = await model.createConfirmChannel();
@@ -154,7 +143,7 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ", () => {
     const silent = createServer((socket) => void socket.on("error", () => undefined).resume()).listen(0, "127.0.0.1");
     await once(silent, "listening");
     const silentPort = String((silent.address() as AddressInfo).port);
-    const queue = `q${(lastQueue += 1)}`;
+    const queue = `own${Math.random().toString(36).slice(2)}`;
     await Promise.all(
       [{}, {}, {}, { "amqp.port": silentPort }].map(async (settings, index) => {
         await using server = consume({ server: settings, args: ["--log-level", "debug"] }, { queue });
@@ -288,7 +277,7 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ", () => {
   });
 
   test("an HTTP app publishes: confirmed, in the trace of its request, and told what was not delivered", async () => {
-    const published = `published${(lastQueue += 1)}`;
+    const published = `published${Math.random().toString(36).slice(2)}`;
     const channel = await model.createChannel();
     await channel.assertQueue(published, { durable: true });
     await channel.bindQueue(published, "amq.topic", "pre-order.*");

@@ -7,10 +7,11 @@ import { freePort, makeTemporaryFolder, until, type TemporaryFolder } from "@tss
 import type { ChannelModel } from "amqplib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { collect } from "./support/collector.ts";
-import { done, readJournal, type Run } from "./support/journal.ts";
+import { consumersOf, type Consume } from "./support/consume.ts";
+import { done } from "./support/journal.ts";
 import { fill, noRabbitmq, startRabbitmq, type Rabbitmq } from "./support/rabbitmq.ts";
 import { run } from "./support/run.ts";
-import { iniOf, serve, type ServeOptions, type Served } from "./support/serve.ts";
+import { iniOf, serve } from "./support/serve.ts";
 import { certificate, pem } from "./support/tls.ts";
 
 if (noRabbitmq !== undefined) console.log(`queue-operations.long.test.ts ${noRabbitmq}`);
@@ -20,7 +21,7 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, as it is run", () => {
   let model: ChannelModel;
   let folder: TemporaryFolder;
   let tlsPort: number;
-  let lastQueue = 0;
+  let consume: Consume;
 
   beforeAll(async () => {
     tlsPort = await freePort();
@@ -34,6 +35,7 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, as it is run", () => {
     ]);
     model = await broker.connect();
     folder = makeTemporaryFolder({});
+    consume = consumersOf(broker, folder.path);
   });
 
   afterAll(async () => {
@@ -41,14 +43,6 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, as it is run", () => {
     await broker?.[Symbol.asyncDispose]();
     folder?.remove();
   });
-
-  function consume(options: ServeOptions = {}, own: Record<string, string> = {}): Served & { queue: string; runs(): Run[] } {
-    const queue = `q${(lastQueue += 1)}`;
-    const journal = join(folder.path, `${queue}.jsonl`);
-    const server = { factory: "tsserve/queue", "metrics.enabled": "false", ...broker.settings, ...options.server };
-    const served = serve({ ...options, app: "consumer.mjs", server, config: { ...own, queue, journal } });
-    return Object.assign(served, { queue, runs: () => readJournal(journal) });
-  }
 
   const tls = (): Record<string, string> => ({
     "amqp.port": String(tlsPort),

@@ -5,10 +5,11 @@ import { freePort, makeTemporaryFolder, until, type TemporaryFolder } from "@tss
 import type { ChannelModel } from "amqplib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { amqpProxy } from "./support/amqp-proxy.ts";
+import { consumersOf, type Consume, type Consumed } from "./support/consume.ts";
 import { feed } from "./support/feed.ts";
-import { done, readJournal, twice, type Run } from "./support/journal.ts";
+import { done, readJournal, twice } from "./support/journal.ts";
 import { fill, noRabbitmq, ready, startRabbitmq, type Rabbitmq } from "./support/rabbitmq.ts";
-import { serve, type ServeOptions, type Served } from "./support/serve.ts";
+import { serve, type ServeOptions } from "./support/serve.ts";
 
 if (noRabbitmq !== undefined) console.log(`queue.long.test.ts ${noRabbitmq}`);
 
@@ -21,7 +22,7 @@ describe.skipIf(noRabbitmq !== undefined).each(["classic", "quorum"])("RabbitMQ,
   let broker: Rabbitmq;
   let model: ChannelModel;
   let folder: TemporaryFolder;
-  let lastQueue = 0;
+  let consumed: Consume;
 
   const connect = async (): Promise<void> => {
     model = await broker.connect();
@@ -31,6 +32,7 @@ describe.skipIf(noRabbitmq !== undefined).each(["classic", "quorum"])("RabbitMQ,
   beforeAll(async () => {
     broker = await startRabbitmq();
     folder = makeTemporaryFolder({});
+    consumed = consumersOf(broker, folder.path, { "amqp.queue_type": type });
     await connect();
   });
 
@@ -40,22 +42,7 @@ describe.skipIf(noRabbitmq !== undefined).each(["classic", "quorum"])("RabbitMQ,
     folder?.remove();
   });
 
-  interface Consumed extends Served {
-    readonly queue: string;
-    runs(): Run[];
-  }
-
-  function consume(own: Record<string, string> = {}, options: ServeOptions = {}): Consumed {
-    const queue = own["queue"] ?? `${type}${(lastQueue += 1)}`;
-    const journal = join(folder.path, `${queue}.jsonl`);
-    const served = serve({
-      ...options,
-      app: "consumer.mjs",
-      server: { factory: "tsserve/queue", "metrics.enabled": "false", "amqp.queue_type": type, ...broker.settings, ...options.server },
-      config: { sleep: "15", ...own, queue, journal },
-    });
-    return Object.assign(served, { queue, runs: () => readJournal(journal) });
-  }
+  const consume = (own: Record<string, string> = {}, options: ServeOptions = {}): Consumed => consumed(options, { sleep: "15", ...own });
 
   const drained = async (server: Consumed, confirmed: number): Promise<void> => {
     const missing = (): number[] => {

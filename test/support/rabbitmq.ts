@@ -17,6 +17,8 @@ export const noRabbitmq: string | undefined =
 /** A RabbitMQ of this test's own: in a folder, on ports and with a node name that nobody else has. */
 export interface Rabbitmq extends AsyncDisposable {
   readonly port: number;
+  /** Where its data and logs are. */
+  readonly folder: string;
   /** The keys of an INI file that name it. */
   readonly settings: Readonly<Record<string, string>>;
   /** A connection of the test's own. It is not closed with the broker. */
@@ -93,6 +95,7 @@ export async function startRabbitmq(configuration: readonly string[] = []): Prom
   }
   return {
     port,
+    folder,
     settings: { "amqp.port": String(port) },
     connect: () => connect(`amqp://127.0.0.1:${port}`, { timeout: 20_000, noDelay: true }),
     ctl: (...args) => void execFileSync(join(scripts, "rabbitmqctl"), args, { env, stdio: "pipe", timeout: 30_000 }),

@@ -1,0 +1,185 @@
+import { once } from "node:events";
+import { rmSync } from "node:fs";
+import { connect as connectTo, createServer, type AddressInfo, type Socket } from "node:net";
+import { join } from "node:path";
+import { makeTemporaryFolder, until, type TemporaryFolder } from "@tsserve/testing";
+import type { ChannelModel } from "amqplib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { consumersOf, type Consume, type Consumed } from "./support/consume.ts";
+import { feed } from "./support/feed.ts";
+import { done, twice } from "./support/journal.ts";
+import { fill, noRabbitmq, ready, startRabbitmq, type Rabbitmq } from "./support/rabbitmq.ts";
+
+if (noRabbitmq !== undefined) console.log(`queue-strangers.long.test.ts ${noRabbitmq}`);
+
+/** By hand, with more of it: TSSERVE_QUEUE_ROUNDS=60 is a storm of a minute. */
+const rounds = Number(process.env["TSSERVE_QUEUE_ROUNDS"] ?? 5);
+
+describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, and what strangers do to it", () => {
+  let broker: Rabbitmq;
+  let model: ChannelModel;
+  let folder: TemporaryFolder;
+  let consume: Consume;
+
+  const connect = async (): Promise<void> => {
+    model = await broker.connect();
+    model.on("error", () => undefined);
+  };
+
+  beforeAll(async () => {
+    broker = await startRabbitmq();
+    folder = makeTemporaryFolder({});
+    consume = consumersOf(broker, folder.path);
+    await connect();
+  });
+
+  afterAll(async () => {
+    await model?.close().catch(() => undefined);
+    await broker?.[Symbol.asyncDispose]();
+    folder?.remove();
+  });
+
+  async function send(queue: string, body: string | Buffer, messageId?: string): Promise<void> {
+    const channel = await model.createConfirmChannel();
+    channel.sendToQueue(queue, Buffer.from(body), { persistent: true, ...(messageId === undefined ? {} : { messageId }) });
+    await channel.waitForConfirms();
+    await channel.close();
+  }
+
+  const handled = (server: Consumed, count: number): Promise<unknown> =>
+    until("all to be handled", () => new Set(done(server.runs())).size === count, { timeoutMs: 60_000, describe: server.stdout });
+
+  test("bodies beyond the limit are dead letters, whole, and the others are handled beside them", async () => {
+    await using server = consume({ server: { max_message_size: "1M" } });
+    await server.listening();
+    for (let n = 0; n < 3; n += 1) await send(server.queue, Buffer.alloc(40 * 1024 * 1024, "x"));
+    await fill(model, server.queue, 20);
+    await handled(server, 20);
+    await until("the dead letters", async () => (await ready(model, `${server.queue}.dead`)) === 3, { timeoutMs: 60_000 });
+    const channel = await model.createChannel();
+    const dead = await channel.get(`${server.queue}.dead`, { noAck: true });
+    await channel.close();
+    expect(dead === false ? 0 : dead.content.length).toBe(40 * 1024 * 1024);
+    expect(dead === false ? {} : dead.properties.headers).toMatchObject({ "x-dead-reason": "oversized" });
+  });
+
+  test("a handler that blocks for longer than the broker waits: nothing is lost, and it is told", async () => {
+    await using server = consume({ server: { "amqp.heartbeat": "1" } }, { block: "6000" });
+    await server.listening();
+    await send(server.queue, JSON.stringify({ n: 1000, act: "block" }), "blocking");
+    await fill(model, server.queue, 30);
+    await handled(server, 31);
+    await server.log(/the subscription is gone/);
+    // It was done; only its acknowledgement came too late.
+    expect(twice(server.runs())).toEqual([]);
+    await until("the queue to be empty", async () => (await ready(model, server.queue)) === 0);
+  });
+
+  test("fifty consumers in one app: each has its queue, and a stop ends them all", async () => {
+    const queues = Array.from({ length: 50 }, (_, n) => `fifty${n}`);
+    await using server = consume({}, { queue: queues.join(",") });
+    await server.listening();
+    for (const [n, queue] of queues.entries()) await send(queue, JSON.stringify({ n }));
+    await handled(server, 50);
+    expect(server.stderr()).not.toMatch(/MaxListenersExceededWarning/);
+    server.kill();
+    expect((await server.exited()).code).toBe(0);
+  });
+
+  test("connections that are cut again and again: nothing lost, and with ids nothing twice", async () => {
+    await using storm = await stormyProxy(broker.port);
+    await using server = consume({ server: { "amqp.port": String(storm.port) } }, { sleep: "15" });
+    await server.listening();
+    const feeding = feed(broker, server.queue, 200);
+    for (let round = 0; round < rounds; round += 1) {
+      const { length } = server.runs();
+      await until("it to consume", () => server.runs().length > length + 20, { timeoutMs: 40_000, describe: server.stdout });
+      storm.cut();
+    }
+    await feeding.stop();
+    await handled(server, feeding.confirmed);
+    console.log(`${rounds} cuts: ${JSON.stringify({ messages: feeding.confirmed, twice: twice(server.runs()).length })}`);
+    expect(twice(server.runs())).toEqual([]);
+  });
+
+  test("a queue that is deleted in the middle of a stop does not keep the stop from ending", async () => {
+    await using server = consume({ server: { stop_timeout: "10" } }, { sleep: "1000" });
+    await server.listening();
+    await fill(model, server.queue, 20);
+    await until("it to be busy", () => server.runs().length >= 10);
+    server.kill();
+    await server.log(/drain|stopping/i);
+    const channel = await model.createChannel();
+    await channel.deleteQueue(server.queue);
+    await channel.close();
+    expect((await server.exited(30_000)).code).toBe(0);
+  });
+
+  test("a third signal waits for no handler: what runs goes back", async () => {
+    await using server = consume({ server: { stop_timeout: "60" } }, { deaf: "true" });
+    await server.listening();
+    await send(server.queue, JSON.stringify({ n: 1, act: "hang" }));
+    await until("it to run", () => server.runs().length === 1);
+    server.kill();
+    await server.log(/stopping: /);
+    server.kill();
+    await server.log(/once more ends the process at once/);
+    server.kill();
+    expect((await server.exited(20_000)).code).not.toBe(0);
+    await until("the message to be back", async () => (await ready(model, server.queue)) === 1);
+  });
+
+  test("a stop while the broker is away ends at once, and one that comes back without its data is consumed from again", async () => {
+    await using server = consume();
+    await using stopped = consume();
+    await Promise.all([server.listening(), stopped.listening()]);
+    await model.close().catch(() => undefined);
+    await broker.kill();
+    await Promise.all([server.log(/the subscription is gone/), stopped.log(/the subscription is gone/)]);
+    stopped.kill();
+    expect((await stopped.exited(20_000)).code).toBe(0);
+    rmSync(join(broker.folder, "mnesia"), { recursive: true, force: true });
+    await broker.start();
+    await connect();
+    await until("its queue to be there again", async () => (await ready(model, server.queue)) >= 0, { timeoutMs: 60_000 });
+    await fill(model, server.queue, 20);
+    await handled(server, 20);
+  });
+});
+
+interface StormyProxy extends AsyncDisposable {
+  readonly port: number;
+  /** Cuts every connection, as a network does. */
+  cut(): void;
+}
+
+async function stormyProxy(upstream: number): Promise<StormyProxy> {
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const peer = connectTo(upstream, "127.0.0.1");
+    for (const socket of [client, peer]) {
+      sockets.add(socket);
+      socket.on("error", () => undefined);
+      socket.on("close", () => {
+        sockets.delete(socket);
+        client.destroy();
+        peer.destroy();
+      });
+    }
+    client.pipe(peer).pipe(client);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const cut = (): void => {
+    for (const socket of sockets) socket.resetAndDestroy();
+  };
+  return {
+    port: (server.address() as AddressInfo).port,
+    cut,
+    [Symbol.asyncDispose]: async () => {
+      cut();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
