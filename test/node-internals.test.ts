@@ -14,7 +14,7 @@ const notNodes = new Set(
 const underscored = /(?:\.|readonly |\{ |, |^\s+|")(_[a-z]\w*)(?=[?:(,"\s;)=.\]!}])/g;
 /** What has no underscore, and is private all the same. */
 const named =
-  /\b(internalBinding|expose-internals|reallyExit|connectionsCheckingInterval|onIncoming|destroySoon|useUserBuffer|setBlocking|getOwnPropertySymbols)\b/g;
+  /\b(internalBinding|expose-internals|reallyExit|connectionsCheckingInterval|onIncoming|destroySoon|useUserBuffer|setBlocking|kResourceStore|getOwnPropertySymbols)\b/g;
 
 function sources(): string[] {
   const folders = readdirSync(join(root, "packages")).flatMap((name) => [`packages/${name}/src`, `packages/${name}/bin`]);

@@ -47,6 +47,11 @@ export class Masker {
     }
   }
 
+  /** Grows with every secret that is learned: what was masked before may not be whole any more. */
+  get revision(): number {
+    return this.#secrets.size;
+  }
+
   /** Whether the value of a key was learned to be secret. */
   isSecret(section: string, key: string): boolean {
     return this.#keys.has(`${section}\n${key}`);

@@ -1,4 +1,4 @@
-import type { AccessRecord } from "./access-log.ts";
+import type { AccessRecord } from "./access-record.ts";
 
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"] as const;
 
@@ -38,13 +38,24 @@ export function jsonLine(record: AccessRecord, message: string, nowMs: number): 
  * @param bindings what every line of the logger says, as fields of JSON
  */
 export function infoLine(fields: string, message: string, nowMs: number, bindings: string): string {
-  return `{"level":"info","time":"${isoTime(nowMs)}",${bindings}${fields},"msg":${quoted(message)}}\n`;
+  return `{"level":"info","time":"${isoTime(nowMs)}",${bindings}${fields}${messageField(message)}}\n`;
 }
 
 /** A line of the file from what `recordFields` gives. */
 export function fileLine(fields: string, message: string, nowMs: number): string {
-  return `{"time":"${isoTime(nowMs)}"${fields},"msg":${quoted(message)}}\n`;
+  return `{"time":"${isoTime(nowMs)}"${fields}${messageField(message)}}\n`;
 }
+
+/** Takes out of a part of a line what may not be in one: secrets, control characters. */
+export type Clean = (part: string) => string;
+
+function messageField(message: string): string {
+  return message === completed ? completedField : `,"msg":${quoted(message)}`;
+}
+
+/** What nearly all lines say. */
+export const completed = "request completed";
+const completedField = `,"msg":"${completed}"`;
 
 /** Each field of a record with a comma before it. */
 export function recordFields(record: AccessRecord): string {
@@ -67,7 +78,8 @@ export function recordFields(record: AccessRecord): string {
   )}`;
 }
 
-function textField(name: keyof AccessRecord, value: string | undefined): string {
+/** With a comma before it; nothing where there is no value. */
+export function textField(name: keyof AccessRecord, value: string | undefined): string {
   return value === undefined ? "" : `,"${name}":${quoted(value)}`;
 }
 
@@ -79,28 +91,26 @@ function quoted(value: string): string {
   return /^[ !#-[\]-~]*$/.test(value) ? `"${value}"` : JSON.stringify(value);
 }
 
-/** Writes what stays the same for a second once in it. */
-function bySecond(write: (now: Date) => string): (nowMs: number) => string {
-  let second = Number.NaN;
+/** Writes what stays the same for so many milliseconds once in them. */
+function once(ms: number, write: (nowMs: number) => string): (nowMs: number) => string {
+  let period = Number.NaN;
   let written = "";
   return (nowMs) => {
-    const current = Math.floor(nowMs / 1000);
-    if (current !== second) {
-      second = current;
-      written = write(new Date(current * 1000));
+    const current = Math.floor(nowMs / ms);
+    if (current !== period) {
+      period = current;
+      written = write(current * ms);
     }
     return written;
   };
 }
 
-const isoSecond = bySecond((now) => now.toISOString().slice(0, -4));
+const isoSecond = once(1000, (nowMs) => new Date(nowMs).toISOString().slice(0, -4));
 
 /** `2000-10-10T13:55:36.123Z`. */
-function isoTime(nowMs: number): string {
-  return `${isoSecond(nowMs)}${String(nowMs % 1000).padStart(3, "0")}Z`;
-}
+const isoTime = once(1, (nowMs) => `${isoSecond(nowMs)}${String(nowMs % 1000).padStart(3, "0")}Z`);
 
-const clfTime = bySecond(timeOf);
+const clfTime = once(1000, (nowMs) => timeOf(new Date(nowMs)));
 
 /** `10/Oct/2000:13:55:36 +0000`: in UTC, whatever the machine's zone is. */
 function timeOf(now: Date): string {

@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { describe, expect, test } from "vitest";
-import { pageOf } from "./access-log.ts";
+import { pageOf } from "./access-record.ts";
 import { escaped, fileLine, infoLine, jsonLine, recordFields, webServerLine } from "./access-line.ts";
 import { exclusion, isExcluded } from "./exclusion.ts";
 import type { HttpRequest } from "./http-request.ts";

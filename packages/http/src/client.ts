@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { isIP, type Socket } from "node:net";
+import { areHeadersRaw, firstHeader, takeRawHeaders } from "./raw-headers.ts";
 import { trustedProxies } from "./trusted-proxies.ts";
 
 /** Who sent a request, over what, and to whom: as the proxies in front tell it, where they are believed. */
@@ -57,6 +58,11 @@ export function clientOf(incoming: IncomingMessage): Client {
   return (incoming as ResolvedMessage)[clientKey] ?? peerOf(incoming);
 }
 
+/** Its address alone, which costs less. */
+export function addressOf(incoming: IncomingMessage): string {
+  return (incoming as ResolvedMessage)[clientKey]?.address ?? peerAddress(socketOf(incoming));
+}
+
 /**
  * Keeps which connection a request of HTTP/2 came by: its own `socket` is a proxy for the stream, which is dear to ask, and knows of no
  * peer any more when the stream has closed.
@@ -76,7 +82,7 @@ export function peerAddress(socket: ShownSocket): string {
 
 function peerOf(incoming: IncomingMessage): Client {
   const socket = socketOf(incoming);
-  return { address: peerAddress(socket), scheme: "encrypted" in socket ? "https" : "http", host: incoming.headers.host };
+  return { address: peerAddress(socket), scheme: "encrypted" in socket ? "https" : "http", host: firstHeader(incoming, "host") };
 }
 
 /** What proxies tell of a client: an app sees it only from those that are believed. */
@@ -115,14 +121,13 @@ export function makeClientResolver(settings: ProxySettings): (incoming: Incoming
     const client = isBelieved ? resolve(incoming, peer, header, count, isTrusted) : peer;
     (incoming as ResolvedMessage)[clientKey] = client;
     if (isBelieved && header === "x-forwarded-for" && correctHeaders(incoming, names, client)) return;
-    const { headers } = incoming;
     const { address, scheme, host } = client;
     const said = isBelieved
       ? {
           "x-forwarded-proto": scheme,
           ...(host === undefined ? {} : { "x-forwarded-host": host }),
           ...kept(incoming, ["x-forwarded-port", "x-forwarded-prefix"]),
-          ...(headers["x-real-ip"] === undefined ? {} : { "x-real-ip": address }),
+          ...(firstHeader(incoming, "x-real-ip") === undefined ? {} : { "x-real-ip": address }),
         }
       : {};
     replaceHeaders(incoming, names, { "x-forwarded-for": address, ...said });
@@ -167,7 +172,7 @@ function correctHeaders(incoming: IncomingMessage, names: readonly string[], cli
     if (value === undefined) return false;
     if (value === rawHeaders[n + 1]) continue;
     rawHeaders[n + 1] = value;
-    incoming.headers[name] = value;
+    if (!areHeadersRaw(incoming)) incoming.headers[name] = value;
   }
   return true;
 }
@@ -217,7 +222,7 @@ function resolve(
     header === "forwarded"
       ? undefined
       : {
-          scheme: lastOf(incoming, "x-forwarded-proto") ?? incoming.headers[":scheme"]?.toString(),
+          scheme: lastOf(incoming, "x-forwarded-proto") ?? firstHeader(incoming, ":scheme"),
           host: lastOf(incoming, "x-forwarded-host"),
         };
   let address = peer.address;
@@ -328,24 +333,26 @@ function isHostName(host: string): boolean {
   return host.length <= 255 && (/^[\w.-]+(?::\d{1,5})?$/.test(host) || /^\[[0-9a-f:.]+\](?::\d{1,5})?$/i.test(host));
 }
 
-function kept({ headers }: IncomingMessage, names: readonly string[]): Record<string, string> {
+function kept(incoming: IncomingMessage, names: readonly string[]): Record<string, string> {
   const found: Record<string, string> = {};
   for (const name of names) {
-    const value = headers[name];
-    if (typeof value === "string") found[name] = value;
+    const values = valuesOf(incoming, name);
+    if (values.length > 0) found[name] = values.join(", ");
   }
   return found;
 }
 
 /** Everywhere that Node keeps them: as they came, and by name. */
 function replaceHeaders(incoming: IncomingMessage, names: readonly string[], values: Readonly<Record<string, string>>): void {
-  // Node makes these two from `rawHeaders` when they are first asked for, and counts on its length: they are asked for before.
-  const { headers, headersDistinct: distinct, rawHeaders } = incoming;
+  const { rawHeaders } = incoming;
   const raw: string[] = [];
   for (let n = 0; n + 1 < rawHeaders.length; n += 2) {
     const name = rawHeaders[n] as string;
     if (!names.includes(name.toLowerCase())) raw.push(name, rawHeaders[n + 1] as string);
   }
+  if (takeRawHeaders(incoming, [...raw, ...Object.entries(values).flat()])) return;
+  // Node makes these two from `rawHeaders` when they are first asked for, and counts on its length: they are asked for before.
+  const { headers, headersDistinct: distinct } = incoming;
   for (const name of names) delete headers[name];
   for (const [name, value] of Object.entries(values)) {
     headers[name] = value;

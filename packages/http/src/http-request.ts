@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ActiveRequest, type RequestDescription, type RequestTrace } from "@tsserve/server";
 import type { Refusal } from "./check-head.ts";
-import { clientOf } from "./client.ts";
+import { addressOf } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { isRequestId } from "./is-request-id.ts";
-import { traceOf } from "./trace.ts";
+import { traceOfRaw } from "./trace.ts";
 
 /** What the server keeps of a request while it lasts. Everything but the start is found out when asked for. */
 export class HttpRequest extends ActiveRequest {
@@ -56,7 +56,7 @@ export class HttpRequest extends ActiveRequest {
   }
 
   get trace(): RequestTrace {
-    return (this.knownTrace ??= traceOf(this.incoming.headers));
+    return (this.knownTrace ??= traceOfRaw(this.incoming.rawHeaders));
   }
 
   get id(): string {
@@ -82,7 +82,7 @@ export class HttpRequest extends ActiveRequest {
 
   override describe(): RequestDescription {
     const ageMs = Math.round(performance.now() - this.startedAt);
-    const client = clientOf(this.incoming).address;
+    const client = addressOf(this.incoming);
     return { method: this.incoming.method ?? "", route: routeOf(this), ageMs, client, id: this.id };
   }
 }
@@ -115,6 +115,11 @@ export function routeOf(request: HttpRequest): string {
 let lastId = 0;
 // The pid keeps the ids of workers apart.
 const idPrefix = `${process.pid.toString(36)}-`;
+
+/** Whether it is one of those that `newRequestId` gives. */
+export function isOwnRequestId(id: string): boolean {
+  return id.startsWith(idPrefix);
+}
 
 /** Unique in this process, and among its siblings. */
 export function newRequestId(): string {

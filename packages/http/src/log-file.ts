@@ -2,7 +2,8 @@ import { closeSync, fstatSync, openSync, stat, writeSync } from "node:fs";
 import type { Clock } from "@tsserve/server";
 
 const flushMs = 1000;
-const flushBytes = 8192;
+/** Gathered at most, and handed to the system in one piece. */
+const flushBytes = 16_384;
 const lineFeed = 0x0a;
 
 /**
@@ -17,8 +18,7 @@ export class LogFile {
   readonly #failed: (error: Error, lostLines: number) => void;
   #fd: number;
   #inode: bigint;
-  #lines: string[] = [];
-  #bytes = 0;
+  #lines = "";
   #lost = 0;
   /** Whether the last line in the file has no end. */
   #isTorn = false;
@@ -42,9 +42,8 @@ export class LogFile {
   /** A line, with its line feed. */
   write(line: string): void {
     if (this.#isClosed) return;
-    this.#lines.push(line);
-    this.#bytes += line.length;
-    if (this.#bytes >= flushBytes) this.#flush();
+    this.#lines += line;
+    if (this.#lines.length >= flushBytes) this.#flush();
   }
 
   /** Opens the file by its name: what was written before goes to where it was, what comes to the new one. */
@@ -91,11 +90,9 @@ export class LogFile {
 
   /** At once, so that lines stay in order and none is left behind by an exit: the system takes them into memory. */
   #flush(): void {
-    if (this.#bytes === 0) return;
-    const lines = this.#lines.join("");
-    const bytes = Buffer.from(this.#isTorn ? `\n${lines}` : lines);
-    this.#lines = [];
-    this.#bytes = 0;
+    if (this.#lines === "") return;
+    const bytes = Buffer.from(this.#isTorn ? `\n${this.#lines}` : this.#lines);
+    this.#lines = "";
     let written = 0;
     try {
       // A disk that is nearly full takes a part of it, and says so only when it is asked for the rest.

@@ -1,5 +1,6 @@
 import type { HttpRequest } from "./http-request.ts";
 import { isRequestId } from "./is-request-id.ts";
+import { takeRawHeaders } from "./raw-headers.ts";
 
 /**
  * Where an app learns the id of a request: from the headers, which then always have it; from its framework, which asks us for it; or it
@@ -46,15 +47,17 @@ export function makeIdentify({ header, trustsPeer, app }: RequestIdOptions): (re
 
 /** Everywhere that Node keeps headers: as they came, and by name. */
 function show({ incoming, id }: HttpRequest, wanted: string, header: string): void {
-  // Node makes these two from `rawHeaders` when they are first asked for, and counts on its length: they are asked for before.
-  const { headers, headersDistinct, rawHeaders } = incoming;
-  headers[wanted] = id;
-  headersDistinct[wanted] = [id];
+  const { rawHeaders } = incoming;
   const raw: string[] = [];
   for (let n = 0; n + 1 < rawHeaders.length; n += 2) {
     const name = rawHeaders[n] as string;
     if (name.length !== wanted.length || name.toLowerCase() !== wanted) raw.push(name, rawHeaders[n + 1] as string);
   }
   raw.push(header, id);
+  if (takeRawHeaders(incoming, raw)) return;
+  // Node makes these two from `rawHeaders` when they are first asked for, and counts on its length: they are asked for before.
+  const { headers, headersDistinct } = incoming;
+  headers[wanted] = id;
+  headersDistinct[wanted] = [id];
   incoming.rawHeaders = raw;
 }

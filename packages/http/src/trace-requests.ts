@@ -15,6 +15,7 @@ export function traceHandling(handle: RequestListener, tracing: Tracing): Reques
 export function traceEnd(tracing: Tracing): (request: HttpRequest, endedAt: number) => void {
   return (request, endedAt) => {
     const { trace, startedAt, incoming, isProbe } = request;
+    tracing.leave(trace);
     if (isProbe || !tracing.records(trace)) return;
     const method = incoming.method ?? "";
     const pattern = patternOf(request);

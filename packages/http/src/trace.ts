@@ -22,8 +22,33 @@ export function traceOf(headers: IncomingHttpHeaders): RequestTrace {
       sampled: sampled === undefined ? undefined : sampled === "1",
     };
   }
-  return { traceId: newTraceId(), spanId: newSpanId() };
+  return newTrace();
 }
+
+function newTrace(): RequestTrace {
+  return { traceId: newTraceId(), spanId: newSpanId(), isNew: true };
+}
+
+/** The same from the headers as they came: `headers`, which Node makes when it is asked for, is left alone, and so it costs less. */
+export function traceOfRaw(rawHeaders: readonly string[]): RequestTrace {
+  let found: Record<string, string> | undefined;
+  for (let n = 0; n < rawHeaders.length; n += 2) {
+    const name = rawHeaders[n] as string;
+    const first = name.charCodeAt(0) | 0x20;
+    if ((first !== letterT && first !== letterX) || name.length > longestName) continue;
+    const lower = name.toLowerCase();
+    if (!names.has(lower)) continue;
+    const value = rawHeaders[n + 1] as string;
+    found ??= {};
+    found[lower] = found[lower] === undefined ? value : `${found[lower]}, ${value}`;
+  }
+  return found === undefined ? newTrace() : traceOf(found);
+}
+
+const letterT = 0x74;
+const letterX = 0x78;
+const names: ReadonlySet<string> = new Set(["traceparent", "x-trace", "x-span", "x-parent", "x-sampled"]);
+const longestName = 11;
 
 // Version ff is forbidden, and ids of zeros are none (sections 3.2.2.1, 3.2.2.3 and 3.2.2.4).
 const traceparent = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:$|-)/;

@@ -6,6 +6,7 @@ import type { QueueRun } from "./queue-run.ts";
 /** Tells of a run that is over, by OpenTelemetry's semantic conventions for messaging. */
 export function traceRun(tracing: Tracing, run: QueueRun, { source, name }: ConsumerDefinition, error?: unknown): void {
   const { trace, delivery, startedAt, attempt } = run;
+  tracing.leave(trace);
   if (!tracing.records(trace)) return;
   const attributes: Record<string, string | number | boolean> = {
     "messaging.system": source.system,

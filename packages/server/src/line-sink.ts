@@ -4,16 +4,25 @@ import type { Logger } from "pino";
 export interface LineSink {
   /** What every line says of its process, which no logger tells as its bindings. */
   readonly base: Readonly<Record<string, unknown>>;
-  /** @param line a whole line of JSON, as the logger would write it, with its line feed */
-  write(line: string): void;
+  /** Another one where more secrets are known: what was clean before may not be any more. */
+  readonly revision: number;
+  /** A part of a line of JSON as it may be written: without secrets, control characters escaped. */
+  clean(part: string): string;
+  /**
+   * Takes a line that is made of clean parts. It is written with others of the same turn of the event loop, before any that is logged
+   * otherwise.
+   *
+   * @param line a whole line of JSON, as the logger would write it, with its line feed
+   */
+  writeClean(line: string): void;
 }
 
 // Children of a logger inherit from it, and so they have its sink.
 const key: unique symbol = Symbol.for("tsserve.lineSink") as never;
 
 /**
- * Lets lines of a logger be handed over as they are: what happens to all lines (secrets, length, control characters) happens to
- * them, too, but no formatter, serializer or redaction of the logger's.
+ * Lets lines of a logger be handed over as they are: their length is seen to, as that of all lines, but they pass no formatter,
+ * serializer or redaction of the logger's.
  */
 export function giveLineSink(log: Logger, sink: LineSink): void {
   Object.defineProperty(log, key, { value: sink });

@@ -15,15 +15,18 @@ export function newSpanId(): string {
   return randomHex(8);
 }
 
-// Each question to the system's source of chance takes longer than all else that a line of a log does: it is asked for many at once.
-const random = Buffer.alloc(8192);
-let taken = random.length;
+// Each question to the system's source of chance, and each conversion to hex, takes longer than all else that a line of a log does: it is
+// asked for many at once, and ids are pieces of one text.
+const random = Buffer.alloc(2048);
+let digits = "";
+let taken = 0;
 
 function randomHex(bytes: number): string {
-  if (taken + bytes > random.length) {
-    randomFillSync(random);
+  const length = 2 * bytes;
+  if (taken + length > digits.length) {
+    digits = randomFillSync(random).toString("hex");
     taken = 0;
   }
-  taken += bytes;
-  return random.toString("hex", taken - bytes, taken);
+  taken += length;
+  return digits.slice(taken - length, taken);
 }

@@ -4,6 +4,8 @@ import type { TraceIds } from "./trace-scope.ts";
 export interface RequestTrace extends TraceIds {
   /** The caller's span, where there is one. */
   readonly parentId?: string | undefined;
+  /** Whether both ids were made here, and nobody else has had a word in them. */
+  readonly isNew?: boolean | undefined;
 }
 
 /** What is told of a request when it is over. Instants are those of `performance.now()`, in milliseconds. */
@@ -24,10 +26,15 @@ export interface RequestSpan {
  * both instants already, and nothing has to be patched.
  */
 export interface Tracing {
-  /** Runs the handling of a request, so that the app's own spans and what it asks of others belong to the request's span. */
+  /**
+   * Runs the handling of a request, so that the app's own spans and what it asks of others belong to the request's span; one that is
+   * not recorded is run as it is, as long as nobody in the process has ever asked which one it is.
+   */
   run<T>(trace: RequestTrace, handle: () => T): T;
   /** Whether this request is recorded: the caller's decision, else a part of all. Decides the same each time for the same trace. */
   records(trace: RequestTrace): boolean;
+  /** A request that was run is over, whether or not it is told of. */
+  leave(trace: RequestTrace): void;
   /** Tells of a request that is over, and is recorded. */
   record(span: RequestSpan): void;
 }

@@ -2,7 +2,8 @@ import { failureReports, giveLineSink } from "@tsserve/server";
 import ownPino, { type Logger, type LoggerOptions } from "pino";
 import { findPeer } from "./find-peer.ts";
 import type { Host } from "./host.ts";
-import { boundLine } from "./logging/bound-line.ts";
+import { boundLine, isSurelyShort } from "./logging/bound-line.ts";
+import { escapeJsonLine } from "./logging/escape-controls.ts";
 import { LogOutput } from "./logging/log-output.ts";
 import { reportOfLine } from "./logging/report-of-line.ts";
 import { prettyLine } from "./logging/pretty-line.ts";
@@ -39,7 +40,18 @@ export function makeLogger(settings: LoggingSettings, host: Host, folder?: strin
   const write = (line: string): void => output.write(compose(line));
   const log = pino(options, { write });
   // The app's own pino may have been given something that looks at each line.
-  if (pino === ownPino && settings.redact.length === 0) giveLineSink(log, { base, write });
+  if (pino === ownPino && settings.redact.length === 0)
+    giveLineSink(log, {
+      base,
+      get revision() {
+        return host.masker.revision;
+      },
+      clean: (part) => escapeJsonLine(host.masker.mask(part)),
+      writeClean: (line) => {
+        if (!isPretty && isSurelyShort(line)) output.writeSoon(line);
+        else write(line);
+      },
+    });
   return log;
 }
 

@@ -41,6 +41,7 @@ function processHost(compileCache: CompileCache): Host {
       write: (bytes) => writeSync(1, bytes),
       pause: (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
       now: () => performance.now(),
+      soon: (callback) => void setImmediate(callback).unref(),
       later: (ms, callback) => void setTimeout(callback, ms).unref(),
     },
     causes,

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { EventEmitter } from "node:events";
 import { createContextKey, ROOT_CONTEXT } from "@opentelemetry/api";
 import { describe, expect, it } from "vitest";
@@ -55,5 +56,70 @@ describe("the context of a request", () => {
     const contexts = new RequestContextManager(ROOT_CONTEXT);
     const emitter = new EventEmitter();
     for (const target of [emitter, 5, null, undefined, "text"]) expect(contexts.bind(context(1), target)).toBe(target);
+  });
+});
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const suppressed = ROOT_CONTEXT.setValue(createContextKey("OpenTelemetry SDK Context Key SUPPRESS_TRACING"), true);
+
+describe("until somebody asks", () => {
+  it.each([
+    ["the active context in a request", (contexts: RequestContextManager) => contexts.enter({}, context(1), () => contexts.active())],
+    ["to run in one", (contexts: RequestContextManager) => contexts.with(context(1), () => undefined)],
+    ["to bind to one", (contexts: RequestContextManager) => contexts.bind(context(1), () => undefined)],
+  ])("nothing is wanted; then it is: %s", (_name, ask) => {
+    const contexts = new RequestContextManager(ROOT_CONTEXT);
+    contexts.active();
+    contexts.with(ROOT_CONTEXT, () => contexts.active());
+    contexts.with(suppressed, () => contexts.active());
+    contexts.enter({}, context(1), () => contexts.outside(() => contexts.with(suppressed, () => contexts.active())));
+    contexts.leave({});
+    expect(contexts.isWanted).toBe(false);
+    ask(contexts);
+    expect(contexts.isWanted).toBe(true);
+  });
+
+  it("a request that entered has its context to its end, whichever others are over meanwhile, in any order", async () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const contexts = new RequestContextManager(ROOT_CONTEXT);
+      const seen: unknown[] = [];
+      const waits = Array.from({ length: 12 }, (_, n) => ((n * 7 + seed * 5) % 11) + 1);
+      await Promise.all(
+        waits.map(async (wait, n) => {
+          const request = {};
+          await contexts.enter(request, context(n), async () => {
+            for (let turns = 0; turns < wait; turns++) await turn();
+            // The last one asks: a question would keep the storage for the others.
+            if (n === seed % 12) seen.push([n, contexts.active().getValue(key)]);
+          });
+          contexts.leave(request);
+        }),
+      );
+      expect(seen).toEqual([[seed % 12, seed % 12]]);
+    }
+  });
+
+  it.runIf("kResourceStore" in new AsyncLocalStorage())(
+    "the storage is put away with the last request, and comes back with the next",
+    async () => {
+      const contexts = new RequestContextManager(ROOT_CONTEXT);
+      let later: Promise<unknown> | undefined;
+      const request = {};
+      contexts.enter(request, context(1), () => {
+        later = turn().then(() => contexts.active().getValue(key));
+      });
+      contexts.leave(request);
+      expect([await later, contexts.isWanted]).toEqual([undefined, false]);
+      expect(await contexts.enter({}, context(2), () => turn().then(() => contexts.active().getValue(key)))).toBe(2);
+    },
+  );
+
+  it("what has been asked for once is there for all that come", async () => {
+    const contexts = new RequestContextManager(ROOT_CONTEXT);
+    contexts.want();
+    const request = {};
+    const later = contexts.enter(request, context(3), () => turn().then(() => contexts.active().getValue(key)));
+    contexts.leave(request);
+    expect(await later).toBe(3);
   });
 });

@@ -20,6 +20,7 @@ export function foreignTracing(api: typeof Api): OpenTracing {
       spans.set(trace, span);
       return api.context.with(api.trace.setSpan(api.context.active(), span), handle);
     },
+    leave: () => undefined,
     record: ({ name, trace, endedAt, attributes, failure }) => {
       const span = spans.get(trace);
       if (span === undefined) return;

@@ -66,6 +66,12 @@ export function loadOpenTelemetry(folder: string): OpenTelemetry {
   };
 }
 
+/** Whether anybody in this process has loaded OpenTelemetry's API, whichever copy; unless it has become a part of a bundle. */
+export function isApiLoaded(): boolean {
+  const { cache } = createRequire(import.meta.url);
+  return Object.keys(cache).some((file) => /[\\/]@opentelemetry[\\/]api[\\/]build[\\/]/.test(file));
+}
+
 /** OpenTelemetry's API alone: any copy of it finds what another one registered. */
 export function loadApi(folder: string): typeof Api | undefined {
   for (const place of [createRequire(join(folder, "tsserve-resolves-from-here.js")), createRequire(import.meta.url)]) {

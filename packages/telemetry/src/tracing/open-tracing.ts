@@ -4,11 +4,11 @@ import type { Logger } from "pino";
 import type { TracingSettings } from "../settings.ts";
 import { RequestContextManager } from "./context-manager.ts";
 import { foreignTracing } from "./foreign-tracing.ts";
-import { loadApi, loadOpenTelemetry } from "./load-opentelemetry.ts";
+import { isApiLoaded, loadApi, loadOpenTelemetry } from "./load-opentelemetry.ts";
 import { propagateToFetch } from "./propagate-to-fetch.ts";
 import { quietExporter } from "./quiet-exporter.ts";
 import { spanContextOf, spanOfRequest } from "./span-of-request.ts";
-import { isSampled } from "./trace-ids.ts";
+import { makeSampler } from "./trace-ids.ts";
 
 /** Tracing that has to be ended. */
 export interface OpenTracing extends Tracing {
@@ -41,6 +41,8 @@ export function openTracing({ settings, folder, log, resource }: TracingParts): 
     log.debug("the app has registered a tracer provider of its own: spans go there");
     return foreignTracing(foreign);
   }
+  // Whoever has loaded the API means to ask which request it is.
+  const isApiInUse = isApiLoaded();
   const { api, sdk, exporter, resourceOf, propagator } = loadOpenTelemetry(folder);
   const described = resourceOf({ "service.name": settings.serviceName, ...resource });
   const sender = new exporter.OTLPTraceExporter({
@@ -58,16 +60,34 @@ export function openTracing({ settings, folder, log, resource }: TracingParts): 
     spanProcessors: [processor],
   });
   const contexts = new RequestContextManager(api.ROOT_CONTEXT);
+  if (isApiInUse) contexts.want();
   api.context.setGlobalContextManager(contexts);
+  const getTracer = provider.getTracer.bind(provider);
+  provider.getTracer = (...of) => {
+    contexts.want();
+    return getTracer(...of);
+  };
   api.trace.setGlobalTracerProvider(provider);
   api.propagation.setGlobalPropagator(propagator());
-  const endPropagation = propagateToFetch(() => traceparentOf(api.trace.getSpanContext(contexts.active())));
-  const records = ({ traceId, sampled }: RequestTrace): boolean => sampled ?? isSampled(traceId, settings.sample);
+  const endPropagation = propagateToFetch(() => {
+    contexts.want();
+    return traceparentOf(api.trace.getSpanContext(contexts.active()));
+  });
+  const isChosen = makeSampler(settings.sample);
+  const records = ({ traceId, sampled }: RequestTrace): boolean => sampled ?? isChosen(traceId);
   traceScope().decide = records;
+  const contextOf = (trace: RequestTrace, isRecorded: boolean): Api.Context =>
+    api.trace.setSpanContext(api.ROOT_CONTEXT, spanContextOf(trace, isRecorded));
   return {
     records,
-    run: (trace, handle) => contexts.with(api.trace.setSpanContext(api.ROOT_CONTEXT, spanContextOf(trace, records(trace))), handle),
-    record: (span) => processor.onEnd(spanOfRequest(span, described)),
+    run: (trace, handle) => {
+      const isRecorded = records(trace);
+      return isRecorded || contexts.isWanted ? contexts.enter(trace, contextOf(trace, isRecorded), handle) : handle();
+    },
+    leave: (trace) => contexts.leave(trace),
+    // Outside of the request: the timer that is set to send spans is not its own.
+    // The timer that is set to send spans is not the request's own.
+    record: (span) => contexts.outside(() => processor.onEnd(spanOfRequest(span, described))),
     close: async (timeoutMs) => {
       endPropagation();
       await within(timeoutMs, provider.shutdown());

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isSampled, otelSpanId, otelTraceId } from "./trace-ids.ts";
+import { makeSampler, otelSpanId, otelTraceId } from "./trace-ids.ts";
 
 describe("an id for OpenTelemetry", () => {
   const w3c = "0af7651916cd43dd8448eb211c80319c";
@@ -42,6 +42,17 @@ describe("sampling", () => {
         .toString(16)
         .padStart(8, "0")}`,
   );
+
+  const isSampled = (id: string, part: number): boolean => makeSampler(part)(id);
+
+  it("compares as numbers do, at every part", () => {
+    for (let n = 0; n < 2000; n++) {
+      const tail = Math.floor(Math.random() * 2 ** 32);
+      const id = "cd".repeat(12) + tail.toString(16).padStart(8, "0");
+      for (const part of [0, 1e-9, 0.01, 0.1, Math.random(), 0.999999999, 1])
+        expect(isSampled(id, part)).toBe(tail < part * 2 ** 32 || part >= 1);
+    }
+  });
 
   it.each([0, 0.01, 0.25, 0.5, 1])("takes the part that it is told: %s", (part) => {
     expect(ids.filter((id) => isSampled(id, part)).length).toBe(Math.round(part * 1000));

@@ -32,6 +32,7 @@ function callBound(bound: BoundMethod, reader: Reader, writer: Writer, request: 
 export function traceEnd(tracing: Tracing): (request: ThriftRequest, outcome: Outcome) => void {
   return (request, { success, exceptionType, statusCode }) => {
     const { bound, trace, startedAt, client } = request;
+    tracing.leave(trace);
     if (bound.isProbe === true || !tracing.records(trace)) return;
     // What clients make up is no name of a span.
     const name = bound.isUnknown === true ? "unknown" : bound.name;

@@ -32,8 +32,13 @@ export function boundLine(line: string): string {
   return escapeJsonLine(`${JSON.stringify({ ...essence(record), cut_from_bytes: bytes })}\n`);
 }
 
+/** Whether a line is no longer than it may be, as far as that can be seen without counting its bytes. */
+export function isSurelyShort(line: string): boolean {
+  return line.length <= surelyShort;
+}
+
 function fits(line: string): boolean {
-  return line.length <= surelyShort || Buffer.byteLength(line) <= longestLineBytes;
+  return isSurelyShort(line) || Buffer.byteLength(line) <= longestLineBytes;
 }
 
 function parse(line: string): object {

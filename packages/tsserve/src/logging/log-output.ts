@@ -7,6 +7,8 @@ export interface LogDescriptor {
   now(): number;
   /** Calls back after so many milliseconds; does not hold the process. */
   later(ms: number, callback: () => void): void;
+  /** Calls back when the event loop has been through what has come; does not hold the process. */
+  soon(callback: () => void): void;
 }
 
 /** What waits in memory for a reader that is slower than we write. */
@@ -37,7 +39,8 @@ const pieceBytes = 4096;
 const surelyPiece = Math.floor(pieceBytes / 3);
 
 /**
- * Where the lines of the log go. Each is written before `write` returns, where that can be, so that none is lost at an exit. A
+ * Where the lines of the log go. Each is written before `write` returns, where that can be, so that none is lost at an exit, or at
+ * the end of a turn of the event loop. A
  * disk that is full, a reader that has gone or does not keep up cost lines, never the process or its requests: how many is told
  * as soon as there is room again.
  */
@@ -56,6 +59,11 @@ export class LogOutput {
   #reason = "";
   /** The waiting lines that tell of lost ones, and of how many. */
   readonly #told = new Map<string, number>();
+  /** Whole lines that are written in one piece, soon. */
+  #batch = "";
+  #isBatchDue = false;
+  /** Where pieces are made. */
+  readonly #bytes: Buffer = Buffer.allocUnsafe(3 * pieceBytes);
   #isRetrying = false;
   #isStalled = false;
   #lastTry = 0;
@@ -71,6 +79,39 @@ export class LogOutput {
 
   /** Never throws. */
   write(line: string): void {
+    if (this.#batch !== "") this.#flushBatch();
+    this.#write(line);
+  }
+
+  /**
+   * As `write`, but lines of one turn of the event loop are written together: for what comes with every request. An exit loses none, nor
+   * does an error that ends the process; a kill -9 those of the turn that it meets. Never throws.
+   */
+  writeSoon(line: string): void {
+    if (this.#batch.length + line.length > pieceBytes) this.#flushBatch();
+    this.#batch += line;
+    if (this.#isBatchDue) return;
+    this.#isBatchDue = true;
+    this.#descriptor.soon(() => {
+      this.#isBatchDue = false;
+      this.#flushBatch();
+    });
+  }
+
+  #flushBatch(): void {
+    const lines = this.#batch;
+    this.#batch = "";
+    if (lines === "") return;
+    // As a rule nothing waits, and what is written is within a piece.
+    const bytes = lines.length <= pieceBytes && !this.#isWaiting && this.#lost === 0 ? this.#bytes.write(lines) : 0;
+    if (bytes === 0 || bytes > pieceBytes) for (const line of lines.split(/(?<=\n)/)) this.#write(line);
+    else {
+      this.#piece = this.#bytes.subarray(0, bytes);
+      this.#flush();
+    }
+  }
+
+  #write(line: string): void {
     const isFirst = !this.#isWaiting;
     // As a rule nothing waits, and a line is a piece.
     if (isFirst && this.#lost === 0 && line.length <= surelyPiece) {
@@ -92,6 +133,7 @@ export class LogOutput {
   /** Writes what waits, as far as the reader takes it: for the end of the process. */
   end(): void {
     let last = this.#descriptor.now();
+    this.#flushBatch();
     this.#flush();
     while (this.#isWaiting && this.#descriptor.now() - last < patienceAtEndMs) {
       this.#descriptor.pause(1);

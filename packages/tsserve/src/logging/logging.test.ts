@@ -168,11 +168,14 @@ describe("the output", () => {
     let failure = "EAGAIN";
     let now = 0;
     let retries: (() => void)[] = [];
+    let ends: (() => void)[] = [];
+    const pieces: number[] = [];
     const output = new LogOutput(
       {
         write: (bytes) => {
           if (room === 0) throw Object.assign(new Error(failure), { code: failure });
           const taken = Math.min(room, bytes.length);
+          pieces.push(taken);
           room -= taken;
           written += bytes.toString("utf8", 0, taken);
           return taken;
@@ -180,12 +183,19 @@ describe("the output", () => {
         pause: (ms) => (now += ms),
         now: () => now,
         later: (_ms, callback) => retries.push(callback),
+        soon: (callback) => ends.push(callback),
       },
       (lost, reason) => `lost ${lost} ${reason}\n`,
     );
     return {
       output,
       written: () => written,
+      pieces,
+      endTurn: () => {
+        const due = ends;
+        ends = [];
+        for (const each of due) each();
+      },
       fill: (bytes: number, code = "EAGAIN") => ([room, failure] = [bytes, code]),
       turn: () => {
         now += 1000;
@@ -223,6 +233,45 @@ describe("the output", () => {
     const told = /^lost (\d+) /.exec(lines.at(-2) ?? "")?.[1];
     expect(lines.length - 2 + Number(told)).toBe(5000);
     expect(lines.length).toBeGreaterThan(4000);
+  });
+
+  test("lines of a turn are written together, in whole pieces, and in the order of all lines", () => {
+    const { output, written, pieces, endTurn } = rig();
+    const lines = Array.from({ length: 60 }, (_, n) => `${n} ${"ü".repeat(n % 2)}${"x".repeat(300)}\n`);
+    for (const line of lines.slice(0, 30)) output.writeSoon(line);
+    output.write("between\n");
+    for (const line of lines.slice(30)) output.writeSoon(line);
+    endTurn();
+    expect(written()).toBe([...lines.slice(0, 30), "between\n", ...lines.slice(30)].join(""));
+    expect(pieces.length).toBeLessThan(12);
+    expect(Math.max(...pieces)).toBeLessThanOrEqual(4096);
+    output.writeSoon("alone\n");
+    expect(written()).not.toContain("alone");
+    endTurn();
+    expect(written()).toMatch(/\nalone\n$/);
+    output.writeSoon("last\n");
+    output.end();
+    expect(written()).toMatch(/\nalone\nlast\n$/);
+  });
+
+  test.each(["EAGAIN", "ENOSPC"])("lines of a turn that the reader does not take (%s) wait, or are counted, as others", (code) => {
+    const each = `${"y".repeat(99)}\n`;
+    for (let room = 0; room < 2500; room += 83) {
+      const { output, written, fill, turn, endTurn } = rig();
+      fill(room, code);
+      for (let n = 0; n < 100; n++) output.writeSoon(each);
+      endTurn();
+      for (let n = 0; n < 10; n++) output.writeSoon(each);
+      endTurn();
+      fill(Number.POSITIVE_INFINITY);
+      turn();
+      output.write("last\n");
+      const found = written().trimEnd().split("\n");
+      const lost = found.reduce((sum, line) => sum + Number(/^lost (\d+) /.exec(line)?.[1] ?? 0), 0);
+      const whole = found.filter((line) => line === each.trimEnd()).length;
+      expect([room, whole + lost, found.at(-1)]).toEqual([room, 110, "last"]);
+      if (code === "EAGAIN") expect(lost).toBe(0);
+    }
   });
 
   test("at the end everything is written to a reader that is still there, and nobody waits for ever for one that is not", () => {
