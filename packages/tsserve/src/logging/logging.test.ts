@@ -238,9 +238,9 @@ describe("the output", () => {
   test("lines of a turn are written together, in whole pieces, and in the order of all lines", () => {
     const { output, written, pieces, endTurn } = rig();
     const lines = Array.from({ length: 60 }, (_, n) => `${n} ${"ü".repeat(n % 2)}${"x".repeat(300)}\n`);
-    for (const line of lines.slice(0, 30)) output.writeSoon(line);
+    for (const each of lines.slice(0, 30)) output.writeSoon(each);
     output.write("between\n");
-    for (const line of lines.slice(30)) output.writeSoon(line);
+    for (const each of lines.slice(30)) output.writeSoon(each);
     endTurn();
     expect(written()).toBe([...lines.slice(0, 30), "between\n", ...lines.slice(30)].join(""));
     expect(pieces.length).toBeLessThan(12);
@@ -267,8 +267,8 @@ describe("the output", () => {
       turn();
       output.write("last\n");
       const found = written().trimEnd().split("\n");
-      const lost = found.reduce((sum, line) => sum + Number(/^lost (\d+) /.exec(line)?.[1] ?? 0), 0);
-      const whole = found.filter((line) => line === each.trimEnd()).length;
+      const lost = found.reduce((sum, one) => sum + Number(/^lost (\d+) /.exec(one)?.[1] ?? 0), 0);
+      const whole = found.filter((one) => one === each.trimEnd()).length;
       expect([room, whole + lost, found.at(-1)]).toEqual([room, 110, "last"]);
       if (code === "EAGAIN") expect(lost).toBe(0);
     }
