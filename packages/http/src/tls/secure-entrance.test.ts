@@ -1,3 +1,4 @@
+import { createPrivateKey } from "node:crypto";
 import { once } from "node:events";
 import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { connect as connectPlain, createServer, type AddressInfo, type Server, type Socket } from "node:net";
@@ -181,6 +182,39 @@ describe("files that can't be used", () => {
     expect(thrown).toBeInstanceOf(CertificateFileError);
     expect((thrown as Error).message).toMatch(message);
     expect((thrown as Error).message).not.toContain("BEGIN");
+  });
+
+  it("as strangers' tools leave them: empty, half written, encrypted, in the wrong order", () => {
+    const folder = mkdtempSync(join(tmpdir(), "tsserve-certificates-"));
+    const file = (name: string, content: string | Buffer): string => {
+      writeFileSync(join(folder, name), content);
+      return join(folder, name);
+    };
+    const whole = pem("localhost").toString();
+    const encrypted = createPrivateKey(pem("localhost.key"))
+      .export({ type: "pkcs8", format: "pem", cipher: "aes-128-cbc", passphrase: "secret" })
+      .toString();
+    const cases: readonly (readonly [Record<string, string>, RegExp])[] = [
+      [{ certificate: file("empty.pem", "") }, /empty\.pem: expected a certificate in PEM form/],
+      [{ certificate: file("blank.pem", "\n \n") }, /blank\.pem: expected a certificate in PEM form/],
+      [{ certificate: file("half.pem", whole.slice(0, whole.length / 2)) }, /half\.pem: expected a certificate in PEM form/],
+      [{ certificate: file("bytes.pem", Buffer.from([0x30, 0x82, 1, 2])) }, /bytes\.pem: expected a certificate in PEM form/],
+      [{ key: file("empty.key.pem", "") }, /empty\.key\.pem: expected a private key in PEM form, without a passphrase/],
+      [{ key: file("half.key.pem", pem("localhost.key").subarray(0, 60)) }, /half\.key\.pem: expected a private key in PEM form/],
+      [{ key: file("encrypted.key.pem", encrypted) }, /encrypted\.key\.pem: expected a private key in PEM form, without a passphrase/],
+      [{ certificate: file("order.pem", `${pem("ca").toString()}${whole}`) }, /is not the key of the certificate .*order\.pem/],
+      [{ client_ca: file("empty-ca.pem", ""), client_certificates: "require" }, /empty-ca\.pem: expected certificates in PEM form/],
+    ];
+    const wrong = cases.filter(([raw, message]) => {
+      try {
+        readCertificates(settingsOf(raw));
+      } catch (error) {
+        return !(error instanceof CertificateFileError) || !message.test(error.message);
+      }
+      return true;
+    });
+    rmSync(folder, { recursive: true });
+    expect(wrong).toEqual([]);
   });
 
   it.each([
