@@ -10,6 +10,7 @@ import {
   type LogControllerLike,
 } from "./fastify-like.ts";
 import { fastifyErrorHook, isServerFault } from "./framework-failures.ts";
+import { makePatternFinder } from "./fastify-pattern.ts";
 import { logGivenTo } from "./fastify-options.ts";
 import { notePreClose } from "./fastify-pre-close.ts";
 import { logFailure } from "./guard-listener.ts";
@@ -90,8 +91,9 @@ function isOwn(app: FastifyLike, controller: LogControllerLike): boolean {
  */
 function followController(controller: LogControllerLike, log: Logger | undefined, isAppsOwn: boolean): void {
   const incomingRequest = controller.incomingRequest.bind(controller);
+  const findPattern = makePatternFinder();
   controller.incomingRequest = (request, reply, metadata) => {
-    note(request);
+    note(request, findPattern);
     if (log !== undefined) {
       const requestLog = new RequestLog(log, request);
       request.log = requestLog;
@@ -115,10 +117,11 @@ function clientFault(err: Error, reply: FastifyReplyLike): void {
   (reply.log as Logger).debug({ res: reply, err }, err?.message);
 }
 
-function note(request: FastifyRequestLike): void {
+function note(request: FastifyRequestLike, findPattern: (request: FastifyRequestLike) => string | undefined): void {
   const tracked = (request.raw as TrackedMessage)[requestKey];
   if (tracked === undefined) return;
   tracked.fastify = request;
+  tracked.findPattern = findPattern;
   // An app may have told Fastify to take ids from elsewhere: then all speak of that one.
   tracked.takeId(request.id);
 }

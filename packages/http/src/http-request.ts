@@ -3,6 +3,7 @@ import { ActiveRequest, type RequestDescription, type RequestTrace } from "@tsse
 import type { Refusal } from "./check-head.ts";
 import { addressOf } from "./client.ts";
 import type { Connection } from "./connection.ts";
+import type { FastifyRequestLike } from "./fastify-like.ts";
 import { isRequestId } from "./is-request-id.ts";
 import { traceOfRaw } from "./trace.ts";
 
@@ -33,7 +34,9 @@ export class HttpRequest extends ActiveRequest {
   /** Finds the pattern, where a framework has to be asked for it. */
   findRoute: ((incoming: IncomingMessage) => string | undefined) | undefined = undefined;
   /** Fastify's own request, which knows its route. */
-  fastify: { readonly routeOptions: { readonly url?: string | undefined } } | undefined = undefined;
+  fastify: FastifyRequestLike | undefined = undefined;
+  /** Finds the pattern of that. */
+  findPattern: ((request: FastifyRequestLike) => string | undefined) | undefined = undefined;
   /** Whether the head of its answer is seen to (`response-head.ts`). */
   isHeadGuarded = false;
   /** Whether it is a health probe that the server answers for the app: they come all the time. */
@@ -96,7 +99,8 @@ export interface TrackedMessage extends IncomingMessage {
 
 /** The pattern of the route, where there is one. */
 export function patternOf(request: HttpRequest): string | undefined {
-  const pattern = request.route ?? request.fastify?.routeOptions.url;
+  const { fastify, findPattern } = request;
+  const pattern = request.route ?? (fastify === undefined || findPattern === undefined ? fastify?.routeOptions.url : findPattern(fastify));
   if (pattern !== undefined || request.findRoute === undefined) return pattern;
   try {
     request.route = request.findRoute(request.incoming);

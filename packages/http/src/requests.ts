@@ -27,8 +27,8 @@ export interface RequestTracking {
   readonly checkHead: (incoming: IncomingMessage) => Refusal | undefined;
   /** The largest body; `undefined` where the app keeps the limit itself. */
   readonly bodyLimit: { readonly maxBytes: number; readonly refusal: Refusal } | undefined;
-  /** Called before a request is handled. */
-  readonly onBegin?: ((request: HttpRequest) => void) | undefined;
+  /** Called before a request with a body is handled. */
+  readonly onBody?: ((request: HttpRequest) => void) | undefined;
   /** Called when the server has answered in the place of the app. */
   readonly onRefused: (request: HttpRequest) => void;
   /** Called when an answer is not as long as its `Content-Length` says. */
@@ -49,7 +49,7 @@ export type TakeRequest = (incoming: IncomingMessage, response: ServerResponse, 
 
 /** Takes requests in, so that it is known which are in progress on which connection, and none runs that will not be answered. */
 export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
-  const { requests, connections, answers, headers, identify, overload, checkHead, bodyLimit, onBegin, onRefused, onEnd } = tracking;
+  const { requests, connections, answers, headers, identify, overload, checkHead, bodyLimit, onBody, onRefused, onEnd } = tracking;
   const rules: HeadRules = {
     ...headers,
     ends: (request) => connections.mustEnd(request.connection) || request.awaitsContinue || leavesBody(request.incoming),
@@ -138,7 +138,7 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
       refuse(request, hasBody ? overloaded : overloadedForNow);
       return;
     }
-    onBegin?.(request);
+    if (hasBody) onBody?.(request);
     if (hasBody && bodyLimit !== undefined) {
       const { maxBytes, refusal: tooLarge } = bodyLimit;
       if (limitBody(request, maxBytes, (each) => refuse(each, tooLarge))) return;

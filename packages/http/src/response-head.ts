@@ -1,4 +1,5 @@
 import { ServerResponse, type OutgoingHttpHeader, type OutgoingHttpHeaders } from "node:http";
+import { makeHeadComposer, type HeadComposer } from "./compose-head.ts";
 import { requestKey, type HttpRequest } from "./http-request.ts";
 
 /** Headers in each form in which Node takes them: an object, a flat list, or a list of pairs. */
@@ -39,11 +40,12 @@ const { _storeHeader: storeAsItIs } = ServerResponse.prototype as unknown as Hea
  * @returns what is called with a request whose response knows it
  */
 export function makeGuardHead(rules: HeadRules): (request: HttpRequest) => void {
+  const composer = makeHeadComposer();
   // One function for all responses, rather than a closure for each.
   function storeGuarded(this: GuardedResponse, firstLine: string, headers: Headers): void {
     const request = this[requestKey];
     if (request === undefined) storeAsItIs.call(this, firstLine, headers);
-    else storeHeader(this, request, rules, firstLine, headers);
+    else storeHeader(this, request, rules, composer, firstLine, headers);
   }
   return (request) => {
     const response = request.response as GuardedResponse | undefined;
@@ -53,7 +55,14 @@ export function makeGuardHead(rules: HeadRules): (request: HttpRequest) => void 
   };
 }
 
-function storeHeader(response: GuardedResponse, request: HttpRequest, rules: HeadRules, firstLine: string, headers: Headers): void {
+function storeHeader(
+  response: GuardedResponse,
+  request: HttpRequest,
+  rules: HeadRules,
+  composer: HeadComposer,
+  firstLine: string,
+  headers: Headers,
+): void {
   const { connection } = request;
   const closes = rules.ends(request) || connection.closeWanted || appSaysClose(response, headers);
   // Interim answers, and a switch of protocols, are no last answers.
@@ -69,7 +78,10 @@ function storeHeader(response: GuardedResponse, request: HttpRequest, rules: Hea
       : `${firstLine}${requestIdHeader}: ${request.id}\r\n`;
   const hasAdditions = rules.server !== undefined || rules.contentType !== undefined;
   if (!closes && !hasAdditions) {
+    if (composer.compose(response, start, headers)) return;
+    const isSetOneByOne = response.getHeaderNames().length > 0;
     storeAsItIs.call(response, start, headers);
+    if (!isSetOneByOne) composer.learn(headers);
     return;
   }
   const more = hasAdditions ? additions(response, headers, rules) : [];

@@ -103,7 +103,7 @@ export async function takeEvents(
     overload,
     checkHead,
     bodyLimit,
-    onBegin: metrics && countBody,
+    onBody: metrics && countBody,
     onRefused: rejectedRequest,
     onWrongLength: ({ incoming }, error) => logFailure(incoming, "the app", error, context.log),
     onEnd,
