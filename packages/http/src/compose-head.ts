@@ -94,7 +94,7 @@ export function makeHeadComposer(now: () => number = Date.now): HeadComposer {
         } else if (typeof value !== "string" || sent.get(name)?.value !== value) return false;
         // An inherited one is not sent.
         if (!Object.hasOwn(byName, name)) return false;
-        head += `${name}: ${value}\r\n`;
+        head += `${name}: ${value as string | number}\r\n`;
       }
       if (length === -1) return false;
       response._contentLength = length;
