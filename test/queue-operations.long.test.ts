@@ -52,6 +52,15 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, as it is run", () => {
     "amqp.ssl_key": certificate("client.key"),
   });
 
+  test("a process that consumes from RabbitMQ alone has not loaded AWS's SDK", async () => {
+    const server = { factory: "tsserve/queue", ...broker.settings };
+    await using served = serve({ app: "loaded-libraries.mjs", server, config: { system: "amqp", queue: "loaded" } });
+    await served.listening();
+    await fill(model, "loaded", 1);
+    const told = await until("a message", () => /LOADED (.*)\./.exec(served.stdout())?.[1], { describe: served.stdout });
+    expect(told).toBe("amqplib");
+  });
+
   test("a broker with TLS that asks for our certificate: consumed from, retried on, and had again after a lost connection", async () => {
     await using server = consume({ server: { ...tls(), retry_delay: "100 milliseconds" } });
     await server.listening();

@@ -91,6 +91,14 @@ describe("SNS and SQS", () => {
     return messages.ready.length + messages.inflight.length + messages.delayed.length === 0;
   };
 
+  test("a process that consumes from SQS without topics has loaded neither amqplib nor the SDK for SNS", async () => {
+    await using served = serve({ app: "loaded-libraries.mjs", server: settings(), config: { system: "sqs", queue: "loaded" } });
+    await served.listening();
+    await fill("loaded", 1);
+    const told = await until("a message", () => /LOADED (.*)\./.exec(served.stdout())?.[1], { describe: served.stdout });
+    expect(told).toBe("@aws-sdk/client-sqs");
+  });
+
   test("stops under load lose nothing, run nothing twice, and leave nothing that nobody has", async () => {
     let queue: string | undefined;
     let sent = 0;
