@@ -1,8 +1,9 @@
-import { latencyBuckets, type Meter, type MeterCounter, type MeterGauge, type MeterHistogram } from "@tsserve/server";
+import type { Meter, MeterCounter, MeterGauge, MeterHistogram } from "@tsserve/server";
 import type { BaseplateMetrics } from "./amqp/baseplate-metrics.ts";
 import type { ConsumerDefinition } from "./consumer-definition.ts";
 import type { DeadReason } from "./delivery.ts";
 import type { BrokerErrorReason } from "./outcome-errors.ts";
+import { runsBySuccess } from "./runs-by-success.ts";
 
 /** What becomes of a message: a closed set, as it is a metric's label. */
 export type QueueOutcome =
@@ -30,12 +31,7 @@ const total = {
   help: "Messages that left a consumer, by what became of them.",
   type: "counter",
 } as const;
-const latency = {
-  name: "queue_consumer_latency_seconds",
-  help: "How long a run of a handler took.",
-  type: "histogram",
-  buckets: latencyBuckets,
-} as const;
+const latency = { name: "queue_consumer_latency_seconds", label: "queue_success" } as const;
 const lag = {
   name: "queue_consumer_lag_seconds",
   help: "From the time that a message was sent to its first run.",
@@ -71,8 +67,7 @@ export class QueueMetrics {
   readonly #labels: Readonly<Record<string, string>>;
   readonly #outcomes = new Map<QueueOutcome, MeterCounter>();
   readonly #reconnects = new Map<string, MeterCounter>();
-  readonly #succeeded: MeterHistogram;
-  readonly #failed: MeterHistogram;
+  readonly #ran: (success: boolean, seconds: number) => void;
   readonly #lag: MeterHistogram;
 
   readonly #baseplate: BaseplateMetrics | undefined;
@@ -82,8 +77,7 @@ export class QueueMetrics {
     this.#meter = meter;
     this.#baseplate = baseplate;
     this.#labels = { queue_system: source.system, queue_name: source.queue, queue_consumer: name };
-    this.#succeeded = meter.histogram(latency, { ...this.#labels, queue_success: "true" });
-    this.#failed = meter.histogram(latency, { ...this.#labels, queue_success: "false" });
+    this.#ran = runsBySuccess(meter, latency, this.#labels);
     this.#lag = meter.histogram(lag, this.#labels);
     const gauges: readonly [MeterGauge, (now: QueueFigures) => number][] = [
       [meter.gauge(active, this.#labels), (now) => now.active],
@@ -112,7 +106,7 @@ export class QueueMetrics {
   }
 
   ran(success: boolean, seconds: number): void {
-    (success ? this.#succeeded : this.#failed).observe(seconds);
+    this.#ran(success, seconds);
     this.#baseplate?.ran(success, seconds);
   }
 

@@ -1,14 +1,10 @@
-import { latencyBuckets, type Meter, type MeterHistogram } from "@tsserve/server";
+import type { Meter } from "@tsserve/server";
 import type { AmqpSource } from "../consumer-definition.ts";
 import type { DeadReason } from "../delivery.ts";
+import { runsBySuccess } from "../runs-by-success.ts";
 import type { AmqpSettings } from "./settings.ts";
 
-const latency = {
-  name: "amqp_consumer_message_processing_time_seconds",
-  help: "How long a run of a handler took.",
-  type: "histogram",
-  buckets: latencyBuckets,
-} as const;
+const latency = { name: "amqp_consumer_message_processing_time_seconds", label: "amqp_success" } as const;
 const processed = { name: "amqp_consumer_messages_processed_total", help: "Runs of handlers that are over.", type: "counter" } as const;
 const republished = {
   name: "amqp_consumer_messages_republished_total",
@@ -26,8 +22,7 @@ const active = { name: "amqp_consumer_active_messages", help: "Messages whose ha
 export class BaseplateMetrics {
   readonly #meter: Meter;
   readonly #labels: Readonly<Record<string, string>>;
-  readonly #succeeded: MeterHistogram;
-  readonly #failed: MeterHistogram;
+  readonly #ran: (success: boolean, seconds: number) => void;
 
   /** @param activeNow how many handlers run */
   constructor(
@@ -44,14 +39,13 @@ export class BaseplateMetrics {
       amqp_exchange_name: bindings.length === 0 ? "" : exchange,
       amqp_routing_key: bindings.length === 0 ? queue : bindings.join(","),
     };
-    this.#succeeded = meter.histogram(latency, { ...this.#labels, amqp_success: "true" });
-    this.#failed = meter.histogram(latency, { ...this.#labels, amqp_success: "false" });
+    this.#ran = runsBySuccess(meter, latency, this.#labels);
     const gauge = meter.gauge(active, this.#labels);
     meter.onSample(() => gauge.set(activeNow()));
   }
 
   ran(success: boolean, seconds: number): void {
-    (success ? this.#succeeded : this.#failed).observe(seconds);
+    this.#ran(success, seconds);
     this.#meter.counter(processed, { ...this.#labels, amqp_success: String(success) }).add(1);
   }
 
