@@ -107,6 +107,7 @@ describe.skipIf(noRabbitmq !== undefined).each(["classic", "quorum"])("RabbitMQ,
   ])("connections that are closed by force: nothing lost, and %s", async (_, withIds) => {
     await using server = consume();
     await server.listening();
+    const losses = (): number => server.logs().filter(({ msg }) => /the subscription is gone/.test(msg)).length;
     const feeding = feed(broker, server.queue, 300, { withIds });
     for (let round = 0; round < rounds; round += 1) {
       const before = server.runs().length;
@@ -114,23 +115,25 @@ describe.skipIf(noRabbitmq !== undefined).each(["classic", "quorum"])("RabbitMQ,
         timeoutMs: 60_000,
         describe: () => server.stdout().slice(-3000),
       });
-      const connections = await broker.query("list_connections", "pid", "client_properties");
-      for (const line of connections.filter((each) => each.includes("tsserve consumer")))
-        // Not by `ctl`, which would keep this process from feeding it: the worker would be idle by then.
-        await broker.query("close_connection", line.split("\t")[0] ?? "", "a test");
+      const lost = losses();
+      // Not by `ctl`, which would keep this process from feeding it: the worker would be idle by then. A busy broker lists nothing at times.
+      const close = async (): Promise<boolean> => {
+        for (const line of await broker.query("list_connections", "pid", "client_properties"))
+          if (line.includes("tsserve consumer")) await broker.query("close_connection", line.split("\t")[0] ?? "", "a test");
+        return losses() > lost;
+      };
+      await until("the connection to be lost", close, { timeoutMs: 60_000, describe: () => server.stdout().slice(-3000) });
     }
     await feeding.stop();
     await drained(server, feeding.confirmed);
     const again = twice(server.runs()).length;
-    const losses = server.logs().filter(({ msg }) => /the subscription is gone/.test(msg)).length;
     figures(`${rounds} closed connections, ${withIds ? "with" : "without"} ids, ${type}`, {
       messages: feeding.confirmed,
-      losses,
+      losses: losses(),
       twice: again,
     });
-    expect(losses).toBe(rounds);
     // What runs when the connection goes (max_concurrency, 10) is handed out again, and so is what has just been acknowledged.
-    expect(again).toBeLessThanOrEqual(withIds ? 0 : 20 * rounds);
+    expect(again).toBeLessThanOrEqual(withIds ? 0 : 20 * losses());
   });
 
   test("a broker that is killed, and one that is restarted: nothing lost, consuming again soon, alive and unready meanwhile", async () => {
