@@ -79,6 +79,19 @@ const checks: Readonly<Record<string, Check>> = {
     await until("the late answer", () => server.logs().filter(({ msg }) => msg === "answers late").length > begun || undefined);
   },
 
+  "a body that can't be read is the client's fault, and nobody is warned of the app's answer to it": async ({ base, server }) => {
+    const head = `POST /json HTTP/1.1\r\nHost: localhost\r\n`;
+    const bodies = [
+      "Transfer-Encoding: gzip\r\n\r\n",
+      "Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
+      "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n\r\n",
+      "Transfer-Encoding: chunked\r\n\r\n3\r\nabcdef\r\n0\r\n\r\n",
+    ];
+    // An app that does not want the body may have answered before.
+    for (const text of bodies) expect([text, (await statusOf(base, `${head}${text}`)) < 500]).toEqual([text, true]);
+    expect(linesWith(server, "already sent").filter((line) => line.includes("/json"))).toEqual([]);
+  },
+
   "a body that was begun and not read to its end does not block the connection": async ({ base }) => {
     using raw = await openRaw(base);
     raw.send(

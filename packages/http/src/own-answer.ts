@@ -163,6 +163,8 @@ function swallow(response: ServerResponse): void {
     destroy: itself,
     // Express destroys the socket of a response whose head has been sent when an error comes later.
     headersSent: false,
+    // Fastify warns of each answer to a response that has ended, though the client's fault is the reason here.
+    writableEnded: false,
   };
   for (const [name, value] of Object.entries(methods)) Object.defineProperty(response, name, { value, writable: true, configurable: true });
 }
