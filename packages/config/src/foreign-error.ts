@@ -6,20 +6,45 @@ import { types } from "node:util";
  */
 export function asError(thrown: unknown): Error {
   try {
-    if (isError(thrown) && typeof thrown.message === "string" && (thrown.stack === undefined || typeof thrown.stack === "string")) {
-      // Whoever reads it next reads its name.
-      void thrown.name;
-      return thrown;
-    }
-    return new Error(`a value that is no Error was thrown: ${textOf(thrown)}`);
+    if (!isError(thrown)) return new Error(`a value that is no Error was thrown: ${textOf(thrown)}`);
+    const message = readField(thrown, "message");
+    const stack = readField(thrown, "stack");
+    if (typeof message !== "string") return new Error(unreadable);
+    if (isReadable(thrown)) return thrown;
+    return typeof stack === "string" ? Object.assign(new Error(message), { stack }) : new Error(message);
   } catch {
-    return new Error("a value was thrown that can't be read");
+    return new Error(unreadable);
+  }
+}
+
+const unreadable = "a value was thrown that can't be read";
+
+/** A field of a value that is not ours; `undefined` where it has none, or can't be read: a getter may throw, a proxy may refuse. */
+export function readField(value: unknown, name: string): unknown {
+  if ((typeof value !== "object" || value === null) && typeof value !== "function") return undefined;
+  try {
+    return (value as Readonly<Record<string, unknown>>)[name];
+  } catch {
+    return undefined;
   }
 }
 
 /** Of this realm or another one: `instanceof` knows only its own. */
 function isError(value: unknown): value is Error {
   return value instanceof Error || types.isNativeError(value);
+}
+
+/** What is looked at in a failure, here and elsewhere: by whose fault it is, what to tell of it. */
+const lookedAt = ["name", "stack", "code", "cause", "errors", "constructor"] as const;
+
+/** An error may have a getter that throws: whoever looks at a failure must not meet another. */
+function isReadable(error: Error): boolean {
+  try {
+    for (const name of lookedAt) void Reflect.get(error, name);
+    return error.stack === undefined || typeof error.stack === "string";
+  } catch {
+    return false;
+  }
 }
 
 const longestText = 1000;

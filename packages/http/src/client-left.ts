@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { readField } from "@tsserve/config";
 
 /** What streams and sockets of Node's fail with where the other side has gone. */
 const codes: ReadonlySet<unknown> = new Set([
@@ -16,9 +17,8 @@ const codes: ReadonlySet<unknown> = new Set([
  * ends early, the signal that it handed on aborts. The same from an upstream, while the client waits, is the app's failure.
  */
 export function hasClientLeft(request: IncomingMessage | undefined, thrown: unknown): boolean {
-  if (request === undefined || typeof thrown !== "object" || thrown === null) return false;
-  const { code, name } = thrown as { readonly code?: unknown; readonly name?: unknown };
-  if (!codes.has(code) && name !== "AbortError") return false;
+  if (request === undefined) return false;
+  if (!codes.has(readField(thrown, "code")) && readField(thrown, "name") !== "AbortError") return false;
   const { socket } = request as { readonly socket: IncomingMessage["socket"] | null | undefined };
   return socket === null || socket === undefined || socket.destroyed || socket.errored !== null;
 }

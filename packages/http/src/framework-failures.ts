@@ -1,15 +1,9 @@
 import type { IncomingMessage } from "node:http";
-import { asError } from "@tsserve/config";
+import { asError, readField } from "@tsserve/config";
 import { failureReports } from "@tsserve/server";
 import { isKoa } from "./app-kind.ts";
 import { hasClientLeft } from "./client-left.ts";
 import { requestKey, type TrackedMessage } from "./http-request.ts";
-
-/** What frameworks add to the errors that they answer. */
-interface WithStatus {
-  readonly status?: unknown;
-  readonly statusCode?: unknown;
-}
 
 /** Tells the error tracker what an app failed with, by whichever framework's way: the log does not see what a framework answers itself. */
 export function tellFailure(incoming: IncomingMessage | undefined, thrown: unknown, owner: string): void {
@@ -26,8 +20,10 @@ export function tellFailure(incoming: IncomingMessage | undefined, thrown: unkno
 
 /** Whether an error is the app's fault: what carries the status of a client's fault is an answer. */
 export function isServerFault(thrown: unknown, status?: number): boolean {
-  const { status: own, statusCode } = (typeof thrown === "object" && thrown !== null ? thrown : {}) as WithStatus;
-  const known = [status, statusCode, own].find((each): each is number => typeof each === "number" && each >= 400);
+  // Frameworks add these to the errors that they answer.
+  const known = [status, readField(thrown, "statusCode"), readField(thrown, "status")].find(
+    (each): each is number => typeof each === "number" && each >= 400,
+  );
   return known === undefined || known >= 500;
 }
 
@@ -53,9 +49,8 @@ export function followFailures(app: unknown): void {
   if (isKoa(app)) {
     // With a first listener, Koa would keep its own words to itself: there is one by now, the app's or the server's.
     app.on("error", (error, context) => {
-      const { expose } = (error ?? {}) as { readonly expose?: unknown };
       const { req } = (context ?? {}) as { readonly req?: IncomingMessage };
-      if (expose !== true && isServerFault(error) && !hasClientLeft(req, error)) tellFailure(req, error, "the app");
+      if (readField(error, "expose") !== true && isServerFault(error) && !hasClientLeft(req, error)) tellFailure(req, error, "the app");
     });
     return;
   }
@@ -72,7 +67,7 @@ export function followFailures(app: unknown): void {
     const answer = errorHandler as HonoErrorHandler;
     (onError as (handler: HonoErrorHandler) => unknown).call(app, async (error: unknown, context: unknown) => {
       const given = await answer.call(app, error, context);
-      const { status } = parts(given);
+      const status = readField(given, "status");
       if (typeof status === "number" && status >= 500) tellFailure(undefined, error, "the app");
       return given;
     });
@@ -89,8 +84,7 @@ function followH3(config: H3Config): void {
   const own = config.onError;
   config.onError = (error, event) => {
     // What was thrown lies below the error of h3's own class.
-    const { cause } = parts(error);
-    if (isServerFault(error)) tellFailure(undefined, cause ?? error, "the app");
+    if (isServerFault(error)) tellFailure(undefined, readField(error, "cause") ?? error, "the app");
     return own?.call(config, error, event);
   };
 }

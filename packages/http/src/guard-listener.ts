@@ -33,7 +33,8 @@ export function requestFailed(request: IncomingMessage, response: ServerResponse
 export function logFailure(request: IncomingMessage | undefined, owner: string, thrown: unknown, log: Logger): void {
   const tracked = (request as TrackedMessage | undefined)?.[requestKey];
   const ids = tracked === undefined ? {} : { req_id: tracked.id, trace_id: tracked.trace.traceId, span_id: tracked.trace.spanId };
-  const fields = { ...ids, owner, err: asError(thrown) };
-  if (hasClientLeft(request, thrown)) log.debug(fields, "the client left before its answer");
+  const error = asError(thrown);
+  const fields = { ...ids, owner, err: error };
+  if (hasClientLeft(request, error)) log.debug(fields, "the client left before its answer");
   else log.error(fields, `${owner} failed to answer a request`);
 }

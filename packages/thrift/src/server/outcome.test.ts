@@ -19,6 +19,12 @@ describe("the outcome of an error", () => {
     BenchError: new (fields: object) => Error;
   };
 
+  const refuse = (): never => {
+    throw new Error("not to be looked at");
+  };
+  const unreadable = Object.defineProperties(new RangeError("x"), { code: { get: refuse }, name: { get: refuse, enumerable: true } });
+  const refusing = new Proxy({}, { get: refuse, getPrototypeOf: refuse, getOwnPropertyDescriptor: refuse });
+
   test.each([
     ["an exception of the IDL", new Declared({}), { exceptionType: "Named", status: "", statusCode: "" }],
     ["one with a field `name`", new Declared({ name: "Joe" }), { exceptionType: "Named", status: "", statusCode: "" }],
@@ -41,6 +47,8 @@ describe("the outcome of an error", () => {
       { exceptionType: "Error", status: "", statusCode: "" },
     ],
     ["Thrift's own", new ApplicationError(6, "x"), { exceptionType: "TApplicationException", status: "", statusCode: "" }],
+    ["one whose fields can't be read", unreadable, { exceptionType: "RangeError", status: "", statusCode: "" }],
+    ["one that can't be looked at", refusing, { exceptionType: "Error", status: "", statusCode: "" }],
     ["what is no error", "text", { exceptionType: "string", status: "", statusCode: "" }],
     ["nothing", undefined, { exceptionType: "undefined", status: "", statusCode: "" }],
   ])("%s", (_, error, expected) => expect(failedWith(error)).toEqual({ success: false, ...expected }));

@@ -1,3 +1,4 @@
+import { readField } from "@tsserve/config";
 import { ApplicationError } from "../application-error.ts";
 
 /** What became of a request, as logs and metrics tell it. */
@@ -45,7 +46,7 @@ const statusNames: Readonly<Record<number, string>> = {
 
 /** The outcome of an error, declared or not. A code without a name, or none at all, leaves its label empty. */
 export function failedWith(error: unknown): Outcome {
-  const { code } = (typeof error === "object" && error !== null ? error : {}) as { code?: unknown };
+  const code = readField(error, "code");
   // Node's own errors have codes that are texts.
   const isStatus = typeof code === "number" && Number.isInteger(code);
   return {
@@ -56,15 +57,20 @@ export function failedWith(error: unknown): Outcome {
   };
 }
 
+/** What a handler throws may refuse to be looked at, as a proxy can: then it is an `Error` of no name that is known. */
 function nameOf(error: unknown): string {
   if (typeof error !== "object" || error === null) return typeof error;
-  const { name } = error as { name?: unknown };
-  // A declared exception may have a field `name`, which is a value rather than a class; those that Apache's compiler
-  // made have no other name.
-  const own = Object.getOwnPropertyDescriptor(error, "name");
-  const className = classNameOf(error);
-  const isField = own?.enumerable === true && !(error instanceof ApplicationError) && className !== "" && className !== "Error";
-  return typeof name === "string" && name !== "" && !isField ? name : className || "Error";
+  try {
+    // A declared exception may have a field `name`, which is a value rather than a class; those that Apache's compiler
+    // made have no other name.
+    const own = Object.getOwnPropertyDescriptor(error, "name");
+    const className = classNameOf(error);
+    const isField = own?.enumerable === true && !(error instanceof ApplicationError) && className !== "" && className !== "Error";
+    const name = readField(error, "name");
+    return typeof name === "string" && name !== "" && !isField ? name : className || "Error";
+  } catch {
+    return "Error";
+  }
 }
 
 /** The name of an error's class: of its prototype's, since an exception may have a field `constructor`. */
