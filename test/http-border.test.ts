@@ -35,6 +35,25 @@ describe("after an answer of the server's, whatever the app says goes nowhere", 
   }
 });
 
+describe("a fault of a handler's is the end of no more than its own request", () => {
+  test.each(["plain", "express"])("%s", async (kind) => {
+    await using server = serve({ app: "faulty.js", config: { kind } });
+    const base = await server.listening();
+    const faults = (await (await fetch(`${base}/faults`)).json()) as string[];
+    for (const name of faults) {
+      using raw = await openRaw(base);
+      raw.socket.end(get(`/${name}`));
+      const [status] = (await raw.closed()).match(/(?<=^HTTP\/1\.1 )\d+/) ?? [];
+      // Its answer had ended, or it is a 500, or there is none to be had; for Express, to throw nothing is to have no answer.
+      expect([name, ["200", "404", "500", undefined].includes(status)]).toEqual([name, true]);
+      const next = await fetch(`${base}/ok`).then((response) => response.text(), String);
+      expect([name, next, server.logs().filter(({ level }) => level === "fatal")]).toEqual([name, "ok", []]);
+    }
+    server.kill();
+    expect((await server.exited()).code).toBe(0);
+  });
+});
+
 describe("a client that half-closes gets its answer", () => {
   for (const kind of kinds) {
     test(kind, async () => {

@@ -5,6 +5,7 @@ import { addressOf } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import type { FastifyRequestLike } from "./fastify-like.ts";
 import { isRequestId } from "./is-request-id.ts";
+import { rawHeadersOf } from "./raw-headers.ts";
 import { traceOfRaw } from "./trace.ts";
 
 /** What the server keeps of a request while it lasts. Everything but the start is found out when asked for. */
@@ -59,7 +60,7 @@ export class HttpRequest extends ActiveRequest {
   }
 
   get trace(): RequestTrace {
-    return (this.knownTrace ??= traceOfRaw(this.incoming.rawHeaders));
+    return (this.knownTrace ??= traceOfRaw(rawHeadersOf(this.incoming)));
   }
 
   get id(): string {

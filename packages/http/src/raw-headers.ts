@@ -1,6 +1,12 @@
 import { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 
+/** The headers of a request as they came; none of one that its app has taken apart, which may be asked for long after. */
+export function rawHeadersOf(incoming: IncomingMessage): readonly string[] {
+  const { rawHeaders } = incoming as { readonly rawHeaders: unknown };
+  return Array.isArray(rawHeaders) ? (rawHeaders as string[]) : [];
+}
+
 /**
  * The first value of a header. `headers` is left alone where it can be: Node makes it when it is asked for, and many a request is answered
  * without it.
@@ -9,7 +15,7 @@ import { Socket } from "node:net";
  */
 export function firstHeader(incoming: IncomingMessage, name: string): string | undefined {
   if (incoming.httpVersionMajor > 1) return incoming.headers[name]?.toString();
-  const { rawHeaders } = incoming;
+  const rawHeaders = rawHeadersOf(incoming);
   const { length } = name;
   for (let n = 0; n < rawHeaders.length; n += 2) {
     const each = rawHeaders[n] as string;

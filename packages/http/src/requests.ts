@@ -7,6 +7,7 @@ import { connectionKey, saysClose, type TrackedSocket } from "./connection.ts";
 import type { Connections } from "./connections.ts";
 import { continueOnRead } from "./continue-on-read.ts";
 import { isBeingRead } from "./linger.ts";
+import { makeHoldErrors } from "./hold-errors.ts";
 import { makeHoldLength } from "./hold-length.ts";
 import { HttpRequest, requestKey, type TrackedMessage } from "./http-request.ts";
 import type { OwnAnswers } from "./own-answer.ts";
@@ -33,6 +34,8 @@ export interface RequestTracking {
   readonly onRefused: (request: HttpRequest) => void;
   /** Called when an answer is not as long as its `Content-Length` says. */
   readonly onWrongLength: (request: HttpRequest, error: Error) => void;
+  /** Called with the error of a response that nobody listens to. */
+  readonly onError: (request: HttpRequest, thrown: unknown) => void;
   /** Called when an answer has ended, or its connection has. */
   readonly onEnd?: ((request: HttpRequest, endedAt: number) => void) | undefined;
 }
@@ -101,6 +104,7 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
   connections.refuse = refuse;
 
   const holdLength = makeHoldLength(tracking.onWrongLength);
+  const holdErrors = makeHoldErrors(tracking.onError);
   const scope = traceScope();
   return (incoming: TrackedMessage, response: TrackedResponse, handle, expects) => {
     const connection = (incoming.socket as TrackedSocket)[connectionKey];
@@ -119,6 +123,7 @@ export function makeTakeRequest(tracking: RequestTracking): TakeRequest {
     response[requestKey] = request;
     endUnread(incoming);
     holdLength(response);
+    holdErrors(response);
     const earlier = connection.latest;
     connections.requestBegins(connection);
     connection.beginRequest(request);

@@ -119,7 +119,7 @@ export const settings: HttpSettingsSpec = {
   header_timeout: setting(
     positive(timespanOrSeconds),
     "30 seconds",
-    "How long a client may take to send the head of a request; then it gets a 408.",
+    "How long a client may take to send the head of a request; then it gets a 408. At most `request_timeout`, which is also its default where that is shorter.",
   ),
   request_timeout: setting(
     positive(timespanOrSeconds),
@@ -275,7 +275,10 @@ export interface HttpSettings {
 /** @throws {ConfigurationError} */
 export function httpSettings(raw: Readonly<Record<string, string>>): HttpSettings {
   const parsed = parseConfig(raw, settings);
-  if (parsed.header_timeout > parsed.request_timeout) {
+  // Who shortens the whole has shortened the part.
+  const headerTimeoutMs =
+    raw["header_timeout"] === undefined ? Math.min(parsed.header_timeout, parsed.request_timeout) : parsed.header_timeout;
+  if (headerTimeoutMs > parsed.request_timeout) {
     // Node would quietly swap the two.
     const message = `expected at most request_timeout (${parsed.request_timeout} ms), since the head is a part of the request`;
     throw new ConfigurationError([{ key: "header_timeout", message, value: raw["header_timeout"] }]);
@@ -297,7 +300,7 @@ export function httpSettings(raw: Readonly<Record<string, string>>): HttpSetting
     tls: parsed.tls,
     http2: { isOn: parsed.http2[""], maxStreams: parsed.http2.max_streams },
     keepAliveTimeoutMs: parsed.keepalive_timeout,
-    headerTimeoutMs: parsed.header_timeout,
+    headerTimeoutMs,
     requestTimeoutMs: parsed.request_timeout,
     clientMaxBytes: parsed.client_max_size,
     clientMaxSize: raw["client_max_size"] ?? "1M",

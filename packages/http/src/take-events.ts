@@ -106,6 +106,7 @@ export async function takeEvents(
     onBody: metrics && countBody,
     onRefused: rejectedRequest,
     onWrongLength: ({ incoming }, error) => logFailure(incoming, "the app", error, context.log),
+    onError: ({ incoming }, thrown) => logFailure(incoming, "the app", thrown, context.log),
     onEnd,
   });
   const app: RequestListener = (incoming, response) => listeners.request(incoming, response);
