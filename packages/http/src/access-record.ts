@@ -3,6 +3,7 @@ import { escaped } from "./access-line.ts";
 import { bodyBytesOf } from "./body-bytes.ts";
 import { addressOf } from "./client.ts";
 import { routeOf, type HttpRequest } from "./http-request.ts";
+import { rawHeadersOf } from "./raw-headers.ts";
 
 /** What a line of the access log says; what is not known is left out. */
 export interface AccessRecord {
@@ -90,7 +91,7 @@ export function toldHeaders(incoming: IncomingMessage): ToldHeaders {
     const { host, "user-agent": agent, referer } = incoming.headers;
     return { host, agent, referer };
   }
-  const { rawHeaders } = incoming;
+  const rawHeaders = rawHeadersOf(incoming);
   let host: string | undefined;
   let agent: string | undefined;
   let referer: string | undefined;

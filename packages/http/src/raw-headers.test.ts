@@ -1,7 +1,7 @@
 import { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import { describe, expect, test } from "vitest";
-import { areHeadersRaw, firstHeader, takeRawHeaders } from "./raw-headers.ts";
+import { areHeadersRaw, firstHeader, takeRawHeaders, rawHeadersOf } from "./raw-headers.ts";
 
 /** A message as Node's parser hands it over. */
 function messageWith(raw: readonly string[]): IncomingMessage {
@@ -66,4 +66,13 @@ test("the first value of a name is what Node gives for one that may come once", 
   }
   const second = { httpVersionMajor: 2, headers: { host: "h2" }, rawHeaders: [] } as unknown as IncomingMessage;
   expect(firstHeader(second, "host")).toBe("h2");
+});
+
+test.each<[string, unknown]>([
+  ["null", null],
+  ["undefined", undefined],
+  ["a text", "Host: a"],
+])("a request whose app has put %s in their place has no headers", (_, rawHeaders) => {
+  const incoming = Object.assign(messageWith(["Host", "a"]), { rawHeaders });
+  expect([rawHeadersOf(incoming), firstHeader(incoming, "host")]).toEqual([[], undefined]);
 });
