@@ -61,7 +61,7 @@ export async function takeEvents(
           },
           timeoutMs: settings.headerTimeoutMs,
           log: context.log,
-          onProxyRefused: () => metrics?.rejected("proxy_protocol"),
+          onRefused: (reason) => metrics?.rejected(reason),
         });
   const checkHeadAlone = makeHeadCheck(settings.maxHeaderLines);
   const resolveClient = makeClientResolver(settings.proxies);

@@ -22,8 +22,8 @@ export interface EntranceParts {
   /** How long each part may take, in milliseconds. */
   readonly timeoutMs: number;
   readonly log: Logger;
-  /** Called when a connection is refused for its PROXY header, or for the lack of one. */
-  onProxyRefused(): void;
+  /** Called when a connection is refused: for its PROXY header, or the lack of one, or because its handshake failed. */
+  onRefused(reason: "proxy_protocol" | "tls"): void;
 }
 
 /** At most so long a PROXY header may take: whoever sends one sends it at once. */
@@ -47,16 +47,19 @@ export class Entrance {
         this.#choose(connection, raw, serve);
         return;
       }
-      tls.accept(raw, (secured) => {
-        if (Object.hasOwn(raw, "remoteAddress")) setPeer(secured, { address: raw.remoteAddress ?? "", port: raw.remotePort ?? 0 });
-        connections.secured(connection, secured);
-        connection.isEntering = false;
-        if (serveHttp2 !== undefined && secured.alpnProtocol === "h2") serveHttp2(connection, secured);
-        else serve(secured);
+      tls.accept(raw, {
+        serve: (secured) => {
+          if (Object.hasOwn(raw, "remoteAddress")) setPeer(secured, { address: raw.remoteAddress ?? "", port: raw.remotePort ?? 0 });
+          connections.secured(connection, secured);
+          connection.isEntering = false;
+          if (serveHttp2 !== undefined && secured.alpnProtocol === "h2") serveHttp2(connection, secured);
+          else serve(secured);
+        },
+        refused: () => this.#refused(connection, "tls"),
       });
     };
     if (this.#parts.proxyVersions === undefined) enterTls();
-    else this.#takeProxyHeader(raw, this.#parts.proxyVersions, enterTls);
+    else this.#takeProxyHeader(connection, this.#parts.proxyVersions, enterTls);
   }
 
   /** Without TLS, the first bytes tell the protocol. */
@@ -88,8 +91,14 @@ export class Entrance {
     });
   }
 
-  #takeProxyHeader(raw: Socket, versions: ProxyVersions, onTaken: () => void): void {
-    const { trusts, timeoutMs, log, onProxyRefused } = this.#parts;
+  #refused(connection: Connection, reason: "proxy_protocol" | "tls"): void {
+    connection.endReason ??= "rejected";
+    this.#parts.onRefused(reason);
+  }
+
+  #takeProxyHeader(connection: Connection, versions: ProxyVersions, onTaken: () => void): void {
+    const { trusts, timeoutMs, log } = this.#parts;
+    const raw = connection.socket;
     const peer = raw.remoteAddress;
     takeProxyHeader(raw, {
       versions,
@@ -100,7 +109,7 @@ export class Entrance {
         raw.destroy();
         // A balancer's check connects and goes.
         if (reason === undefined) return;
-        onProxyRefused();
+        this.#refused(connection, "proxy_protocol");
         log.debug({ peer, reason }, `refused a connection without a PROXY header: ${reason}`);
       },
     });

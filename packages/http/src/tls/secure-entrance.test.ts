@@ -49,13 +49,25 @@ async function enter(settings: TlsSettings, ticketKeys?: Buffer): Promise<Entere
     onSecure: (_raw, socket) => socket.on("error", () => undefined).on("data", (data) => socket.write(String(data).toUpperCase())),
     onFailure: (failure) => failures.push(failure),
   });
-  const server = createServer((socket) => {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on("error", () => undefined);
     entrance.accept(socket);
   }).listen(0, "127.0.0.1");
   opened.push(server);
   await once(server, "listening");
   return { port: (server.address() as AddressInfo).port, entrance, failures };
+}
+
+/** The first message of a handshake. */
+async function helloOf(): Promise<Buffer> {
+  const server = createServer().listen(0, "127.0.0.1");
+  opened.push(server);
+  await once(server, "listening");
+  const client = connect({ host: "127.0.0.1", port: (server.address() as AddressInfo).port, servername: "localhost" });
+  client.on("error", () => undefined);
+  const [socket] = (await once(server, "connection")) as [Socket];
+  clients.push(client, socket);
+  return ((await once(socket, "data")) as [Buffer])[0];
 }
 
 async function handshake(port: number, options: ConnectionOptions = {}): Promise<TLSSocket> {
@@ -113,6 +125,27 @@ describe("a secure entrance", () => {
     for await (const part of socket) text += String(part);
     expect(text).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n[^]*This port speaks HTTPS/);
     expect(failures).toEqual(["plain_http"]);
+  });
+
+  it.each([
+    ["a byte", (hello: Buffer) => hello.subarray(0, 1)],
+    ["half a hello", (hello: Buffer) => hello.subarray(0, hello.length / 2)],
+    ["a hello", (hello: Buffer) => hello],
+  ] as const)("does not wait for who ends its side after %s, long before its time is up", async (_name, part) => {
+    const { port, failures } = await enter(settingsOf({}));
+    const socket = connectPlain({ port, host: "127.0.0.1", allowHalfOpen: true });
+    clients.push(socket);
+    socket.on("error", () => undefined);
+    socket.resume().end(part(await helloOf()));
+    await once(socket, "close");
+    await expect.poll(() => failures).toEqual(["reset"]);
+  });
+
+  it("leaves a client that ends its side after the handshake what it asked for", async () => {
+    const { port } = await enter(settingsOf({}));
+    const socket = await handshake(port, { allowHalfOpen: true } as ConnectionOptions);
+    socket.end("hello");
+    expect(String(((await once(socket, "data")) as [Buffer])[0])).toBe("HELLO");
   });
 
   it.each([

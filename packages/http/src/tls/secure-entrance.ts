@@ -17,7 +17,7 @@ export interface SecureEntranceParts {
   /** The handshake on the raw socket is over. */
   onSecure(raw: Socket, socket: TLSSocket): void;
   /** @param peer the address of who failed */
-  onFailure(failure: HandshakeFailure, peer: string | undefined): void;
+  onFailure(failure: HandshakeFailure, peer: string | undefined, raw: Socket): void;
 }
 
 const handshakeByte = 0x16;
@@ -41,6 +41,8 @@ export class SecureEntrance {
   readonly #server: Server;
   readonly #parts: SecureEntranceParts;
   readonly #ticketKeys: Buffer;
+  /** Connections whose clients may end their side, and still get what they asked for. */
+  readonly #halfOpen = new WeakSet<Socket>();
   #certificates: Certificates;
 
   constructor(parts: SecureEntranceParts) {
@@ -57,11 +59,16 @@ export class SecureEntrance {
         rejectUnauthorized: settings.clientCertificates === "require",
         SNICallback: (host, done) => done(null, contextFor(host, this.#certificates.byHost)),
       },
-      (socket) => parts.onSecure(rawOf(socket), socket),
+      (socket) => {
+        const raw = rawOf(socket);
+        socket.allowHalfOpen = this.#halfOpen.has(raw);
+        parts.onSecure(raw, socket);
+      },
     );
     this.#ticketKeys = ticketKeys ?? this.#server.getTicketKeys();
     this.#server.on("tlsClientError", (error, socket) => {
-      parts.onFailure(handshakeFailure(error, socket.authorizationError), rawOf(socket).remoteAddress);
+      const raw = rawOf(socket);
+      parts.onFailure(handshakeFailure(error, socket.authorizationError), raw.remoteAddress, raw);
       socket.destroy();
     });
   }
@@ -73,15 +80,18 @@ export class SecureEntrance {
       look: (bytes) => ({ found: bytes[0] === handshakeByte, consumed: 0 }),
       onFound: (isHandshake) => {
         if (isHandshake) {
+          // Whoever ends its side before the handshake is over will never finish it, and is not waited for until its time is up.
+          if (raw.allowHalfOpen) this.#halfOpen.add(raw);
+          raw.allowHalfOpen = false;
           this.#server.emit("connection", raw);
           return;
         }
-        this.#parts.onFailure("plain_http", raw.remoteAddress);
+        this.#parts.onFailure("plain_http", raw.remoteAddress, raw);
         raw.on("error", () => undefined);
         raw.end(plainHttpAnswer, () => raw.destroy());
       },
       onFailure: (failure) => {
-        if (failure === "timeout") this.#parts.onFailure("timeout", raw.remoteAddress);
+        if (failure === "timeout") this.#parts.onFailure("timeout", raw.remoteAddress, raw);
         raw.destroy();
       },
     });

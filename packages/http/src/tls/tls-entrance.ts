@@ -31,11 +31,19 @@ const dayMs = 86_400_000;
 /** A certificate that ends within so many days is warned of, once a day. */
 const warnDays = 14;
 
+/** What becomes of a connection whose handshake is made. */
+export interface Entering {
+  /** Called with the secured socket when the handshake is over; never where it fails. */
+  serve(socket: TLSSocket): void;
+  /** Called when it fails, unless the client went away by itself. */
+  refused(): void;
+}
+
 /** TLS for a server: its certificates, read anew when their files change, what is counted of them, and the handshakes. */
 export class TlsEntrance {
   readonly #parts: TlsEntranceParts;
   readonly #secure: SecureEntrance;
-  readonly #serving = new WeakMap<Socket, (socket: TLSSocket) => void>();
+  readonly #entering = new WeakMap<Socket, Entering>();
   readonly #failures = new Map<HandshakeFailure, MeterCounter>();
   #certificates: Certificates;
   /** What was refused last, so that it is told once. */
@@ -53,8 +61,8 @@ export class TlsEntrance {
       ticketKeys: parts.ticketKeys,
       handshakeTimeoutMs: parts.handshakeTimeoutMs,
       protocols: parts.protocols,
-      onSecure: (raw, socket) => this.#serving.get(raw)?.(socket),
-      onFailure: (failure, peer) => this.#failed(failure, peer),
+      onSecure: (raw, socket) => this.#entering.get(raw)?.serve(socket),
+      onFailure: (failure, peer, raw) => this.#failed(failure, peer, raw),
     });
   }
 
@@ -70,9 +78,8 @@ export class TlsEntrance {
     this.#endWatch?.();
   }
 
-  /** @param serve is called with the secured socket when the handshake is over; never where it fails */
-  accept(raw: Socket, serve: (socket: TLSSocket) => void): void {
-    this.#serving.set(raw, serve);
+  accept(raw: Socket, entering: Entering): void {
+    this.#entering.set(raw, entering);
     this.#secure.accept(raw);
   }
 
@@ -107,7 +114,8 @@ export class TlsEntrance {
     }
   }
 
-  #failed(failure: HandshakeFailure, peer: string | undefined): void {
+  #failed(failure: HandshakeFailure, peer: string | undefined, raw: Socket): void {
+    if (failure !== "reset") this.#entering.get(raw)?.refused();
     const { meter, log } = this.#parts;
     let counter = this.#failures.get(failure);
     if (meter !== undefined && counter === undefined) {
