@@ -39,3 +39,47 @@ test.each(apps)("a Thrift request is a span of its caller's trace, with its outc
     folder.remove();
   }
 });
+
+test.each(["recorded", "not recorded"])(
+  "a trace goes from an HTTP request through the app's own span to the Thrift server that it calls: %s",
+  async (how) => {
+    const isRecorded = how === "recorded";
+    await using collector = await collect();
+    const server = (factory: string): string =>
+      `[server:main]\nfactory = ${factory}\naccess_log = false\nmetrics.enabled = false\ntracing.endpoint = ${collector.url}\ntracing.sample = 100%\n[app:main]\n`;
+    const idl = fileURLToPath(new URL("fixtures/thrift/bench.thrift", import.meta.url));
+    const folder = makeTemporaryFolder({
+      "thrift.ini": `${server("tsserve/thrift")}factory = ${fixtures}thrift-loaded.js\n`,
+      "http.ini": `${server("tsserve/http")}factory = ./app.mjs\n`,
+      "app.mjs": `import { createRequire } from "node:module";
+const require = createRequire(${JSON.stringify(import.meta.filename)});
+const { loadService, makeClient } = require("tsserve/thrift");
+const { trace } = require("@opentelemetry/api");
+export const makeApp = (config) => {
+  const client = makeClient(loadService(${JSON.stringify(idl)}, "Bench"), { endpoint: process.env.ENDPOINT });
+  return (request, response) => trace.getTracer("app").startActiveSpan("own", async (span) => {
+    await new Promise((resolve) => setImmediate(resolve));
+    response.end(String(await client.call("add_later", [1, 2, 0])));
+    span.end();
+  });
+};`,
+    });
+    try {
+      await using thrift = spawnTsserve({ args: ["thrift.ini", "--bind", "127.0.0.1:0"], cwd: folder.path });
+      const env = { ENDPOINT: (await thrift.listening()).replace("thrift://", "") };
+      await using http = spawnTsserve({ args: ["http.ini", "--bind", "127.0.0.1:0"], cwd: folder.path, env });
+      const headers = { traceparent: `00-${traceId}-b7ad6b7169203331-0${isRecorded ? 1 : 0}` };
+      expect(await (await fetch(await http.listening(), { headers })).text()).toBe("3");
+      for (const each of [http, thrift]) {
+        each.kill();
+        expect(await each.exited()).toMatchObject({ code: 0 });
+      }
+      const parent = (name: string): string | undefined => collector.spans.find((span) => span.name === name)?.parentId;
+      const id = (name: string): string | undefined => collector.spans.find((span) => span.name === name)?.spanId;
+      expect(collector.spans).toHaveLength(isRecorded ? 3 : 0);
+      if (isRecorded) expect([parent("GET"), parent("own"), parent("add_later")]).toEqual(["b7ad6b7169203331", id("GET"), id("own")]);
+    } finally {
+      folder.remove();
+    }
+  },
+);

@@ -24,6 +24,12 @@ exports.makeApp = (config) => { const app = require(require.resolve("express", {
   ),
   "fetch.ts": `${load}${handler.replace("(path, config)", "(path: string, config: any)").replace("(name, work)", "(name: string, work: () => Promise<string>)").replace("async (span)", "async (span: any)")}
 export const makeApp = (config: any) => ({ fetch: async (request: Request) => new Response(await work(new URL(request.url).pathname, config)) });`,
+  // Knows nothing of traces.
+  "plain.mjs": `export const makeApp = (config) => async (request, response) => {
+  await new Promise((resolve) => setTimeout(resolve, 3));
+  const asks = config.next !== undefined && Number(request.url.slice(1)) >= Number(config.from);
+  response.end(asks ? await (await fetch(config.next)).text() : "end");
+};`,
 };
 
 interface Traced extends TsserveProcess {
@@ -52,7 +58,7 @@ const from = (flags: string): RequestInit => ({ headers: { traceparent: `00-${tr
 const byName = (spans: readonly CollectedSpan[], name: string): CollectedSpan | undefined => spans.find((span) => span.name === name);
 
 describe("a trace", () => {
-  test.each(Object.keys(apps))(
+  test.each(Object.keys(apps).filter((app) => app !== "plain.mjs"))(
     "goes from the caller through the server, the app's own span and its fetch to the next server: %s",
     async (app) => {
       await using collector = await collect();
@@ -100,35 +106,92 @@ describe("a trace", () => {
     expect(collector.spans).toHaveLength(2);
   });
 
-  test("of many requests is whole: as many spans as requests, each with its parent", async () => {
+  test("of many requests is whole: caller, server, the app's span, its fetch, the next server and its own span", async () => {
     await using collector = await collect();
-    await using server = await serve(collector, "fastify.mjs", "tracing.sample = 100%");
-    const count = 1000;
-    for (let done = 0; done < count; done += 50)
-      await Promise.all(Array.from({ length: 50 }, (_, n) => fetch(`${server.url}/users/${done + n}`).then((answer) => answer.text())));
-    server.kill();
-    await server.exited();
-    const servers = collector.spans.filter(({ kind }) => kind === 2);
-    const ids = new Map(servers.map((span) => [span.spanId, span.traceId]));
-    expect(ids.size).toBe(count);
-    const lookups = collector.spans.filter(({ name }) => name === "lookup");
-    expect(lookups).toHaveLength(count);
-    expect(lookups.filter((span) => ids.get(span.parentId) !== span.traceId)).toEqual([]);
+    await using next = await serve(collector, "fastify.mjs", "tracing.service_name = next");
+    await using first = await serve(
+      collector,
+      "fastify.mjs",
+      "tracing.service_name = first\ntracing.sample = 100%\ndrain_time = 1 second",
+      `next = ${next.url}/users/8`,
+    );
+    // Ten thousand are asked for by hand.
+    const count = Number(process.env["TSSERVE_TRACED_REQUESTS"] ?? 2000);
+    const clients = 50;
+    // The queue of spans is bounded: what comes faster than it is sent would be dropped, and counted.
+    let asked = 0;
+    const client = async (): Promise<void> => {
+      while (asked < count) {
+        const traceId = (0xabcdef * 2 ** 24 + asked++).toString(16).padStart(32, "1");
+        const answer = await fetch(`${first.url}/users/7`, { headers: { traceparent: `00-${traceId}-b7ad6b7169203331-01` } });
+        expect(await answer.text()).toBe("end");
+        await until("room in the queue", () => asked - collector.spans.length / 4 < 400, { timeoutMs: 60_000 });
+      }
+    };
+    await Promise.all(Array.from({ length: clients }, client));
+    first.kill();
+    next.kill();
+    expect([(await first.exited()).code, (await next.exited()).code]).toEqual([0, 0]);
+    const byTrace = new Map<string, CollectedSpan[]>();
+    for (const span of collector.spans) byTrace.set(span.traceId, [...(byTrace.get(span.traceId) ?? []), span]);
+    expect([byTrace.size, collector.spans.length]).toEqual([count, 4 * count]);
+    for (const spans of byTrace.values()) {
+      let parent = "b7ad6b7169203331";
+      for (const [service, kind] of [
+        ["first", 2],
+        ["first", 1],
+        ["next", 2],
+        ["next", 1],
+      ] as const) {
+        const found = spans.filter((span) => span.service === service && span.kind === kind);
+        if (found.length !== 1 || found[0]?.parentId !== parent) expect([service, kind, found]).toEqual([service, kind, parent]);
+        parent = found[0]?.spanId ?? "";
+      }
+    }
+  });
+
+  test("of what is recorded by lot is whole, beside all that is not, whenever the app first asks", async () => {
+    await using collector = await collect();
+    await using next = await serve(collector, "plain.mjs", "tracing.service_name = next\ntracing.sample = 0%");
+    await using first = await serve(
+      collector,
+      "plain.mjs",
+      "tracing.service_name = first\ntracing.sample = 20%",
+      `next = ${next.url}/next\nfrom = 300`,
+    );
+    // The first 300 ask nothing; then each asks the next server, after it has waited.
+    for (let n = 0; n < 900; n += 30)
+      await Promise.all(Array.from({ length: 30 }, async (_, m) => (await fetch(`${first.url}/${n + m}`)).text()));
+    first.kill();
+    next.kill();
+    await Promise.all([first.exited(), next.exited()]);
+    const of = (service: string): CollectedSpan[] => collector.spans.filter((span) => span.service === service);
+    const asking = of("first").filter(({ attributes }) => Number(String(attributes["url.path"]).slice(1)) >= 300);
+    expect(asking.length).toBeGreaterThan(40);
+    // Each of the next server's is the child of one of the first's, and each that was recorded there has one.
+    expect(
+      of("next")
+        .map(({ parentId }) => parentId)
+        .sort(),
+    ).toEqual(asking.map(({ spanId }) => spanId).sort());
   });
 });
 
 describe("a collector", () => {
-  test.each(["refuses", "silent", "away"] as const)("that %s costs no request, one line of the log, and no lasting stop", async (how) => {
-    await using collector = await collect(how === "away" ? "takes" : how);
-    const url = how === "away" ? `http://127.0.0.1:${await freePort()}` : collector.url;
-    await using server = await serve(url, "fastify.mjs", "tracing.sample = 100%\ntracing.headers = authorization=Bearer hunter2hunter2");
-    for (let n = 0; n < 20; n++) expect((await fetch(`${server.url}/users/${n}`)).status).toBe(200);
-    server.kill();
-    expect(await server.exited()).toEqual({ code: 0, signal: null });
-    expect(server.logs().filter(({ msg }) => msg.startsWith("the collector of traces")).length).toBeLessThanOrEqual(1);
-    expect(server.stdout() + server.stderr()).not.toContain("hunter2");
-    if (how === "refuses") expect(collector.requests[0]?.headers.authorization).toBe("Bearer hunter2hunter2");
-  });
+  test.each(["refuses", "silent", "nonsense", "away"] as const)(
+    "that %s costs no request, a line of the log at most, and no lasting stop",
+    async (how) => {
+      await using collector = await collect(how === "away" ? "takes" : how);
+      const url = how === "away" ? `http://127.0.0.1:${await freePort()}` : collector.url;
+      await using server = await serve(url, "fastify.mjs", "tracing.sample = 100%\ntracing.headers = authorization=Bearer hunter2hunter2");
+      for (let n = 0; n < 20; n++) expect((await fetch(`${server.url}/users/${n}`)).status).toBe(200);
+      server.kill();
+      expect(await server.exited()).toEqual({ code: 0, signal: null });
+      expect(server.logs().filter(({ msg }) => msg.startsWith("the collector of traces")).length).toBeLessThanOrEqual(1);
+      expect(server.stdout() + server.stderr()).not.toContain("hunter2");
+      if (how === "refuses") expect(collector.requests[0]?.headers.authorization).toBe("Bearer hunter2hunter2");
+    },
+  );
 
   test("may be named by the variable that OpenTelemetry knows", async () => {
     await using collector = await collect();
@@ -146,9 +209,19 @@ describe("a collector", () => {
 
   test.each([
     ["localhost:4318", "tracing.endpoint", /expected a URL/],
+    ["http://", "tracing.endpoint", /expected a URL/],
+    ["ftp://localhost:4318", "tracing.endpoint", /expected a URL/],
+    ["grpc://localhost:4317", "tracing.endpoint", /expected a URL/],
+    ["http://localhost:99999", "tracing.endpoint", /expected a URL/],
+    ["http://local host:4318", "tracing.endpoint", /expected a URL/],
+    ["true", "tracing.endpoint", /expected a URL/],
+    ["4318", "tracing.endpoint", /expected a URL/],
+    ["/var/run/otel.sock", "tracing.endpoint", /expected a URL/],
+    ["http://localhost:4318?token=1", "tracing.endpoint", /expected a URL.*without a query/],
+    ["http://localhost:4318/#part", "tracing.endpoint", /expected a URL.*without a query/],
     ["http://localhost:4318\ntracing.sample = 200%", "tracing.sample", /expected a percentage/],
     ["http://localhost:4318\ntracing.headers = nonsense", "tracing.headers", /expected name=value/],
-  ])("%s is a wrong setting", async (value, key, message) => {
+  ])("%s is a wrong setting, in one sentence", async (value, key, message) => {
     const { code, stderr } = await run(
       { "app.ini": `[server:main]\nfactory = tsserve/http\ntracing.endpoint = ${value}\n[app:main]\nfactory = ./a.js\n`, "a.js": "" },
       ["check", "app.ini"],
@@ -156,6 +229,7 @@ describe("a collector", () => {
     expect(code).toBe(2);
     expect(stderr).toMatch(new RegExp(`\\[server:main\\] ${key.replace(".", "\\.")}: `));
     expect(stderr).toMatch(message);
+    expect(stderr.match(/\[server:main\]/g)).toHaveLength(1);
   });
 });
 

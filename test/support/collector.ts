@@ -1,7 +1,5 @@
-import { once } from "node:events";
-import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
-import { gunzipSync } from "node:zlib";
+import type { IncomingMessage } from "node:http";
+import { receive, type Answer } from "./receiver.ts";
 
 /** A span as a collector gets it, ids in hexadecimal. */
 export interface CollectedSpan {
@@ -26,33 +24,10 @@ export interface Collector extends AsyncDisposable {
 }
 
 /** A collector of OTLP over HTTP that keeps what it gets. */
-export async function collect(answer: "takes" | "refuses" | "silent" = "takes"): Promise<Collector> {
+export async function collect(answer: Answer = "takes"): Promise<Collector> {
   const spans: CollectedSpan[] = [];
-  const requests: IncomingMessage[] = [];
-  const server = createServer((request, response) => {
-    requests.push(request);
-    const parts: Buffer[] = [];
-    request.on("data", (part: Buffer) => parts.push(part));
-    request.on("end", () => {
-      if (answer === "silent") return;
-      if (answer === "takes") {
-        const body = Buffer.concat(parts);
-        spans.push(...spansOf(request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body));
-      }
-      response.writeHead(answer === "takes" ? 200 : 400).end();
-    });
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    spans,
-    requests,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
-    },
-  };
+  const { port, requests, ...disposable } = await receive({ answer, refusal: 400, taken: (body) => void spans.push(...spansOf(body)) });
+  return { url: `http://127.0.0.1:${port}`, spans, requests, ...disposable };
 }
 
 type Field = readonly [number: number, value: Buffer | bigint];

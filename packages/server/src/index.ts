@@ -22,7 +22,7 @@ export { commonSettings, lifecycleSettings, listenSpec, metricsSpec, workerCount
 export { makeServerState, SERVER_STATE } from "./state.ts";
 export { isThenable } from "./thenable.ts";
 export { httpUrl, tracingSpec } from "./tracing-settings.ts";
-export { traceScope } from "./trace-scope.ts";
+export { TraceScope, traceScope } from "./trace-scope.ts";
 export { isTraceId, newSpanId, newTraceId } from "./trace-ids.ts";
 
 export type { Admitted } from "./admission.ts";
@@ -40,6 +40,6 @@ export type { Aggregator, Labels, MeterCounter, MeterGauge, MeterHistogram, Metr
 export type { Rest, Route, Server, ServerConfig, ServerContext, ServerFactory, ServerModuleExtras } from "./server.ts";
 export type { LifecycleSettings, PageAccess } from "./settings.ts";
 export type { LineSink } from "./line-sink.ts";
-export type { TraceIds, TraceScope } from "./trace-scope.ts";
+export type { TraceIds } from "./trace-scope.ts";
 export type { MutableServerState, Phase, ServerState } from "./state.ts";
 export type { RequestSpan, RequestTrace, Tracing } from "./tracing.ts";

@@ -21,6 +21,9 @@ export class TraceScope {
    */
   decide: ((trace: TraceIds) => boolean) | undefined;
 
+  /** The span of the app's own that the running code is in, or its request's, where this process makes spans: nearer than the request. */
+  active: (() => TraceIds | undefined) | undefined;
+
   /** Whether a server is to enter its requests. */
   get isWanted(): boolean {
     return this.#storage !== undefined;
@@ -36,8 +39,13 @@ export class TraceScope {
     return this.#storage === undefined ? callback() : this.#storage.run(trace, callback);
   }
 
+  /** What a call that is made now belongs to. */
   current(): TraceIds | undefined {
-    return this.#storage?.getStore()?.();
+    const request = this.#storage?.getStore()?.();
+    const active = this.active?.();
+    // An id of baseplate's is another one for OpenTelemetry: others know it as it came.
+    if (active === undefined || (request !== undefined && request.traceId !== active.traceId)) return request;
+    return { ...active, state: request?.state };
   }
 }
 

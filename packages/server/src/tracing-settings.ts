@@ -9,10 +9,11 @@ export type TracingSpec = {
   readonly service_name: Reader<string | undefined>;
 };
 
-/** A URL without a slash at its end. */
+/** A URL without a slash at its end, to which paths are added: it can have no query. */
 export const httpUrl: Parser<string> = (text) => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) throw new Error("expected a URL such as http://localhost:4318");
+  if (/[?#]/.test(text)) throw new Error("expected a URL such as http://localhost:4318, without a query: a path is added to it");
   let end = text.length;
   while (text[end - 1] === "/") end -= 1;
   return text.slice(0, end);

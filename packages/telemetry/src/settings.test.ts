@@ -28,6 +28,8 @@ describe("what a section says of traces", () => {
   it.each([
     [{ "tracing.endpoint": "collector:4318" }, {}, "tracing.endpoint"],
     [{ "tracing.endpoint": "ftp://collector" }, {}, "tracing.endpoint"],
+    [{ "tracing.endpoint": "http://collector:4318/?token=1" }, {}, "without a query"],
+    [{ "tracing.endpoint": "http://collector:4318/#part" }, {}, "without a query"],
     [{}, { OTEL_EXPORTER_OTLP_ENDPOINT: "nonsense" }, "OTEL_EXPORTER_OTLP_ENDPOINT"],
     [{ "tracing.endpoint": "http://c", "tracing.headers": "no separator" }, {}, "tracing.headers"],
     [{ "tracing.endpoint": "http://c", "tracing.headers": "bad name=x" }, {}, "tracing.headers"],

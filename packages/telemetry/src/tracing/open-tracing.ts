@@ -69,13 +69,19 @@ export function openTracing({ settings, folder, log, resource }: TracingParts): 
   };
   api.trace.setGlobalTracerProvider(provider);
   api.propagation.setGlobalPropagator(propagator());
-  const endPropagation = propagateToFetch(() => {
+  const activeSpan = (): Api.SpanContext | undefined => {
     contexts.want();
-    return traceparentOf(api.trace.getSpanContext(contexts.active()));
-  });
+    return api.trace.getSpanContext(contexts.active());
+  };
+  const endPropagation = propagateToFetch(() => traceparentOf(activeSpan()));
   const isChosen = makeSampler(settings.sample);
   const records = ({ traceId, sampled }: RequestTrace): boolean => sampled ?? isChosen(traceId);
-  traceScope().decide = records;
+  const scope = traceScope();
+  scope.decide = records;
+  scope.active = () => {
+    const span = activeSpan();
+    return span === undefined ? undefined : { traceId: span.traceId, spanId: span.spanId, sampled: (span.traceFlags & 1) === 1 };
+  };
   const contextOf = (trace: RequestTrace, isRecorded: boolean): Api.Context =>
     api.trace.setSpanContext(api.ROOT_CONTEXT, spanContextOf(trace, isRecorded));
   return {

@@ -1,5 +1,5 @@
 import { didYouMean } from "@tsserve/config";
-import { timerMs, type PoolFigures } from "@tsserve/server";
+import { timerMs, traceScope, type PoolFigures } from "@tsserve/server";
 import type { MethodCodec } from "../codec/codec.ts";
 import { currentRequest } from "../server/request-context.ts";
 import type { ThriftService } from "../service/load-service.ts";
@@ -42,6 +42,8 @@ export function makeClient<Methods = AnyMethods>(service: ThriftService, options
   const pool = new Pool(settings);
   const metrics = settings.metrics && clientMetrics(settings.metrics);
   const codecs = service.codecs[settings.protocol];
+  // Only THeader carries a trace.
+  if (settings.wrapping === "header") traceScope().want();
 
   const call = async (method: string, values: readonly unknown[], { timeoutMs, headers }: CallOptions = {}): Promise<unknown> => {
     const definition = service.definition.methods.get(method);

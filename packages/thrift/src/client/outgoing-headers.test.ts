@@ -1,3 +1,4 @@
+import { TraceScope } from "@tsserve/server";
 import { expect, test } from "vitest";
 import type { ThriftContext } from "../server/thrift-context.ts";
 import { clientSettings } from "./options.ts";
@@ -43,6 +44,30 @@ test("what nobody has decided is not said, and what W3C's form can't say is said
   expect(Object.keys(headers).sort()).toEqual(["Deadline-Budget", "Parent", "Span", "Trace", "User-Agent"]);
   const unsampled = outgoingHeaders(settings, request({ sampled: false }), 5, undefined);
   expect([unsampled.get("Sampled"), unsampled.get("traceparent")?.at(-1)]).toEqual(["0", "0"]);
+});
+
+test("a trace goes on from a request of any kind, and its parent is the app's own span where there is one", () => {
+  const scope = new TraceScope();
+  const [requests, own] = ["00f067aa0ba902b7", "1111111111111111"];
+  const parentOf = (thrift?: ThriftContext): unknown[] => {
+    const headers = outgoingHeaders(settings, thrift, 5, undefined, scope);
+    return [headers.get("Trace"), headers.get("Parent"), headers.get("Sampled"), headers.get("traceparent")];
+  };
+  scope.want();
+  expect(parentOf()).toEqual([undefined, undefined, undefined, undefined]);
+  const inside = (thrift?: ThriftContext): unknown[] =>
+    scope.run(
+      () => ({ traceId, spanId: requests }),
+      () => parentOf(thrift),
+    );
+  expect(inside()).toEqual([traceId, requests, undefined, `00-${traceId}-${requests}-00`]);
+  scope.decide = () => true;
+  expect(inside()).toEqual([traceId, requests, "1", `00-${traceId}-${requests}-01`]);
+  scope.active = () => ({ traceId, spanId: own, sampled: true });
+  expect(inside()).toEqual([traceId, own, "1", `00-${traceId}-${own}-01`]);
+  expect(parentOf(request({}))).toEqual([traceId, own, "1", `00-${traceId}-${own}-01`]);
+  // Of an id that OpenTelemetry writes otherwise, others know the one that came.
+  expect(parentOf(request({ traceId: "123" }))).toEqual(["123", "b7ad6b7169203331", "1", undefined]);
 });
 
 test.each(["framed binary", "unframed compact"] as const)("%s carries none", (form) => {

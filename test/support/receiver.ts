@@ -1,0 +1,51 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { gunzipSync } from "node:zlib";
+
+/** What becomes of what is sent: it is taken, refused with this status, answered with nonsense, or never answered. */
+export type Answer = "takes" | "refuses" | "nonsense" | "silent";
+
+export interface Receiver extends AsyncDisposable {
+  readonly port: number;
+  readonly requests: IncomingMessage[];
+}
+
+export interface ReceiverOptions {
+  readonly answer: Answer;
+  /** The status of a refusal. */
+  readonly refusal: number;
+  /** The body of what was sent, unpacked; not told of what is refused. */
+  taken(body: Buffer): void;
+  /** Told of all that comes. */
+  received?(body: Buffer): void;
+}
+
+/** Stands for a service that others send reports to: a collector of traces, a tracker of errors. */
+export async function receive({ answer, refusal, taken, received }: ReceiverOptions): Promise<Receiver> {
+  const requests: IncomingMessage[] = [];
+  const server = createServer((request, response) => {
+    requests.push(request);
+    const parts: Buffer[] = [];
+    request.on("data", (part: Buffer) => parts.push(part));
+    request.on("end", () => {
+      const sent = Buffer.concat(parts);
+      const body = request.headers["content-encoding"] === "gzip" ? gunzipSync(sent) : sent;
+      received?.(body);
+      if (answer === "silent") return;
+      if (answer === "takes") taken(body);
+      if (answer === "nonsense") response.writeHead(200, { "content-type": "application/x-protobuf" }).end(Buffer.alloc(100_000, 0xff));
+      else response.writeHead(answer === "takes" ? 200 : refusal).end("{}");
+    });
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    requests,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
