@@ -14,6 +14,14 @@ export const makeApp = (_config, context) => build(context.fastifyOptions);
 /** Without a logger, also under tsserve. */
 export const makeQuietApp = () => build({ logger: false });
 
+/** Asks for the span of each request, as an app that makes its own spans does. */
+export async function makeAskingApp() {
+  const { trace } = await import("@opentelemetry/api");
+  const app = Fastify({ logger: false });
+  app.get("/", async () => ({ hello: trace.getActiveSpan() === undefined ? "nobody" : "world" }));
+  return app;
+}
+
 /** How one starts a Fastify app by hand: without a logger at all, or with one that logs no requests. */
 export async function start(port, withLogger) {
   const logController = new LogController({ disableRequestLogging: true });
