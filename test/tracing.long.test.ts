@@ -122,8 +122,8 @@ describe("a trace", () => {
     let asked = 0;
     const client = async (): Promise<void> => {
       while (asked < count) {
-        const traceId = (0xabcdef * 2 ** 24 + asked++).toString(16).padStart(32, "1");
-        const answer = await fetch(`${first.url}/users/7`, { headers: { traceparent: `00-${traceId}-b7ad6b7169203331-01` } });
+        const id = (0xabcdef * 2 ** 24 + asked++).toString(16).padStart(32, "1");
+        const answer = await fetch(`${first.url}/users/7`, { headers: { traceparent: `00-${id}-b7ad6b7169203331-01` } });
         expect(await answer.text()).toBe("end");
         await until("room in the queue", () => asked - collector.spans.length / 4 < 400, { timeoutMs: 60_000 });
       }
