@@ -10,6 +10,10 @@ test("lives of a master that chance makes up: everything holds that must", () =>
   expect(simulate(seed, 10_000)).toMatchObject({ seed, violation: undefined });
 });
 
+test("a set that was lent between two looks at what really is was not neglected all the time", () => {
+  expect(simulate(1195589619, 75_000).violation).toBeUndefined();
+});
+
 test("a seed does the same again", () => {
   expect(simulate(7, 5000)).toEqual(simulate(7, 5000));
 });

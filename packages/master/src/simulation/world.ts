@@ -195,7 +195,8 @@ export class World {
     this.#invariants.after(before, event, fleet, actions, this.#now);
     for (const action of actions) this.#perform(action);
     if (actions.length > 0) this.#checkTruth();
-    if (this.steps % 8 === 0) this.#checkReality();
+    // Once a set is neglected, each step is looked at: what was mended between two looks is not neglected all the time.
+    if (this.steps % 8 === 0 || this.#neglectedSince.size > 0) this.#checkReality();
   }
 
   #perform(action: Action): void {
