@@ -1,0 +1,212 @@
+import { describe, expect, test } from "vitest";
+import type { DeploymentPlan } from "../deployment-plan.ts";
+import { hostLayout, requiredVariables, sectionOptions, stopLimitSeconds } from "./host-layout.ts";
+import { isKitName, kits, type KitName } from "./kit.ts";
+
+const plan: DeploymentPlan = {
+  name: "shop",
+  iniPath: "app.ini",
+  iniText: "",
+  serverName: "main",
+  appName: "main",
+  kind: "http",
+  port: 9090,
+  drainSeconds: 5,
+  stopSeconds: 10,
+  startSeconds: 20.5,
+  workers: 1,
+  hasMaster: false,
+  upgrade: "smooth",
+  environment: [],
+  pools: [],
+};
+
+function textOf(name: KitName, more: Partial<DeploymentPlan> = {}, file?: string): string {
+  const files = kits[name]({ ...plan, ...more });
+  const text = file === undefined ? [...files.values()][0] : files.get(file);
+  if (text === undefined) throw new Error(`no ${file ?? name} among ${[...files.keys()].join(", ")}`);
+  return text;
+}
+
+describe("every kit", () => {
+  const names = Object.keys(kits) as KitName[];
+
+  test.each(names)("%s is named, says where it is from, and ends its lines", (name) => {
+    expect(isKitName(name)).toBe(true);
+    const files = kits[name]({ ...plan, accessLogPath: "/var/log/shop/access.log" });
+    expect(files.size).toBeGreaterThan(0);
+    const all = [...files.values()];
+    expect(all[0]).toContain(`derived from app.ini by "tsserve kit ${name}"`);
+    for (const text of all) {
+      expect(text.endsWith("\n")).toBe(true);
+      expect(text).not.toMatch(/undefined|\[object|NaN/);
+      expect(text).not.toMatch(/[ \t]+$/m);
+    }
+  });
+
+  test.each(["", "Docker", "toString", "constructor", "kit"])("%j is none", (name) => {
+    expect(isKitName(name)).toBe(false);
+  });
+});
+
+describe("where a service lives", () => {
+  test.each<[Partial<DeploymentPlan>, string]>([
+    [{}, "127.0.0.1:9090"],
+    [{ port: 80 }, "127.0.0.1:80"],
+    [{ unixSocket: "/run/shop/shop.sock" }, "/run/shop/shop.sock"],
+  ])("%j listens behind its proxy at %s", (more, bind) => {
+    expect(hostLayout({ ...plan, ...more }).bind).toBe(bind);
+  });
+
+  test("the command is Node's own, never npm's or a shell's", () => {
+    expect(hostLayout(plan)).toMatchObject({
+      iniFile: "/srv/shop/current/app.ini",
+      command: "/usr/bin/env node /srv/shop/current/node_modules/tsserve/bin/tsserve.js",
+      logFolder: "/var/log/shop",
+    });
+  });
+
+  test.each([
+    [0, 10, 15],
+    [5, 10, 20],
+    [0.4, 0.4, 6],
+    [0, 0, 5],
+  ])("with a drain of %d s and a stop of %d s, a manager waits %d s", (drainSeconds, stopSeconds, expected) => {
+    expect(stopLimitSeconds({ ...plan, drainSeconds, stopSeconds })).toBe(expected);
+  });
+
+  test("what it does not start without are the variables that have no default", () => {
+    const environment = [
+      { name: "DATABASE_URL", hasDefault: false, isSecret: true },
+      { name: "REGION", hasDefault: true, isSecret: false },
+    ];
+    expect(requiredVariables({ ...plan, environment })).toEqual(["DATABASE_URL"]);
+  });
+
+  test.each([
+    ["main", "main", ""],
+    ["admin", "main", " --server-name admin"],
+    ["main", "other", " --app-name other"],
+    ["admin", "other", " --server-name admin --app-name other"],
+  ])("sections %s and %s are chosen by %j", (serverName, appName, expected) => {
+    expect(sectionOptions({ ...plan, serverName, appName })).toBe(expected);
+  });
+});
+
+describe("systemd", () => {
+  const unit = (more: Partial<DeploymentPlan> = {}): string => textOf("systemd", more, "shop.service");
+  const line = (text: string, key: string): string[] =>
+    [...text.matchAll(new RegExp(`^${key}=(.*)$`, "gm"))].map(([, value = ""]) => value);
+
+  test("the times are those of the configuration, with what hooks may take", () => {
+    expect(line(unit(), "TimeoutStopSec")).toEqual(["20"]);
+    expect(line(unit(), "TimeoutStartSec")).toEqual(["31"]);
+  });
+
+  test("a wrong configuration is not tried again, and only the main process is asked to stop", () => {
+    expect(line(unit(), "RestartPreventExitStatus")).toEqual(["2"]);
+    expect([line(unit(), "KillMode"), line(unit(), "KillSignal"), line(unit(), "Type")]).toEqual([["mixed"], ["SIGTERM"], ["notify"]]);
+  });
+
+  test.each([
+    [false, []],
+    [true, ["/bin/kill -HUP $MAINPID"]],
+  ])("with a master: %s, a reload is %j", (hasMaster, expected) => {
+    expect(line(unit({ hasMaster }), "ExecReload")).toEqual(expected);
+  });
+
+  test("without variables that have to be set, their file need not be there", () => {
+    expect(line(unit(), "EnvironmentFile")).toEqual(["-/etc/shop.env"]);
+    const environment = [{ name: "DATABASE_URL", hasDefault: false, isSecret: true }];
+    expect(line(unit({ environment }), "EnvironmentFile")).toEqual(["/etc/shop.env"]);
+    expect(unit({ environment })).toContain("Has to set DATABASE_URL");
+  });
+
+  test.each<[Partial<DeploymentPlan>, string]>([
+    [{}, "9090"],
+    [{ unixSocket: "/run/shop.sock" }, "/run/shop.sock"],
+  ])("the socket of %j listens at %s", (more, expected) => {
+    expect(line(textOf("systemd", more, "shop.socket"), "ListenStream")).toEqual([expected]);
+  });
+
+  test("the sections are chosen where they are others", () => {
+    expect(line(unit({ serverName: "admin" }), "ExecStart")[0]).toMatch(/ \/srv\/shop\/current\/app\.ini --server-name admin$/);
+  });
+});
+
+describe("nginx", () => {
+  test("gives connections up before the server does, whatever that is", () => {
+    for (const [keepAliveSeconds, expected] of [
+      [75, 70],
+      [6, 1],
+      [5, 1],
+      [1, 1],
+      [6.9, 1],
+      [120.5, 115],
+    ] as const)
+      expect([keepAliveSeconds, /keepalive_timeout (\d+)s;/.exec(textOf("nginx", { keepAliveSeconds }))?.[1]]).toEqual([
+        keepAliveSeconds,
+        String(expected),
+      ]);
+    expect(textOf("nginx")).toContain("keepalive_timeout 70s;");
+  });
+
+  test.each<[Partial<DeploymentPlan>, string, string]>([
+    [{}, "server 127.0.0.1:9090;", "real_ip_from = loopback"],
+    [{ unixSocket: "/run/shop.sock" }, "server unix:/run/shop.sock;", "real_ip_from = unix"],
+  ])("%j is reached at %s, and believed by %s", (more, server, from) => {
+    expect(textOf("nginx", more)).toContain(server);
+    expect(textOf("nginx", more)).toContain(from);
+  });
+
+  test.each([
+    [undefined, 1_048_576],
+    [10_240, 10_240],
+  ])("a largest body of %s bytes passes as %d", (maxBodyBytes, expected) => {
+    expect(textOf("nginx", { maxBodyBytes })).toContain(`client_max_body_size ${expected};`);
+  });
+
+  test("variables have no dashes, whatever the name has", () => {
+    const text = textOf("nginx", { name: "a-b-c" });
+    expect(text).toContain("map $http_upgrade $a_b_c_connection {");
+    expect(text).not.toMatch(/\$\w*-/);
+  });
+});
+
+describe("docker", () => {
+  const lines = (more: Partial<DeploymentPlan> = {}): string[] => textOf("docker", more, "Dockerfile").split("\n");
+
+  test("the signals reach the server: the exec form, SIGTERM, and a user that is not root", () => {
+    expect(lines()).toContain('ENTRYPOINT ["node","node_modules/tsserve/bin/tsserve.js"]');
+    expect(lines()).toEqual(expect.arrayContaining(["STOPSIGNAL SIGTERM", "USER node", 'CMD ["app.ini"]']));
+  });
+
+  test.each<[Partial<DeploymentPlan>, string]>([
+    [{}, "EXPOSE 9090"],
+    [{ metricsPort: 6060 }, "EXPOSE 9090 6060"],
+  ])("%j: %s", (more, expected) => {
+    expect(lines(more)).toContain(expected);
+  });
+
+  test.each<[Partial<DeploymentPlan>, string[]]>([
+    [{ kind: "http" }, ["http", "127.0.0.1:9090"]],
+    [{ kind: "queue" }, ["http", "127.0.0.1:9090"]],
+    [{ kind: "thrift" }, ["thrift", "127.0.0.1:9090"]],
+    [{ kind: "other", metricsPort: 6060 }, ["http", "127.0.0.1:6060"]],
+    [{ kind: "other" }, ["http", "127.0.0.1:9090"]],
+  ])("the health of %j is asked by %j", (more, expected) => {
+    const command = /CMD (\["node".*healthcheck.*\])/.exec(lines(more).join("\n"))?.[1] ?? "[]";
+    expect((JSON.parse(command) as string[]).slice(3, 5)).toEqual(expected);
+  });
+
+  test("a file in configs is chosen by its name, and another by its path", () => {
+    expect(lines({ iniPath: "configs/live.ini" })).toContain("ENV CONFIG_NAME=live");
+    for (const iniPath of ["app.ini", "configs/deep/live.ini", "configs/.ini", "config/live.ini"])
+      expect(lines({ iniPath })).toContain(`CMD ${JSON.stringify([iniPath])}`);
+  });
+
+  test("what must not get into the image is left out of it", () => {
+    const ignored = textOf("docker", {}, ".dockerignore").split("\n");
+    expect(ignored).toEqual(expect.arrayContaining([".git", "node_modules", ".env", ".env.*"]));
+  });
+});
