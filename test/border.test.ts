@@ -49,7 +49,7 @@ describe.each(Object.entries(failures))("something of the app's that %s", (_, co
         context.onHealthCheck(function brokenCheck() { ${code} });
         return (request, response) => {
           if (request.url === "/fails") { ${code} }
-          if (request.url === "/slow") return void setTimeout(() => response.end("slow"), 300);
+          if (request.url === "/slow") return context.log.info("it is slow"), void setTimeout(() => response.end("slow"), 300);
           response.end("well");
         };
       }`;
@@ -61,7 +61,7 @@ describe.each(Object.entries(failures))("something of the app's that %s", (_, co
       expect(JSON.stringify(await server.log(/health check failed/))).toMatch(/brokenCheck.*app\.mjs:/);
       expect(await (await fetch(base)).text()).toBe("well");
       const slow = fetch(`${base}/slow`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await server.log(/^it is slow$/);
       server.kill();
       expect(await (await slow).text()).toBe("slow");
       // The hook that failed is the exit code's reason.

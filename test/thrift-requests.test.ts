@@ -118,7 +118,6 @@ test("pipelined requests run side by side, and are answered in their order", asy
     for (const wrap of [framed, (bytes: Buffer) => bytes]) {
       using raw = await openRaw(`http://${endpoint}`);
       const delays = [120, 0, 60, 1, 0, 30];
-      const begun = performance.now();
       raw.send(
         Buffer.concat(
           delays.map((delay, index) => wrap(message(protocol, "add_later", addLater(index, 100, delay), { sequenceId: index + 1 }))),
@@ -128,7 +127,6 @@ test("pipelined requests run side by side, and are answered in their order", asy
       await until("all answers", () => raw.received().length >= one * delays.length);
       const expected = Buffer.concat(delays.map((_, index) => wrap(answerOf(protocol, index + 1, index + 100))));
       expect(Buffer.from(raw.received(), "latin1").toString("hex")).toBe(expected.toString("hex"));
-      expect(performance.now() - begun).toBeLessThan(5000);
     }
   }
 });

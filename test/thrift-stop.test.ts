@@ -43,16 +43,15 @@ test("a stop answers what has come, closes idle connections at once, and ends wi
   using idle = await openRaw(`http://${endpoint}`);
   idle.send(framed(message("binary", "ping")));
   await idle.receives(/ping/);
-  await new Promise((resolve) => setTimeout(resolve, 300));
   using client = benchClient(endpoint);
-  const slow = client.call("add_later", [1, 2, 700]);
-  await until("the request to arrive", () => client.figures().inUse === 1);
+  const slow = client.call("add_later", [1, 2, 3000]);
+  let isAnswered = false;
+  void slow.then(() => (isAnswered = true));
+  await until("the request to arrive", () => server.stdout().includes("add_later begins"));
   await client.call("add_later", [1, 2, 0]);
-  const stopped = performance.now();
   server.kill("SIGTERM");
   await idle.closed();
-  expect(idle.error).toBe(undefined);
-  expect(performance.now() - stopped).toBeLessThan(500);
+  expect([idle.error, isAnswered]).toEqual([undefined, false]);
   await expect(slow).resolves.toBe(3);
   expect(await server.exited()).toMatchObject({ code: 0 });
 });
@@ -65,7 +64,7 @@ test("pipelined requests that have come are all answered by a stop", async () =>
       Array.from({ length: 20 }, (_, index) => framed(message("binary", "add_later", addLater(index, 1, 300), { sequenceId: index + 1 }))),
     ),
   );
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await until("all of them to come", () => server.stdout().split("add_later begins").length > 20);
   server.kill("SIGTERM");
   const answers = await raw.closed();
   expect(answers.match(/add_later/g)).toHaveLength(20);
@@ -131,16 +130,14 @@ test("clients that leave when they are told lose nothing, stop after stop", asyn
 });
 
 test("half-sent messages and silent connections do not hold a stop", async () => {
-  await using server = serveThrift();
+  // Whoever waited for them would not end here.
+  await using server = serveThrift({ server: { stop_timeout: "1 hour" } });
   const endpoint = await server.endpoint();
   using silent = await openRaw(`http://${endpoint}`);
   using half = await openRaw(`http://${endpoint}`);
   half.send(framed(message("binary", "ping")).subarray(0, 9));
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  const begun = performance.now();
   server.kill("SIGTERM");
   expect(await server.exited()).toMatchObject({ code: 0 });
-  expect(performance.now() - begun).toBeLessThan(5000);
   await silent.closed();
   await half.closed();
 });
@@ -150,8 +147,7 @@ test("what is still in progress at the deadline is cut, counted and logged with 
   using client = benchClient(await server.endpoint());
   const slow = client.call("add_later", [1, 2, 20_000]);
   slow.catch(() => undefined);
-  await until("the request to arrive", () => client.figures().inUse === 1);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await until("the request to arrive", () => server.stdout().includes("add_later begins"));
   server.kill("SIGTERM");
   expect(await server.exited()).toMatchObject({ code: 1 });
   await expect(slow).rejects.toThrow(TransportError);

@@ -102,7 +102,7 @@ export const makeApp = () => (request, response) => {
     const { workers } = await fleet.settled(2);
     using raw = await openRaw(`http://127.0.0.1:${fleet.port}`);
     raw.send("GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await until("it to begin", () => fleet.stdout().includes("/slow begins"));
     fleet.kill("SIGKILL");
     expect(await raw.closed()).toMatch(/200 OK[^]*slow$/);
     await until("the workers to leave", () => !workers.some(({ pid }) => isAlive(pid)));
@@ -162,7 +162,7 @@ test("a worker that ignores its stop is killed after its deadline, and the log s
   // Its watchdog starts a little later.
   await until("it to report", async () => (await fleet.status()).workers.every(({ requests_total: total }) => typeof total === "number"));
   const blocked = fetch(`http://127.0.0.1:${fleet.port}/block`).catch(() => "cut");
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await until("it to begin", () => fleet.stdout().includes("/block begins"));
   fleet.kill("SIGTERM");
   await fleet.log(/worker=0 gen=1 pid=\d+ is killed: did not stop in time; what it is doing follows/);
   expect(await fleet.exited()).toMatchObject({ code: 1 });

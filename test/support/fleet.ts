@@ -6,6 +6,7 @@ import { run } from "./run.ts";
 export const app = (greeting: string): string => `let requests = 0;
 export const makeApp = () => (request, response) => {
   requests += 1;
+  if (request.url === "/slow" || request.url === "/block") console.log(request.url + " begins");
   if (request.url === "/slow") setTimeout(() => response.end("slow"), 1500);
   else if (request.url === "/block") for (const end = Date.now() + 30_000; Date.now() < end; );
   else if (request.url === "/die") process.kill(process.pid, "SIGKILL");

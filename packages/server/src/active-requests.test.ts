@@ -2,15 +2,15 @@ import { describe, expect, test } from "vitest";
 import { ActiveRequest, ActiveRequests, type RequestDescription } from "./active-requests.ts";
 
 class Request extends ActiveRequest {
-  readonly #describe: () => RequestDescription;
+  readonly #description: () => RequestDescription;
 
-  constructor(route: string, ageMs = 0, describe?: () => RequestDescription) {
+  constructor(route: string, ageMs = 0, description?: () => RequestDescription) {
     super();
-    this.#describe = describe ?? (() => ({ method: "GET", route, ageMs }));
+    this.#description = description ?? (() => ({ method: "GET", route, ageMs }));
   }
 
   override describe(): RequestDescription {
-    return this.#describe();
+    return this.#description();
   }
 }
 

@@ -166,7 +166,9 @@ describe("autoscalers", () => {
       { system: "rabbitmq", queue: "orders" },
       { system: "aws_sqs", queue: "mail.fifo" },
     ] as const;
-    const made = queueScaler(plan, { autoscaler: "keda", queues, replicas: 3 }) as { spec: { triggers: { metadata: object }[] } };
+    const made = queueScaler(plan, { autoscaler: "keda", queues, replicas: 3 }) as unknown as {
+      spec: { triggers: { metadata: object }[] };
+    };
     expect(made.spec).toMatchObject({ minReplicaCount: 3, maxReplicaCount: 12 });
     expect(made.spec.triggers.map(({ metadata }) => metadata)).toMatchObject([
       { queueName: "orders", excludeUnacknowledged: "false" },
