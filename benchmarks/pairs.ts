@@ -51,11 +51,14 @@ function cpuMicrosOf(pid: number): number {
 /** After so many requests V8 has compiled what there is to compile, on a busy machine, too. */
 const warmRequests = 60_000;
 
+/** Asks a server until it is warm. */
+export async function warm({ port }: Running, seconds = 1): Promise<void> {
+  for (let requests = 0; requests < warmRequests;) requests += (await load(port, seconds)).requests;
+}
+
 /** Slices of both in turn, each first in every other pair; when both are warm. */
 export async function measurePairs(one: Running, other: Running, pairs: number, seconds: number): Promise<(readonly [Slice, Slice])[]> {
-  for (const each of [one, other]) {
-    for (let requests = 0; requests < warmRequests;) requests += (await load(each.port, seconds)).requests;
-  }
+  for (const each of [one, other]) await warm(each, seconds);
   const measured: (readonly [Slice, Slice])[] = [];
   for (let pair = 0; pair < pairs; pair++) {
     if (pair % 2 === 0) {

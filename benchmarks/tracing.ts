@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { parseArgs } from "node:util";
 import { freePort, makeTemporaryFolder } from "@tsserve/testing";
-import { measureSlice, spread, type Running } from "./pairs.ts";
+import { measureSlice, spread, warm, type Running } from "./pairs.ts";
 import { bin, firstAnswer, median, node as thisNode, path, stop } from "./servers.ts";
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { node: { type: "string", default: thisNode } } });
@@ -47,7 +47,7 @@ try {
     running.push({ child, port, name, micros: [] });
     await firstAnswer(port);
   }
-  for (const each of running) await measureSlice(each, 4);
+  for (const each of running) await warm(each);
   for (let round = 0; round < rounds; round++)
     for (const each of round % 2 === 0 ? running : running.toReversed()) each.micros.push((await measureSlice(each, 1)).cpuMicros);
   const [off] = running;
