@@ -1,5 +1,5 @@
 import { constants } from "node:http2";
-import { freePort, openRaw, until } from "@tsserve/testing";
+import { freePort, until } from "@tsserve/testing";
 import { describe, expect, test } from "vitest";
 import { serveFleet, up } from "./support/fleet.ts";
 import {
@@ -14,33 +14,16 @@ import {
   openSession,
   type RawHttp2,
 } from "./support/http2.ts";
+import { endsWell, get, handledBy, kinds, rejections, serveHttp2, transports, uint32 } from "./support/http2-served.ts";
 import { run } from "./support/run.ts";
-import { scrape, type Scrape } from "./support/scrape.ts";
-import { iniOf, serve, type Served } from "./support/serve.ts";
+import { scrape } from "./support/scrape.ts";
+import { iniOf } from "./support/serve.ts";
 import { tlsIni } from "./support/tls.ts";
-
-const kinds = ["fastify", "plain", "server", "fetch", "hono", "koa"] as const;
-const transports: readonly [string, Readonly<Record<string, string>>][] = [
-  ["h2c", {}],
-  ["TLS", tlsIni],
-];
-
-function of(kind: string, server: Readonly<Record<string, string>> = {}, args: readonly string[] = []): Served {
-  return serve({ app: "http2.js", config: { kind }, server: { http2: "true", ...server }, args });
-}
-
-/** Ends a server that was asked to stop: with 0, and without a warning of Node's. Hono tells of its errors there. */
-async function endsWell(server: Served): Promise<void> {
-  expect(await server.exited()).toEqual({ code: 0, signal: null });
-  expect(server.stderr()).not.toMatch(/\(node:\d+\)/);
-}
-
-const handledBy = (server: Served): string[] => server.logs().flatMap(({ handled }) => (typeof handled === "string" ? [handled] : []));
 
 describe.each(transports)("over %s", (transport, tls) => {
   describe.each(kinds)("%s", (kind) => {
     test("is asked with the right host and scheme, fails for one stream alone, streams both ways", async () => {
-      await using server = of(kind, tls);
+      await using server = serveHttp2(kind, tls);
       const url = await server.listening();
       const session = await openSession(url);
       const { host } = new URL(url.replace("127.0.0.1", "localhost"));
@@ -78,7 +61,7 @@ describe.each(transports)("over %s", (transport, tls) => {
   });
 
   test.each(["fastify", "plain", "fetch"])("%s: a stop under load answers every stream that it handles", async (kind) => {
-    await using server = of(kind, { ...tls, drain_time: "300 milliseconds", access_log: "false" });
+    await using server = serveHttp2(kind, { ...tls, drain_time: "300 milliseconds", access_log: "false" });
     const url = await server.listening();
     const stop = new AbortController();
     const load = loadHttp2({ url, signal: stop.signal });
@@ -115,7 +98,7 @@ function stepsOf(raw: RawHttp2): number[] {
 
 describe("a session", () => {
   test("learns of the stop, is served on until drain_time is over, and new ones are, too", async () => {
-    await using server = of("plain", { drain_time: "1500 milliseconds" });
+    await using server = serveHttp2("plain", { drain_time: "1500 milliseconds" });
     const url = await server.listening();
     const raw = openRawHttp2(url);
     raw.send(clientPreface, frame("headers", 5, 1, getBlock));
@@ -136,7 +119,7 @@ describe("a session", () => {
   });
 
   test("that comes too late is refused, and what was handled before is answered", async () => {
-    await using server = of("plain");
+    await using server = serveHttp2("plain");
     const raw = openRawHttp2(await server.listening());
     raw.send(
       clientPreface,
@@ -154,7 +137,7 @@ describe("a session", () => {
   });
 
   test("with streams beyond the deadline is cut: each is named, and the exit code says so", async () => {
-    await using server = of("plain", { stop_timeout: "700 milliseconds" });
+    await using server = serveHttp2("plain", { stop_timeout: "700 milliseconds" });
     const session = await openSession(await server.listening());
     const both = Promise.all([ask(session, "/a?id=a&ms=60000"), ask(session, "/b?id=b&ms=60000")]);
     await until("them to be handled", () => (handledBy(server).length === 2 ? true : undefined));
@@ -168,7 +151,7 @@ describe("a session", () => {
 
   test("with so many streams, or of such an age, or idle for so long, ends without a stream lost", async () => {
     const metrics = await freePort();
-    await using server = of("plain", {
+    await using server = serveHttp2("plain", {
       max_keepalive_requests: "10",
       keepalive_jitter: "0%",
       keepalive_timeout: "700 milliseconds",
@@ -198,7 +181,7 @@ describe("a session", () => {
 describe("limits", () => {
   test("are those of HTTP/1: body, head, requests in progress, time; each refusal is of one stream", async () => {
     const metrics = await freePort();
-    await using server = of("plain", {
+    await using server = serveHttp2("plain", {
       client_max_size: "1000",
       max_header_size: "2K",
       max_header_count: "20",
@@ -243,7 +226,7 @@ describe("limits", () => {
   });
 
   test("Expect: 100-continue is answered when the app begins to read", async () => {
-    await using server = of("plain");
+    await using server = serveHttp2("plain");
     const session = await openSession(await server.listening());
     const answer = await ask(session, "/upload", {
       headers: { ":method": "POST", expect: "100-continue" },
@@ -253,7 +236,7 @@ describe("limits", () => {
   });
 
   test("early hints and trailers pass", async () => {
-    await using server = of("plain");
+    await using server = serveHttp2("plain");
     const session = await openSession(await server.listening());
     const answer = await ask(session, "/trailers");
     expect(answer).toMatchObject({ status: 200, body: "body", trailers: { "x-sum": "4" } });
@@ -261,7 +244,7 @@ describe("limits", () => {
   });
 
   test("what HTTP/1 knows alone is left out, for a client that is there and one that has gone", async () => {
-    await using server = of("plain");
+    await using server = serveHttp2("plain");
     const session = await openSession(await server.listening());
     const answer = await ask(session, "/late");
     expect([answer.status, answer.body, answer.headers["x-twice"], answer.headers["keep-alive"]]).toEqual([200, "late", "1, 2", undefined]);
@@ -281,19 +264,19 @@ describe("limits", () => {
   });
 
   test("an answer that fails in the middle does not look whole", async () => {
-    await using server = of("plain");
+    await using server = serveHttp2("plain");
     const session = await openSession(await server.listening());
     const answer = await ask(session, "/broken");
     expect([answer.status, answer.body, answer.code]).toEqual([200, "half of", constants.NGHTTP2_INTERNAL_ERROR]);
   });
 
   test.each(["plain", "fetch"])("%s: a body that ends too soon fails, and is not taken for whole", async (kind) => {
-    await using server = of(kind);
+    await using server = serveHttp2(kind);
     const raw = openRawHttp2(await server.listening());
     const head = { ":method": "POST", ":scheme": "http", ":authority": "localhost", ":path": "/upload" };
     raw.send(clientPreface, frame("headers", 4, 1, block(head)), frame("data", 0, 1, "a part"));
     await new Promise((resolve) => setTimeout(resolve, 300));
-    raw.send(frame("reset", 0, 1, number(constants.NGHTTP2_CANCEL)));
+    raw.send(frame("reset", 0, 1, uint32(constants.NGHTTP2_CANCEL)));
     await server.log(/^upload failed/);
     const torn = await openSession(await server.listening());
     void ask(torn, "/upload", {
@@ -305,7 +288,7 @@ describe("limits", () => {
   });
 
   test("a body that nobody reads, or a slow one, holds up no other stream", async () => {
-    await using server = of("plain");
+    await using server = serveHttp2("plain");
     const session = await openSession(await server.listening());
     const unread = await ask(session, "/unread", { body: "x".repeat(200_000), atEnd: true });
     expect([unread.status, unread.body]).toEqual([200, "not read"]);
@@ -318,189 +301,9 @@ describe("limits", () => {
   });
 });
 
-const rejections = (figures: Scrape): Record<string, number> =>
-  Object.fromEntries(
-    ["parse", "timeout", "header", "size", "overload"].map((reason) => [
-      reason,
-      figures.sum("http_server_rejected_requests_total", `reason="${reason}"`),
-    ]),
-  );
-
-const ping = frame("ping", 0, 0, Buffer.alloc(8));
-const get = (stream: number): Buffer => frame("headers", 5, stream, getBlock);
-const slowGet = (stream: number): Buffer =>
-  frame("headers", 5, stream, block({ ":method": "GET", ":scheme": "http", ":authority": "localhost", ":path": "/?ms=30000" }));
-const number = (n: number): Buffer => {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(n);
-  return bytes;
-};
-const odd = (n: number): number => 2 * n + 1;
-const times = (count: number, make: (n: number) => Buffer): Buffer => Buffer.concat(Array.from({ length: count }, (_, n) => make(n)));
-
-/**
- * What a hostile client sends after its preface, and what is counted of it. Of some, nghttp2 says GOAWAY by itself, and Node does not
- * tell.
- */
-/** What nghttp2 refuses by itself: Node 20 tells nobody, and leaves the connection to its timeout. */
-const ofNghttp2 = Number(process.versions.node.split(".")[0]) >= 22 ? "parse" : undefined;
-
-const attacks: readonly [string, () => Buffer, string | undefined][] = [
-  [
-    "streams opened and reset",
-    () => times(20_000, (n) => Buffer.concat([slowGet(odd(n)), frame("reset", 0, odd(n), number(8))])),
-    "overload",
-  ],
-  [
-    "streams that it has the server reset",
-    () => times(20_000, (n) => Buffer.concat([slowGet(odd(n)), frame("window", 0, odd(n), number(0))])),
-    undefined,
-  ],
-  ["pings", () => times(50_000, () => ping), undefined],
-  ["settings", () => times(20_000, () => frame("settings", 0, 0, "")), undefined],
-  ["more streams than may be", () => times(5000, (n) => slowGet(odd(n))), undefined],
-  [
-    "CONTINUATION without end",
-    () =>
-      Buffer.concat([frame("headers", 1, 1, getBlock), times(5000, () => frame("continuation", 0, 1, block({ "x-a": "b".repeat(1000) })))]),
-    "parse",
-  ],
-  [
-    "CONTINUATION without a byte",
-    () => Buffer.concat([frame("headers", 1, 1, getBlock), times(20_000, () => frame("continuation", 0, 1, ""))]),
-    "parse",
-  ],
-  ["DATA without a byte", () => Buffer.concat([frame("headers", 4, 1, getBlock), times(50_000, () => frame("data", 0, 1, ""))]), undefined],
-  [
-    "a head that unfolds to megabytes",
-    () =>
-      Buffer.concat([
-        frame(
-          "headers",
-          5,
-          1,
-          Buffer.concat([getBlock, Buffer.from([0x40]), block({ "x-bomb": "x".repeat(3900) }).subarray(1), Buffer.alloc(12_000, 0xbe)]),
-        ),
-      ]),
-    undefined,
-  ],
-  ["a frame that is too long", () => Buffer.concat([Buffer.from([0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 1]), Buffer.alloc(70_000)]), ofNghttp2],
-  ["a header block that is none", () => frame("headers", 5, 1, Buffer.from([0x80])), ofNghttp2],
-  ["HEADERS on an even stream", () => frame("headers", 5, 2, getBlock), "parse"],
-  ["DATA on no stream", () => frame("data", 0, 0, "x"), ofNghttp2],
-  ["a window beyond all bounds", () => times(3, () => frame("window", 0, 0, number(2 ** 31 - 1))), "parse"],
-  ["a settings frame of a wrong size", () => frame("settings", 0, 0, "abc"), ofNghttp2],
-  [
-    "names in upper case",
-    () => frame("headers", 5, 1, block({ ":method": "GET", ":scheme": "http", ":authority": "localhost", ":path": "/", "X-A": "1" })),
-    undefined,
-  ],
-  [
-    "a header of the connection",
-    () =>
-      frame("headers", 5, 1, block({ ":method": "GET", ":scheme": "http", ":authority": "localhost", ":path": "/", connection: "close" })),
-    undefined,
-  ],
-  ["no path", () => frame("headers", 5, 1, block({ ":method": "GET", ":scheme": "http", ":authority": "localhost" })), undefined],
-  ["its own GOAWAY with an error", () => frame("goaway", 0, 0, Buffer.concat([number(0), number(2)])), undefined],
-  ["noise", () => Buffer.from(Array.from({ length: 5000 }, (_, n) => (n * 7919) % 251)), ofNghttp2],
-];
-
-describe("a hostile client", () => {
-  test("is ended or refused, counted, and nobody else notices", async () => {
-    const metrics = await freePort();
-    await using server = of("plain", { access_log: "false", "metrics.endpoint": `127.0.0.1:${metrics}` }, ["--debug"]);
-    const url = await server.listening();
-    const honest = await openSession(url);
-    await until("the exporter", () => scrape(metrics).catch(() => undefined));
-    const notCounted: string[] = [];
-    for (const [what, make, reason] of attacks) {
-      const before = reason === undefined ? 0 : (rejections(await scrape(metrics))[reason] ?? 0);
-      const raw = openRawHttp2(url);
-      raw.send(clientPreface, make());
-      const own = ask(honest, "/");
-      // Either the connection ends, or the stream is answered or reset, or what came had no consequences.
-      await reacts(raw);
-      expect([what, (await own).status]).toEqual([what, 200]);
-      raw.socket.destroy();
-      if (reason !== undefined) {
-        const isCounted = await until(
-          "it to be counted",
-          async () => ((rejections(await scrape(metrics))[reason] ?? 0) > before ? true : undefined),
-          { timeoutMs: 3000 },
-        ).catch(() => false);
-        if (!isCounted) notCounted.push(what);
-      }
-    }
-    expect(notCounted).toEqual([]);
-    // None of them left anything behind.
-    await until("all to be over", async () => ((await scrape(metrics)).sum("runtime_active_requests") === 0 ? true : undefined));
-    expect((await ask(honest, "/")).status).toBe(200);
-    honest.close();
-    server.kill();
-    await endsWell(server);
-    expect(
-      server.logs().filter(({ msg }) => msg.startsWith("ended a session of HTTP/2: its client sends too many streams reset")).length,
-    ).toBeGreaterThan(0);
-    expect(server.logs().filter(({ level }) => level === "error" || level === "fatal")).toEqual([]);
-  });
-
-  test("that sends half a preface gets a 408, one that sends nothing is closed; HTTP/1 in any pieces is served", async () => {
-    const metrics = await freePort();
-    await using server = of("plain", { header_timeout: "600 milliseconds", "metrics.endpoint": `127.0.0.1:${metrics}` });
-    const url = await server.listening();
-    const half = await openRaw(url);
-    half.send("PRI * HTTP/2.0\r\n");
-    const silent = await openRaw(url);
-    expect(await half.closed()).toMatch(/^HTTP\/1\.1 408 /);
-    expect(await silent.closed()).toBe("");
-    const text = "PUT /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nConnection: close\r\n\r\nab";
-    for (const at of [1, 2, 3, 10]) {
-      using raw = await openRaw(url);
-      raw.send(text.slice(0, at));
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      raw.send(text.slice(at));
-      expect(await raw.closed()).toMatch(/^HTTP\/1\.1 200 /);
-    }
-    for (const at of [1, 4, 16, 23]) {
-      const raw = openRawHttp2(url);
-      const all = Buffer.concat([clientPreface, get(1)]);
-      raw.send(all.subarray(0, at));
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      raw.send(all.subarray(at));
-      await until("an answer", () => raw.frames().find(({ type, stream }) => type === 1 && stream === 1));
-      raw.socket.destroy();
-    }
-    // A client that ends its side after its request has its answer all the same.
-    const ended = openRawHttp2(url);
-    ended.send(
-      clientPreface,
-      frame("headers", 5, 1, block({ ":method": "GET", ":scheme": "http", ":authority": "localhost", ":path": "/?ms=300" })),
-    );
-    ended.socket.end();
-    await until("its answer", () => ended.frames().find(({ type, flags, stream }) => type === 0 && flags === 1 && stream === 1));
-    const mixed = await openRaw(url);
-    mixed.send("PRI * HTTP/2.0\r\n\r\nGET / HTTP/1.1\r\n\r\n");
-    expect(await mixed.closed()).toMatch(/^HTTP\/1\.1 400 /);
-    expect(rejections(await scrape(metrics))).toMatchObject({ timeout: 1 });
-  });
-});
-
-/** The connection was closed, a stream was reset or answered, or a ping behind it all came back. */
-async function reacts(raw: RawHttp2): Promise<void> {
-  let isOver = false;
-  raw.socket.once("close", () => (isOver = true));
-  raw.socket.once("end", () => (isOver = true));
-  const mark = Buffer.from("the end!");
-  raw.send(frame("ping", 0, 0, mark));
-  await until("a reaction", () =>
-    isOver || raw.frames().some(({ type, payload }) => (type === 6 && payload.equals(mark)) || type === 7) ? true : undefined,
-  );
-}
-
 describe("in front of it", () => {
   test.each(transports)("a balancer's PROXY header is read before either protocol, over %s", async (transport, tls) => {
-    await using server = of("plain", { ...tls, proxy_protocol: "v1", real_ip_from: "loopback" });
+    await using server = serveHttp2("plain", { ...tls, proxy_protocol: "v1", real_ip_from: "loopback" });
     const url = await server.listening();
     if (transport === "h2c") {
       const raw = openRawHttp2(url);
@@ -517,8 +320,8 @@ describe("in front of it", () => {
   });
 
   test("curl speaks what it is told to, by ALPN and with prior knowledge", async () => {
-    await using secure = of("plain", tlsIni);
-    await using plain = of("plain");
+    await using secure = serveHttp2("plain", tlsIni);
+    await using plain = serveHttp2("plain");
     const port = new URL(await secure.listening()).port;
     const url = await plain.listening();
     const version = ["-s", "-o", "/dev/null", "-w", "%{http_version} %{response_code}"];
