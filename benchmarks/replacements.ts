@@ -96,7 +96,13 @@ interface Sample {
 
 let upgradesMs: number[] = [];
 async function sample(): Promise<Sample> {
-  const text = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
+  // Gauges are up to a second old: those of the four that are there now, and of nobody else.
+  const text = await until("the gauges of four workers", async () => {
+    const page = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
+    const { workers } = (await ask("status")) as Status;
+    const told = [...page.matchAll(/^runtime_heap_used_bytes\{.*pid="(\d+)".*\} \S+$/gm)].map(([, pid]) => Number(pid));
+    return told.length === 4 && workers.every(({ pid }) => told.includes(pid)) ? page : undefined;
+  });
   const name = readdirSync(tmpdir()).find((each) => each.startsWith(`tsserve-metrics-${server.pid}-`));
   const names = readdirSync(`${tmpdir()}/${name}`);
   const heaps = [...text.matchAll(/^runtime_heap_used_bytes\{.*\} (\S+)$/gm)].map(([, value]) => Number(value));
