@@ -64,7 +64,7 @@ test.each([
       },
     }),
     "Error",
-    "a value was thrown that can't be read",
+    "odd",
   ],
 ])("a failed run says of what kind (%#)", (error, type, failure) => {
   const [span] = spansOf({}, error);
