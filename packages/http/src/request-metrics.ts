@@ -63,6 +63,9 @@ interface Endpoint {
   readonly method: string;
   readonly pattern: string;
   readonly codes: Map<number, MeterCounter>;
+  /** Of `codes`, what was counted last. */
+  latestCode: number;
+  latestCounter: MeterCounter | undefined;
   succeeded: Sizes | undefined;
   failed: Sizes | undefined;
 }
@@ -73,6 +76,7 @@ export class RequestMetrics {
   readonly #rejected = new Map<RejectionReason, MeterCounter>();
   readonly #closed = new Map<EndReason, MeterCounter>();
   readonly #endpoints = new Map<string, Map<string, Endpoint>>();
+  #latest: Endpoint | undefined;
 
   constructor(meter: Meter, requests: ActiveRequests, upgrades: () => number) {
     this.#meter = meter;
@@ -87,7 +91,7 @@ export class RequestMetrics {
     const { response, connection } = request;
     const status = request.status ?? clientGone;
     const endpoint = this.#endpointOf(methodOf(request), patternOf(request) ?? (status === 404 ? "404" : "*"));
-    let counter = endpoint.codes.get(status);
+    let counter = endpoint.latestCode === status ? endpoint.latestCounter : endpoint.codes.get(status);
     if (counter === undefined) {
       counter = this.#meter.counter(total, {
         http_method: endpoint.method,
@@ -97,6 +101,8 @@ export class RequestMetrics {
       });
       endpoint.codes.set(status, counter);
     }
+    endpoint.latestCode = status;
+    endpoint.latestCounter = counter;
     counter.add(1);
     const sizes = isSuccess(status)
       ? (endpoint.succeeded ??= this.#sizesOf(endpoint, true))
@@ -125,6 +131,9 @@ export class RequestMetrics {
   }
 
   #endpointOf(method: string, pattern: string): Endpoint {
+    // As a rule a request is for what the one before was for.
+    const latest = this.#latest;
+    if (latest !== undefined && latest.pattern === pattern && latest.method === method) return latest;
     let methods = this.#endpoints.get(pattern);
     if (methods === undefined) {
       methods = new Map();
@@ -132,9 +141,10 @@ export class RequestMetrics {
     }
     let endpoint = methods.get(method);
     if (endpoint === undefined) {
-      endpoint = { method, pattern, codes: new Map(), succeeded: undefined, failed: undefined };
+      endpoint = { method, pattern, codes: new Map(), latestCode: 0, latestCounter: undefined, succeeded: undefined, failed: undefined };
       methods.set(method, endpoint);
     }
+    this.#latest = endpoint;
     return endpoint;
   }
 
