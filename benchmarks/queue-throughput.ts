@@ -64,6 +64,8 @@ function iniFile(prefetch: number, queue: string, more: readonly string[] = []):
 
 async function fill(queue: string, type: string): Promise<void> {
   const channel = await model.createConfirmChannel();
+  // What a consumer that was killed had not acknowledged yet would come on top.
+  await channel.deleteQueue(queue);
   await channel.assertQueue(queue, { durable: true, arguments: { "x-queue-type": type } });
   for (let n = 0; n < messages; n += 1) {
     const flags = n % oneInAHundred === 0 ? "01" : "00";

@@ -9,6 +9,7 @@ await channel.prefetch(prefetch);
 let count = 0;
 let begun = 0;
 let cpu;
+let isDone = false;
 const handle = async (body) => {
   count += 1;
   if (count === warmUp) {
@@ -20,7 +21,9 @@ const handle = async (body) => {
 await channel.consume(queue, (message) => {
   void handle(JSON.parse(message.content.toString())).then(() => {
     channel.ack(message);
-    if (count !== messages) return;
+    // Several come in one piece: all of them are counted before the first has been handled.
+    if (count < messages || isDone) return;
+    isDone = true;
     const { user, system } = process.cpuUsage(cpu);
     console.log(`DONE ${performance.now() - begun} ${user + system}`);
   });
