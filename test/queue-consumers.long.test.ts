@@ -22,8 +22,7 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ", () => {
 
   beforeAll(async () => {
     broker = await startRabbitmq();
-    model = await broker.connect();
-    model.on("error", () => undefined);
+    model = await broker.connectLoosely();
     folder = makeTemporaryFolder({});
     consume = consumersOf(broker, folder.path);
   });

@@ -21,10 +21,7 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, and what strangers do to it
   let folder: TemporaryFolder;
   let consume: Consume;
 
-  const connect = async (): Promise<void> => {
-    model = await broker.connect();
-    model.on("error", () => undefined);
-  };
+  const connect = async (): Promise<void> => void (model = await broker.connectLoosely());
 
   beforeAll(async () => {
     broker = await startRabbitmq();

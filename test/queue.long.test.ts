@@ -24,10 +24,7 @@ describe.skipIf(noRabbitmq !== undefined).each(["classic", "quorum"])("RabbitMQ,
   let folder: TemporaryFolder;
   let consumed: Consume;
 
-  const connect = async (): Promise<void> => {
-    model = await broker.connect();
-    model.on("error", () => undefined);
-  };
+  const connect = async (): Promise<void> => void (model = await broker.connectLoosely());
 
   beforeAll(async () => {
     broker = await startRabbitmq();

@@ -23,6 +23,8 @@ export interface Rabbitmq extends AsyncDisposable {
   readonly settings: Readonly<Record<string, string>>;
   /** A connection of the test's own. It is not closed with the broker. */
   connect(): Promise<ChannelModel>;
+  /** The same, for a test that breaks connections: that this one is broken off is no failure. */
+  connectLoosely(): Promise<ChannelModel>;
   /** Runs `rabbitmqctl`. */
   ctl(...args: string[]): void;
   /** The lines that `rabbitmqctl` gives, their columns separated by tabs. */
@@ -93,11 +95,13 @@ export async function startRabbitmq(configuration: readonly string[] = []): Prom
     await end();
     throw error;
   }
+  const open = (): Promise<ChannelModel> => connect(`amqp://127.0.0.1:${port}`, { timeout: 20_000, noDelay: true });
   return {
     port,
     folder,
     settings: { "amqp.port": String(port) },
-    connect: () => connect(`amqp://127.0.0.1:${port}`, { timeout: 20_000, noDelay: true }),
+    connect: open,
+    connectLoosely: async () => (await open()).on("error", () => undefined),
     ctl: (...args) => void execFileSync(join(scripts, "rabbitmqctl"), args, { env, stdio: "pipe", timeout: 30_000 }),
     query: async (...args) => {
       const { stdout } = await promisify(execFile)(join(scripts, "rabbitmqctl"), ["-q", ...args], { env, timeout: 30_000 });

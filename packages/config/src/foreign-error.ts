@@ -8,9 +8,9 @@ export function asError(thrown: unknown): Error {
   try {
     if (!isError(thrown)) return new Error(`a value that is no Error was thrown: ${textOf(thrown)}`);
     const message = readField(thrown, "message");
-    const stack = readField(thrown, "stack");
     if (typeof message !== "string") return new Error(unreadable);
     if (isReadable(thrown)) return thrown;
+    const stack = readField(thrown, "stack");
     return typeof stack === "string" ? Object.assign(new Error(message), { stack }) : new Error(message);
   } catch {
     return new Error(unreadable);

@@ -9,6 +9,18 @@ interface SentResponse extends ServerResponse {
   readonly sentBodyBytes?: number;
 }
 
+/**
+ * How long an answer is with its head, as the head itself tells; `undefined` where it does not. What the socket counts is asked of the
+ * system's side, and need not be for those that say it.
+ */
+export function announcedBytes(response: SentResponse | undefined): number | undefined {
+  if (response === undefined || response.chunkedEncoding) return undefined;
+  const { _header: head, _contentLength: length, _hasBody: hasBody } = response;
+  if (typeof head !== "string") return undefined;
+  if (hasBody === false) return head.length;
+  return typeof length === "number" ? head.length + length : undefined;
+}
+
 /** How many bytes the body of an answer had. Of one without a length, the framing of its chunks is counted, too. */
 export function bodyBytesOf(
   { _contentLength: length, _hasBody: hasBody, _header: head, sentBodyBytes }: SentResponse,

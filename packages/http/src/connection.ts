@@ -1,5 +1,6 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { announcedBytes } from "./body-bytes.ts";
 import type { Refusal } from "./check-head.ts";
 import type { HttpRequest } from "./http-request.ts";
 
@@ -192,22 +193,6 @@ export class Connection {
 /** What Node keeps of a socket: what the system has been given, and counts. */
 interface CountingSocket extends Socket {
   readonly _handle?: { readonly bytesWritten?: number } | null;
-}
-
-/** What Node keeps of an answer that has left: its head, and how long the head says that it is. */
-interface SentResponse extends ServerResponse {
-  readonly _header?: string | null;
-  readonly _contentLength?: number | null;
-  readonly _hasBody?: boolean;
-}
-
-/** How long an answer is, by its own head: what the socket counts is asked of the system's side, and only for those that do not say. */
-function announcedBytes(response: SentResponse | undefined): number | undefined {
-  if (response === undefined || response.chunkedEncoding) return undefined;
-  const { _header: head, _contentLength: length, _hasBody: hasBody } = response;
-  if (typeof head !== "string") return undefined;
-  if (hasBody === false) return head.length;
-  return typeof length === "number" ? head.length + length : undefined;
 }
 
 /** What the socket's own `bytesWritten` gives, which makes a list of what still waits, and walks through it, also where nothing does. */

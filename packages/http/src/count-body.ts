@@ -1,17 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import type { HttpRequest } from "./http-request.ts";
+import { firstHeader } from "./raw-headers.ts";
 
-/**
- * Notes how large the body of a request is: by its head, where that says so; else what comes is counted. The names are
- * compared by their lengths first, and `headers`, which Node makes when it is asked for, is left alone.
- */
+/** Notes how large the body of a request is: by its head, where that says so; else what comes is counted. */
 export function countBody(request: HttpRequest): void {
-  const { rawHeaders } = request.incoming;
-  for (let n = 0; n < rawHeaders.length; n += 2) {
-    const name = rawHeaders[n] as string;
-    if (name.length === 14 && name.toLowerCase() === "content-length") request.bodyBytes = Number(rawHeaders[n + 1]) || 0;
-    else if (name.length === 17 && name.toLowerCase() === "transfer-encoding") countWhatComes(request);
-  }
+  const length = firstHeader(request.incoming, "content-length");
+  if (length !== undefined) request.bodyBytes = Number(length) || 0;
+  else if (firstHeader(request.incoming, "transfer-encoding") !== undefined) countWhatComes(request);
 }
 
 /** Node's parser pushes each piece of a body into the message. */
