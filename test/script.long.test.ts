@@ -125,7 +125,7 @@ describe("a gateway", () => {
   test.each([
     ["that is away", "away", /ECONNREFUSED/],
     ["that refuses", "refuses", /it answered 400 odd number/],
-    ["that is silent", "silent", /no answer within 5 s/],
+    ["that is silent", "silent", /no answer within 2 s/],
   ])("%s: an error in the log; the exit code is the function's, unless the push is required", async (_name, where, reason) => {
     const server = createServer((_request, response) => {
       if (where === "refuses") response.writeHead(400).end("odd number of components\n");

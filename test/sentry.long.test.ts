@@ -161,16 +161,19 @@ describe("a failure", () => {
 });
 
 describe("the tracker", () => {
-  test.each(["silent", "refuses", "away"] as const)("that %s costs no request and at most one line at warn", async (how) => {
-    await using sentry = await fakeSentry(how === "away" ? "takes" : how);
-    const dsn = how === "away" ? `http://publickey0123456789@127.0.0.1:${await freePort()}/1` : sentry.dsn;
-    await using server = await serve(dsn, `${head}${fails}${apps["a plain listener"]}`);
-    for (let count = 0; count < 5; count++) expect((await fetch(`${server.url}/orders/${count}`)).status).toBe(500);
-    expect((await fetch(`${server.url}/ok`)).status).toBe(200);
-    expect(await server.ended()).toEqual({ code: 0, signal: null });
-    expect(server.logs().filter(({ logger, level }) => logger === "tsserve.sentry" && level === "warn").length).toBeLessThanOrEqual(1);
-    expect(server.stdout() + server.stderr()).not.toContain("publickey0123456789");
-  });
+  test.each(["silent", "refuses", "nonsense", "drips", "away"] as const)(
+    "that %s costs no request and at most one line at warn",
+    async (how) => {
+      await using sentry = await fakeSentry(how === "away" ? "takes" : how);
+      const dsn = how === "away" ? `http://publickey0123456789@127.0.0.1:${await freePort()}/1` : sentry.dsn;
+      await using server = await serve(dsn, `${head}${fails}${apps["a plain listener"]}`);
+      for (let count = 0; count < 5; count++) expect((await fetch(`${server.url}/orders/${count}`)).status).toBe(500);
+      expect((await fetch(`${server.url}/ok`)).status).toBe(200);
+      expect(await server.ended()).toEqual({ code: 0, signal: null });
+      expect(server.logs().filter(({ logger, level }) => logger === "tsserve.sentry" && level === "warn").length).toBeLessThanOrEqual(1);
+      expect(server.stdout() + server.stderr()).not.toContain("publickey0123456789");
+    },
+  );
 
   test("of the app's own Sentry.init is used, and ours stays out", async () => {
     await using ours = await fakeSentry();

@@ -2,6 +2,7 @@ import { freePort, makeTemporaryFolder, spawnTsserve, until, type TsserveProcess
 import { describe, expect, test } from "vitest";
 import { collect, type CollectedSpan, type Collector } from "./support/collector.ts";
 import { run } from "./support/run.ts";
+import { fakeSentry } from "./support/sentry.ts";
 
 const here = JSON.stringify(import.meta.filename);
 const load = `import { createRequire } from "node:module";\nconst require = createRequire(${here});\n`;
@@ -178,16 +179,28 @@ describe("a trace", () => {
 });
 
 describe("a collector", () => {
-  test.each(["refuses", "silent", "nonsense", "away"] as const)(
+  test.each(["refuses", "silent", "nonsense", "drips", "away"] as const)(
     "that %s costs no request, a line of the log at most, and no lasting stop",
     async (how) => {
       await using collector = await collect(how === "away" ? "takes" : how);
-      const url = how === "away" ? `http://127.0.0.1:${await freePort()}` : collector.url;
-      await using server = await serve(url, "fastify.mjs", "tracing.sample = 100%\ntracing.headers = authorization=Bearer hunter2hunter2");
+      await using sentry = await fakeSentry(how === "away" ? "takes" : how);
+      const nowhere = `127.0.0.1:${await freePort()}`;
+      const url = how === "away" ? `http://${nowhere}` : collector.url;
+      const dsn = how === "away" ? `http://publickey0123456789@${nowhere}/42` : sentry.dsn;
+      const secret = "tracing.headers = authorization=Bearer hunter2hunter2";
+      // The last spans and the last errors share a bound, and it is none of what `stop_timeout` gives to requests.
+      await using server = await serve(
+        url,
+        "fastify.mjs",
+        `tracing.sample = 100%\n${secret}\nsentry.dsn = ${dsn}\nstop_timeout = 1 second`,
+      );
       for (let n = 0; n < 20; n++) expect((await fetch(`${server.url}/users/${n}`)).status).toBe(200);
+      expect((await fetch(`${server.url}/fails`)).status).toBe(500);
       server.kill();
       expect(await server.exited()).toEqual({ code: 0, signal: null });
       expect(server.logs().filter(({ msg }) => msg.startsWith("the collector of traces")).length).toBeLessThanOrEqual(1);
+      // What never answers holds its connections until the process is gone.
+      if (how === "silent" || how === "drips") expect([collector.requests.length > 0, sentry.received.length > 0]).toEqual([true, true]);
       expect(server.stdout() + server.stderr()).not.toContain("hunter2");
       if (how === "refuses") expect(collector.requests[0]?.headers.authorization).toBe("Bearer hunter2hunter2");
     },

@@ -12,6 +12,8 @@ export interface CollectedSpan {
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
   /** 2 for an error. */
   readonly status: number;
+  /** Why it failed. */
+  readonly message: string;
   readonly ms: number;
   readonly service: string;
 }
@@ -89,6 +91,7 @@ function spansOf(bytes: Buffer): CollectedSpan[] {
         ms: Number((one(span, 8) as bigint) - (one(span, 7) as bigint)) / 1e6,
         attributes: attributesOf(all(span, 9)),
         status: Number(all(span, 15).map((status) => one(status, 3) ?? 0n)[0] ?? 0n),
+        message: text(all(span, 15).map((status) => one(status, 2))[0]),
         service,
       }));
   });

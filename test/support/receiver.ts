@@ -3,8 +3,8 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";
 
-/** What becomes of what is sent: it is taken, refused with this status, answered with nonsense, or never answered. */
-export type Answer = "takes" | "refuses" | "nonsense" | "silent";
+/** What becomes of what is sent: it is taken, refused with this status, answered with nonsense, never answered, or without an end. */
+export type Answer = "takes" | "refuses" | "nonsense" | "silent" | "drips";
 
 export interface Receiver extends AsyncDisposable {
   readonly port: number;
@@ -33,6 +33,11 @@ export async function receive({ answer, refusal, taken, received }: ReceiverOpti
       const body = request.headers["content-encoding"] === "gzip" ? gunzipSync(sent) : sent;
       received?.(body);
       if (answer === "silent") return;
+      if (answer === "drips") {
+        const drip = setInterval(() => response.write(" "), 50);
+        response.on("close", () => clearInterval(drip));
+        return;
+      }
       if (answer === "takes") taken(body);
       if (answer === "nonsense") response.writeHead(200, { "content-type": "application/x-protobuf" }).end(Buffer.alloc(100_000, 0xff));
       else response.writeHead(answer === "takes" ? 200 : refusal).end("{}");

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { isTraceId, newSpanId, newTraceId, type RequestTrace } from "@tsserve/server";
+import { isTraceId, newSpanId, newTraceId, readTraceparent, type RequestTrace } from "@tsserve/server";
 
 /**
  * The trace of a request: W3C's `traceparent` (w3.org/TR/trace-context, version 00), else baseplate's
@@ -8,11 +8,8 @@ import { isTraceId, newSpanId, newTraceId, type RequestTrace } from "@tsserve/se
  */
 export function traceOf(headers: IncomingHttpHeaders): RequestTrace {
   const parent = headers["traceparent"];
-  const w3c = typeof parent === "string" ? traceparent.exec(parent) : null;
-  if (w3c !== null) {
-    const [, traceId = "", parentId, flags = "00"] = w3c;
-    return { traceId, spanId: newSpanId(), parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
-  }
+  const w3c = typeof parent === "string" ? readTraceparent(parent) : undefined;
+  if (w3c !== undefined) return { traceId: w3c.traceId, spanId: newSpanId(), parentId: w3c.parentId, sampled: w3c.sampled };
   const [trace, span, above, sampled] = [headers["x-trace"], headers["x-span"], headers["x-parent"], headers["x-sampled"]];
   if (isTraceId(trace) && isTraceId(span)) {
     return {
@@ -49,6 +46,3 @@ const letterT = 0x74;
 const letterX = 0x78;
 const names: ReadonlySet<string> = new Set(["traceparent", "x-trace", "x-span", "x-parent", "x-sampled"]);
 const longestName = 11;
-
-// Version ff is forbidden, and ids of zeros are none (sections 3.2.2.1, 3.2.2.3 and 3.2.2.4).
-const traceparent = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:$|-)/;

@@ -192,7 +192,7 @@ export class Consumer implements Sink {
     if (run.attempt === 1 && delivery.sentAt !== undefined) this.#metrics?.lagged((Date.now() - delivery.sentAt.getTime()) / 1000);
     this.#timeouts.watch();
     if (tracing === undefined) this.#runInScope(run);
-    else tracing.run(run.trace, () => this.#runInScope(run));
+    else tracing.run(run.trace, () => this.#runInScope(run), "consumer");
   }
 
   /** What the handler publishes continues the trace of its message. */

@@ -1,15 +1,12 @@
-import { newSpanId, newTraceId, type TraceIds } from "@tsserve/server";
+import { newSpanId, newTraceId, readTraceparent, type TraceIds } from "@tsserve/server";
 import type { Headers, MessageTrace } from "./message.ts";
-
-const traceparent = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})/;
 
 /** The trace of a message: W3C's `traceparent` of its headers (version 00), else a new one, which nobody has decided on. */
 export function traceOf(headers: Headers): MessageTrace {
-  const [, traceId, parentId, flags] = traceparent.exec(textOf(headers["traceparent"]) ?? "") ?? [];
-  if (traceId === undefined)
+  const parent = readTraceparent(textOf(headers["traceparent"]) ?? "");
+  if (parent === undefined)
     return { traceId: newTraceId(), spanId: newSpanId(), parentId: undefined, sampled: undefined, state: undefined };
-  const sampled = (Number.parseInt(flags ?? "", 16) & 1) === 1;
-  return { traceId, spanId: newSpanId(), parentId, sampled, state: textOf(headers["tracestate"]) };
+  return { ...parent, spanId: newSpanId(), state: textOf(headers["tracestate"]) };
 }
 
 /**

@@ -24,6 +24,7 @@ export { isThenable } from "./thenable.ts";
 export { httpUrl, tracingSpec } from "./tracing-settings.ts";
 export { TraceScope, traceScope } from "./trace-scope.ts";
 export { isTraceId, newSpanId, newTraceId } from "./trace-ids.ts";
+export { readTraceparent } from "./traceparent.ts";
 
 export type { Admitted } from "./admission.ts";
 export type { ScannedConnection } from "./scan-for-idle.ts";
@@ -41,5 +42,6 @@ export type { Rest, Route, Server, ServerConfig, ServerContext, ServerFactory, S
 export type { LifecycleSettings, PageAccess } from "./settings.ts";
 export type { LineSink } from "./line-sink.ts";
 export type { TraceIds } from "./trace-scope.ts";
+export type { ParentTrace } from "./traceparent.ts";
 export type { MutableServerState, Phase, ServerState } from "./state.ts";
 export type { RequestSpan, RequestTrace, Tracing } from "./tracing.ts";

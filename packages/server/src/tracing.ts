@@ -29,8 +29,10 @@ export interface Tracing {
   /**
    * Runs the handling of a request, so that the app's own spans and what it asks of others belong to the request's span; one that is
    * not recorded is run as it is, as long as nobody in the process has ever asked which one it is.
+   *
+   * @param kind as in `RequestSpan`; a provider of the app's own is told of it at the begin. Default: `server`
    */
-  run<T>(trace: RequestTrace, handle: () => T): T;
+  run<T>(trace: RequestTrace, handle: () => T, kind?: RequestSpan["kind"]): T;
   /** Whether this request is recorded: the caller's decision, else a part of all. Decides the same each time for the same trace. */
   records(trace: RequestTrace): boolean;
   /** A request that was run is over, whether or not it is told of. */

@@ -23,6 +23,11 @@ export class StopHooks {
     this.#guard = guard;
   }
 
+  /** How many there are that have not run. */
+  get size(): number {
+    return this.#hooks.length;
+  }
+
   /** @throws {TypeError} when it is no function */
   add(hook: () => unknown): void {
     if (typeof hook !== "function") throw new TypeError(`expected an onStop hook, a function, found ${typeof hook}`);

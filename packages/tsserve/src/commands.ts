@@ -46,7 +46,7 @@ export const commands: Readonly<Record<CommandName, Command>> = {
   script: {
     usage: "tsserve script CONFIG.ini MODULE:FUNCTION [args…]",
     summary: "run a one-off function with the app's configuration: fn(config, args, context)",
-    options: ["job", "push", "require-push", "app-name", "env-file", "log-level", "log-format", "debug"],
+    options: ["job", "push", "require-push", "app-name", "server-name", "env-file", "log-level", "log-format", "debug"],
     ownPositionals: 2,
     load: () => import("./commands/script.ts"),
   },

@@ -119,6 +119,43 @@ describe("one reading", () => {
     const { app, logging } = makeAppConfiguration(source("[app:main]\na = 1\n"));
     expect([{ ...app.values }, logging.level]).toEqual([{ a: "1" }, "info"]);
   });
+
+  test.each([
+    ["the server's section", "[server:main]\nDESTINATIONS\n[app:main]\n"],
+    ["all sections", "[DEFAULT]\nDESTINATIONS\n[server:main]\n[app:main]\n"],
+    ["the app's, where there is no server", "[app:main]\nDESTINATIONS\n"],
+    [
+      "a server's that could not serve",
+      "[server:main]\nfactory = $NOWHERE\nworkers = many\nmetrics.endpoint = $NOWHERE\nDESTINATIONS\n[app:main]\n",
+    ],
+  ])("which tells of what it did where %s says", (_where, text) => {
+    const keys = "tracing.endpoint = http://traces:4318\nsentry.dsn = https://key@sentry/1\nmetrics.push_gateway = http://push:9091";
+    const { tracing, sentry, pushGateway } = makeAppConfiguration(source(text.replace("DESTINATIONS", keys)));
+    expect([tracing?.endpoint, sentry?.dsn, pushGateway]).toEqual(["http://traces:4318", "https://key@sentry/1", "http://push:9091"]);
+  });
+
+  test.each([
+    [
+      "the server's keys win",
+      "[server:main]\nsentry.dsn = https://key@server/1\n[app:main]\nsentry.dsn = https://key@app/1\n",
+      "https://key@server/1",
+    ],
+    ["the app's are read", "[server:main]\nfactory = x\n[app:main]\nsentry.dsn = https://key@app/1\n", "https://key@app/1"],
+    ["an app's own key is no server's", "[server:main]\nfactory = x\n[app:main]\ntracing.endpoint = mine\n", undefined],
+  ])("%s", (_what, text, dsn) => {
+    const { sentry, tracing } = makeAppConfiguration(source(text));
+    expect([sentry?.dsn, tracing]).toEqual([dsn, undefined]);
+  });
+
+  test.each([
+    ["[server:main]\ntracing.endpoint = $NOWHERE\n[app:main]\n", "app.ini:2: [server:main] tracing.endpoint: "],
+    ["[server:main]\ntracing.endpoint = nonsense\n[app:main]\n", "app.ini:2: [server:main] tracing.endpoint: expected a URL"],
+    ["[server:main]\nfactory = x\n[app:main]\nsentry.dsn = nonsense\n", "app.ini:4: [app:main] sentry.dsn: expected a DSN"],
+    ["[server:main]\nmetrics.push_gateway = nonsense\n[app:main]\n", "app.ini:2: [server:main] metrics.push_gateway: expected a URL"],
+    ["[app:main]\ntracing.sample = many\ntracing.endpoint = http://x\n", "app.ini:2: [app:main] tracing.sample: expected a percentage"],
+  ])("what is wrong with them is told with its place: %j", (text, message) => {
+    expect(() => makeAppConfiguration(source(text))).toThrow(message);
+  });
 });
 
 describe("differences", () => {

@@ -20,7 +20,7 @@ import { commonSettings, lifecycleSettings, type LifecycleSettings, type ServerM
 import { tracingSettings, type SentrySettings, type TracingSettings } from "@tsserve/telemetry/settings";
 import { listenSettings, type ListenSettings } from "./listen-settings.ts";
 import { loggingSettings, loggingSpec, type LoggingSettings } from "./logging-settings.ts";
-import { metricsSettings, type MetricsSettings } from "./metrics/metrics-settings.ts";
+import { metricsSettings, pushGatewayOf, type MetricsSettings } from "./metrics/metrics-settings.ts";
 import { monitoringSettings, type MonitoringSettings } from "./metrics/monitoring-settings.ts";
 import type { OptionValues } from "./options.ts";
 import { sentryOf } from "./sentry-of.ts";
@@ -83,7 +83,13 @@ export interface Configuration extends Slices {
 }
 
 /** What a command needs that runs no server. */
-export type AppConfiguration = Pick<Configuration, "file" | "folder" | "app" | "logging" | "fileEnvironment" | "masker">;
+export interface AppConfiguration extends Pick<
+  Configuration,
+  "file" | "folder" | "app" | "logging" | "fileEnvironment" | "masker" | "tracing" | "sentry"
+> {
+  /** `metrics.push_gateway`. */
+  readonly pushGateway: string | undefined;
+}
 
 /** The parts of a configuration that are read from the server's section and the app's. */
 export interface Slices {
@@ -161,16 +167,42 @@ export async function makeConfiguration(source: ConfigurationSource): Promise<Co
   });
 }
 
-/** The share of a command that runs no server: its section may be missing. @throws {ConfigurationError} @throws {UsageError} */
+/**
+ * The share of a command that runs no server: the server's section may be missing, and what is wrong in it is of no matter, but for
+ * what says where the command tells of what it did.
+ *
+ * @throws {ConfigurationError}
+ * @throws {UsageError}
+ */
 export function makeAppConfiguration(source: Omit<ConfigurationSource, "serverSettings">): AppConfiguration {
   const reading = begin(source);
   const { problems } = reading;
   const app = gather(problems, () => resolveSection(reading.document, sectionNames(source.values).app, reading.environment, source.masker));
   problems.push(...(app?.problems ?? []));
   const logging = gather(problems, () => readLogging(reading));
-  if (app === undefined || logging === undefined || problems.length > 0) throw new ConfigurationError(distinct(problems));
+  const destinations = app && readDestinations(reading, app);
+  if (app === undefined || logging === undefined || destinations === undefined || problems.length > 0)
+    throw new ConfigurationError(distinct(problems));
   const { file, folder, fileEnvironment } = source;
-  return Object.freeze({ file, folder, app, logging, fileEnvironment, masker: source.masker });
+  return Object.freeze({ file, folder, app, logging, fileEnvironment, masker: source.masker, ...destinations });
+}
+
+/** Where a command without a server tells of what it did. Without a section of a server, the keys of traces are the app's, too. */
+function readDestinations(
+  { source, document, environment, problems }: Reading,
+  app: ResolvedSection,
+): Pick<AppConfiguration, "tracing" | "sentry" | "pushGateway"> | undefined {
+  const names = sectionNames(source.values);
+  const hasServer = source.values["server-name"] !== undefined || document.sections.has(names.server);
+  const server = hasServer ? gather(problems, () => resolveSection(document, names.server, environment, source.masker)) : app;
+  if (server === undefined) return undefined;
+  if (server !== app) problems.push(...server.problems.filter(({ key }) => /^(?:tracing|sentry)\.|^metrics\.push_gateway$/.test(key)));
+  const appName = source.values["app-name"] ?? "main";
+  return {
+    tracing: gather(problems, () => tracingSettings(server.values, environment, appName), server),
+    sentry: gather(problems, () => sentryOf(server, app, environment)),
+    pushGateway: gather(problems, () => pushGatewayOf(server, app)),
+  };
 }
 
 /** `WORKER_CONNECTIONS` of an image's environment is `max_active_requests`, in each worker. */

@@ -1,5 +1,5 @@
 import type * as Api from "@opentelemetry/api";
-import type { RequestTrace } from "@tsserve/server";
+import { within, type RequestTrace } from "@tsserve/server";
 import type { OpenTracing } from "./open-tracing.ts";
 import { spanContextOf } from "./span-of-request.ts";
 
@@ -10,13 +10,13 @@ const errorStatus = 2;
  * Tells the provider that the app has registered of the requests: it samples, it sends, and it is the app's to end. The span
  * of a request has the id that the provider gives it.
  */
-export function foreignTracing(api: typeof Api): OpenTracing {
+export function foreignTracing(api: typeof Api, mask: (text: string) => string): OpenTracing {
   const tracer = api.trace.getTracer("tsserve");
   const spans = new WeakMap<RequestTrace, Api.Span>();
   return {
     records: () => true,
-    run: (trace, handle) => {
-      const span = tracer.startSpan("request", { kind: kinds.server }, parentOf(api, trace));
+    run: (trace, handle, kind = "server") => {
+      const span = tracer.startSpan("request", { kind: kinds[kind] }, parentOf(api, trace));
       spans.set(trace, span);
       return api.context.with(api.trace.setSpan(api.context.active(), span), handle);
     },
@@ -26,11 +26,19 @@ export function foreignTracing(api: typeof Api): OpenTracing {
       if (span === undefined) return;
       span.updateName(name);
       span.setAttributes({ ...attributes });
-      if (failure !== undefined) span.setStatus({ code: errorStatus, message: failure });
+      if (failure !== undefined) span.setStatus({ code: errorStatus, message: mask(failure) });
       span.end(performance.timeOrigin + endedAt);
     },
-    close: () => Promise.resolve(),
+    // Whether it is ended is the app's matter; but nobody else knows that the last spans have come.
+    close: (timeoutMs) => within(timeoutMs, flushOf(api)),
   };
+}
+
+/** Providers of OpenTelemetry's SDK, of every version, have `forceFlush`; the API hands them out behind a proxy. */
+async function flushOf(api: typeof Api): Promise<void> {
+  const found = api.trace.getTracerProvider() as { getDelegate?(): object };
+  const provider = (found.getDelegate?.() ?? found) as { forceFlush?(): Promise<void> };
+  await provider.forceFlush?.();
 }
 
 function parentOf(api: typeof Api, { traceId, parentId, sampled }: RequestTrace): Api.Context {

@@ -1,5 +1,5 @@
 import type * as Api from "@opentelemetry/api";
-import { within, traceScope, type RequestTrace, type Tracing } from "@tsserve/server";
+import { within, traceScope, type RequestSpan, type RequestTrace, type Tracing } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { TracingSettings } from "../settings.ts";
 import { RequestContextManager } from "./context-manager.ts";
@@ -23,6 +23,13 @@ export interface TracingParts {
   readonly log: Logger;
   /** What is said of this process: `service.instance.id` and the like. */
   readonly resource: Readonly<Record<string, string | number>>;
+  /** Hides the secrets of the configuration in a text. */
+  readonly mask: (text: string) => string;
+  /**
+   * Whether all that runs is run in its context from the beginning, also what is not recorded, as if somebody had asked: where the
+   * cost of that is nobody's. Default: false
+   */
+  readonly keepsContext?: boolean;
 }
 
 /** Spans that wait to be sent; what comes beyond is dropped. */
@@ -35,11 +42,11 @@ const exportTimeoutMs = 5000;
  *
  * @throws {ConfigurationError} when a package is not installed
  */
-export function openTracing({ settings, folder, log, resource }: TracingParts): OpenTracing {
+export function openTracing({ settings, folder, log, resource, mask, keepsContext = false }: TracingParts): OpenTracing {
   const foreign = isProviderRegistered() ? loadApi(folder) : undefined;
   if (foreign !== undefined) {
     log.debug("the app has registered a tracer provider of its own: spans go there");
-    return foreignTracing(foreign);
+    return foreignTracing(foreign, mask);
   }
   // Whoever has loaded the API means to ask which request it is.
   const isApiInUse = isApiLoaded();
@@ -60,7 +67,7 @@ export function openTracing({ settings, folder, log, resource }: TracingParts): 
     spanProcessors: [processor],
   });
   const contexts = new RequestContextManager(api.ROOT_CONTEXT);
-  if (isApiInUse) contexts.want();
+  if (isApiInUse || keepsContext) contexts.want();
   api.context.setGlobalContextManager(contexts);
   const getTracer = provider.getTracer.bind(provider);
   provider.getTracer = (...of) => {
@@ -91,14 +98,18 @@ export function openTracing({ settings, folder, log, resource }: TracingParts): 
       return isRecorded || contexts.isWanted ? contexts.enter(trace, contextOf(trace, isRecorded), handle) : handle();
     },
     leave: (trace) => contexts.leave(trace),
-    // Outside of the request: the timer that is set to send spans is not its own.
     // The timer that is set to send spans is not the request's own.
-    record: (span) => contexts.outside(() => processor.onEnd(spanOfRequest(span, described))),
+    record: (span) => contexts.outside(() => processor.onEnd(spanOfRequest(withoutSecrets(span, mask), described))),
     close: async (timeoutMs) => {
       endPropagation();
       await within(timeoutMs, provider.shutdown());
     },
   };
+}
+
+/** Why something failed often says what it failed with. */
+function withoutSecrets(span: RequestSpan, mask: (text: string) => string): RequestSpan {
+  return span.failure === undefined ? span : { ...span, failure: mask(span.failure) };
 }
 
 function traceparentOf(context: Api.SpanContext | undefined): string | undefined {

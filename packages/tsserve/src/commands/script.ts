@@ -1,16 +1,17 @@
-import { parseConfig } from "@tsserve/config";
 import {
   exitCodes,
   failureReports,
   Health,
   httpUrl,
   makeGuard,
-  metricsSpec,
   SERVER_STATE,
+  systemClock,
+  traceScope,
   type AppConfig,
   type AppContext,
+  type RequestTrace,
 } from "@tsserve/server";
-import type { OpenSentry, SentrySettings } from "@tsserve/telemetry";
+import type { OpenTracing } from "@tsserve/telemetry";
 import type { Logger } from "pino";
 import { makeAppContext, StopHooks } from "../app-context.ts";
 import type { AppConfiguration } from "../configuration.ts";
@@ -19,10 +20,12 @@ import { loadFunction } from "../load-function.ts";
 import { makeLogger } from "../make-logger.ts";
 import { UsageError, type OptionValues } from "../options.ts";
 import { adoptEnvironment, readAppConfiguration } from "../read-configuration.ts";
-import { jobMetrics, pushMetrics } from "../script/push-metrics.ts";
-import { flushMs } from "../serve/sentry-step.ts";
-import { sentryOf } from "../sentry-of.ts";
+import { LastReports } from "../reports/last-reports.ts";
+import { followExit } from "../script/follow-exit.ts";
+import { jobMetrics } from "../script/push-metrics.ts";
+import { pushWith } from "../script/push-outcome.ts";
 import { runJob } from "../script/run-job.ts";
+import { spanOfJob, traceOfJob } from "../script/trace-job.ts";
 import { giveUp } from "../with-application.ts";
 
 /** What a script is handed beside the app's options and its arguments. */
@@ -35,58 +38,94 @@ export interface ScriptContext extends AppContext {
 export async function run(host: Host, [file, target, ...args]: readonly string[], values: OptionValues): Promise<number> {
   if (file === undefined || target === undefined) throw new UsageError("expected tsserve script CONFIG.ini MODULE:FUNCTION [args…]");
   const configuration = await readAppConfiguration(host, file, values);
-  const gateway = gatewayOf(configuration, values);
-  if (values["require-push"] !== undefined && gateway === undefined)
-    throw new UsageError("--require-push: expected --push URL, or metrics.push_gateway in the file");
+  const { folder, app } = configuration;
+  const gateway = values.push === undefined ? configuration.pushGateway : readGateway(values.push);
+  const mustPush = values["require-push"] !== undefined;
+  if (mustPush && gateway === undefined) throw new UsageError("--require-push: expected --push URL, or metrics.push_gateway in the file");
   adoptEnvironment(host, configuration);
-  const sentry = sentryOf(configuration.app, undefined, { ...configuration.fileEnvironment, ...host.env });
-  if (sentry !== undefined) failureReports().want();
-  const log = makeLogger(configuration.logging, host, configuration.folder);
-  const reports = sentry && (await openReports(sentry, configuration, log, target));
-  const { call: script } = await loadFunction(target, "the command line", configuration.folder);
-  const { context, stopHooks } = contextOf(log, configuration.app.values, configuration.folder);
-  const begun = performance.now();
+  if (configuration.sentry !== undefined) failureReports().want();
+  const log = makeLogger(configuration.logging, host, folder);
+  const reports = new LastReports(systemClock, (err) => log.debug({ err }, "the last reports failed"));
+  await openReports(configuration, log, target, reports);
+  const { call: script } = await loadFunction(target, "the command line", folder);
+  const name = values.job ?? target;
+  const trace = traceOfJob(host.env);
+  // After the module is loaded, so that a tracer provider of its own is seen.
+  const tracing = await openJobTraces(host, configuration, log, reports);
+  const isKnown = tracing !== undefined || trace.isNew !== true;
+  const ids = isKnown ? { trace_id: trace.traceId, span_id: trace.spanId } : {};
+  const { context, stopHooks } = contextOf(log, ids, app.values, folder);
+  const isRecorded = tracing?.records(trace) === true;
+  const endFollowing = followExit(host, log, () => ({ hooks: stopHooks.size, isRecorded, gateway, mustPush }));
+  const startedAt = performance.now();
+  const inTrace = inTraceOf(trace, tracing);
   const end = await runJob(host, target, (signal) =>
-    script(configuration.app.values, args, Object.create(context, { signal: { value: signal } })),
+    inTrace(() => script(app.values, args, Object.create(context, { signal: { value: signal } }))),
   );
-  if (end.error !== undefined) failureReports().tell({ error: end.error, level: "fatal", owner: target });
-  const outcome = { succeeded: end.succeeded, durationMs: performance.now() - begun, endedAt: Date.now() };
+  const endedAt = performance.now();
+  tracing?.leave(trace);
+  if (isRecorded) tracing.record(spanOfJob({ name, trace, startedAt, endedAt, end }));
+  const { traceId, spanId } = isKnown ? trace : {};
+  if (end.error !== undefined) failureReports().tell({ error: end.error, level: "fatal", owner: target, traceId, spanId });
+  const outcome = { succeeded: end.succeeded, durationMs: endedAt - startedAt, endedAt: Date.now() };
   await Promise.race([stopHooks.run().catch(() => undefined), giveUp()]);
-  await reports?.close(flushMs);
-  if (gateway === undefined) return end.exitCode;
-  const job = values.job ?? target;
-  try {
-    await pushMetrics(gateway, job, `${await context.metrics.metrics()}${jobMetrics(outcome)}`);
-  } catch (error) {
-    log.error({ job, reason: (error as Error).message }, `the metrics of the job could not be pushed: ${(error as Error).message}`);
-    if (values["require-push"] !== undefined && end.exitCode === exitCodes.stopped) return exitCodes.lost;
-  }
-  return end.exitCode;
+  const text = async (): Promise<string> => `${await context.metrics.metrics()}${jobMetrics(outcome)}`;
+  const push = gateway === undefined ? undefined : pushWith(reports, { gateway, job: name, text });
+  await reports.send();
+  endFollowing();
+  if (push?.problem === undefined) return end.exitCode;
+  log.error({ job: name, reason: push.problem }, `the metrics of the job could not be pushed: ${push.problem}`);
+  return mustPush && end.exitCode === exitCodes.stopped ? exitCodes.lost : end.exitCode;
 }
 
 /** Failures of a job have its name where those of a server have their section. */
-async function openReports(settings: SentrySettings, { folder, masker }: AppConfiguration, log: Logger, job: string): Promise<OpenSentry> {
-  const { reportTo } = await import("../serve/sentry-step.ts");
-  return reportTo(settings, { folder, log, tags: { job }, mask: (text) => masker.mask(text), routeOf: () => undefined });
+async function openReports({ sentry, folder, masker }: AppConfiguration, log: Logger, job: string, reports: LastReports): Promise<void> {
+  if (sentry === undefined) return;
+  const { reportFailures } = await import("../reports/report-failures.ts");
+  const mask = (text: string): string => masker.mask(text);
+  const opened = await reportFailures(sentry, { folder, log, tags: { job }, mask, routeOf: () => undefined });
+  reports.add((timeoutMs) => opened.close(timeoutMs));
 }
 
-/** `--push` wins over the file. @throws {ConfigurationError} @throws {UsageError} */
-function gatewayOf({ app }: AppConfiguration, values: OptionValues): string | undefined {
-  if (values.push !== undefined) {
-    try {
-      return httpUrl(values.push);
-    } catch (error) {
-      throw new UsageError(`--push: ${(error as Error).message}, found "${values.push}"`);
-    }
+async function openJobTraces(
+  host: Host,
+  { tracing: settings, folder, masker }: AppConfiguration,
+  log: Logger,
+  reports: LastReports,
+): Promise<OpenTracing | undefined> {
+  if (settings === undefined) return undefined;
+  const { openTraces } = await import("../reports/open-traces.ts");
+  const opened = await openTraces(host, settings, { folder, masker, log, resource: {}, keepsContext: true });
+  reports.add((timeoutMs) => opened.close(timeoutMs));
+  return opened;
+}
+
+/** Runs a job so that its own spans, and what it asks of others, belong to its trace. */
+function inTraceOf(trace: RequestTrace, tracing: OpenTracing | undefined): <T>(work: () => T) => T {
+  const scope = traceScope();
+  if (tracing !== undefined || trace.isNew !== true) scope.want();
+  const scoped = <T>(work: () => T): T => scope.run(() => trace, work);
+  return (work) => (tracing === undefined ? scoped(work) : tracing.run(trace, () => scoped(work), "internal"));
+}
+
+/** @throws {UsageError} */
+function readGateway(written: string): string {
+  try {
+    return httpUrl(written);
+  } catch (error) {
+    throw new UsageError(`--push: ${(error as Error).message}, found "${written}"`);
   }
-  const own = Object.fromEntries(Object.entries(app.values).filter(([key]) => key.startsWith("metrics.")));
-  return parseConfig(own, { metrics: metricsSpec }).metrics.push_gateway;
 }
 
 /** As an app's, but that nothing is served. */
-function contextOf(log: Logger, config: AppConfig, folder: string): { readonly context: AppContext; readonly stopHooks: StopHooks } {
+function contextOf(
+  log: Logger,
+  ids: object,
+  config: AppConfig,
+  folder: string,
+): { readonly context: AppContext; readonly stopHooks: StopHooks } {
   const ownLog = log.child({ logger: "tsserve" });
-  const appLog = log.child({ logger: "app" });
+  const appLog = log.child({ logger: "app", ...ids });
   const guard = makeGuard((owner, err) => ownLog.error({ owner, err }, `${owner} failed`));
   const stopHooks = new StopHooks(guard);
   const context = makeAppContext({

@@ -10,6 +10,7 @@ import { makeLogger } from "../make-logger.ts";
 import { checkMetrics } from "../metrics/metrics-settings.ts";
 import type { OptionValues } from "../options.ts";
 import { adoptEnvironment, readConfiguration } from "../read-configuration.ts";
+import { LastReports } from "../reports/last-reports.ts";
 import { guardProcess } from "../process/guard-process.ts";
 import { isReloadChild, tellWrites } from "../reload/child.ts";
 import { appModuleStep, appStep, stopHooksStep } from "../serve/app-steps.ts";
@@ -109,6 +110,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
   const { listeners, exporter } = await whereToListen(host, told, log);
   warnOfLostEinhorn(host, log);
   if (isReloadChild(host)) tellWrites();
+  const reports = new LastReports(systemClock, (err) => log.debug({ err }, "the last reports failed"));
   let metrics: Metrics | undefined;
   let service: ServiceReports | undefined;
   // The steps, in the order in which they start; they stop in reverse.
@@ -118,11 +120,11 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     service = await begin(serviceManagerStep(host, configuration, log));
     await begin(stopHooksStep(application));
     await begin(watchdogStep(watchdog));
-    await begin(sentryStep(host, configuration, application.requests, rootLog));
+    await begin(sentryStep(host, configuration, application.requests, reports, rootLog));
     const app = await begin(appStep(application, await begin(appModuleStep(application))));
     guard.tellHandlers();
     await begin(turnStep(host));
-    const tracing = await begin(tracingStep(host, configuration, rootLog));
+    const tracing = await begin(tracingStep(host, configuration, reports, rootLog));
     const server = await begin(serverStep(application, app, listeners, tracing));
     await begin(listenStep(server, host.causes));
     const ofMaster = await begin(mastersSocketsStep(master, server, application));
@@ -154,6 +156,8 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     requests: () => application.requests.describe(),
     exit: (code) => host.exit(code),
   });
+  // Who is told of what has happened, and is slow or away, has no part in how this ends.
+  await reports.send();
   // Exit code.
   return exitCodeAfter(end);
 }

@@ -29,6 +29,11 @@ export function metricsSettings(server: ResolvedSection, app: ResolvedSection | 
   });
 }
 
+/** Where the metrics of a script are pushed to; the key may stand in either section. @throws {ConfigurationError} with its place */
+export function pushGatewayOf(server: ResolvedSection, app: ResolvedSection): string | undefined {
+  return eitherSection("metrics.push_gateway", server, app, (values) => parseConfig(values, { metrics: metricsSpec }).metrics.push_gateway);
+}
+
 /** @throws {ConfigurationError} when the environment names a folder that can't be used, or the client of StatsD is not installed */
 export async function checkMetrics({ enabled, parent, statsd }: MetricsSettings): Promise<void> {
   if (!enabled) return;

@@ -6,26 +6,25 @@ export interface JobOutcome {
   readonly endedAt: number;
 }
 
-const pushTimeoutMs = 5000;
 const longestReason = 300;
 
 /**
  * Pushes metrics to a Prometheus push gateway, under the name of a job: what it holds of the job by other names stays.
  *
  * @param text metrics in Prometheus' text format
- * @throws with the reason, when the gateway does not take them within five seconds
+ * @throws with the reason, when the gateway does not take them within the time
  */
-export async function pushMetrics(gateway: string, job: string, text: string): Promise<void> {
+export async function pushMetrics(gateway: string, job: string, text: string, timeoutMs: number): Promise<void> {
   let response: Response;
   try {
     response = await fetch(jobUrl(gateway, job), {
       method: "POST",
       headers: { "content-type": "text/plain; version=0.0.4" },
       body: text,
-      signal: AbortSignal.timeout(pushTimeoutMs),
+      signal: AbortSignal.timeout(timeoutMs),
     });
   } catch (error) {
-    throw new Error(reasonOf(error as Error), { cause: error });
+    throw new Error(reasonOf(error as Error, timeoutMs), { cause: error });
   }
   const answer = await response.text().catch(() => "");
   if (!response.ok) throw new Error(`it answered ${response.status} ${answer.trim().slice(0, longestReason)}`);
@@ -41,9 +40,13 @@ function jobUrl(gateway: string, job: string): string {
   return `${base}/metrics/job@base64/${Buffer.from(job).toString("base64url")}`;
 }
 
-function reasonOf(error: Error): string {
-  if (error.name === "TimeoutError") return `no answer within ${pushTimeoutMs / 1000} s`;
+function reasonOf(error: Error, timeoutMs: number): string {
+  if (error.name === "TimeoutError") return noAnswer(timeoutMs);
   return (error.cause as Error | undefined)?.message ?? error.message;
+}
+
+export function noAnswer(timeoutMs: number): string {
+  return `no answer within ${timeoutMs / 1000} s`;
 }
 
 /** The metrics that every job has, by the names that are usual for them. */

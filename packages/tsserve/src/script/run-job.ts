@@ -8,6 +8,8 @@ export interface JobEnd {
   readonly succeeded: boolean;
   /** What it failed with, unless it was told to stop. */
   readonly error?: Error;
+  /** By which it was told to stop, where it has no exit code of its own. */
+  readonly signal?: NodeJS.Signals;
 }
 
 /** How long a job may go on after it was told to stop. */
@@ -21,7 +23,7 @@ const stopTimeoutMs = 10_000;
  */
 export async function runJob(host: Host, name: string, job: (signal: AbortSignal) => unknown): Promise<JobEnd> {
   const stopping = new AbortController();
-  let signalCode: number | undefined;
+  let signal: NodeJS.Signals | undefined;
   const given = Promise.resolve()
     .then(() => job(stopping.signal))
     .then(
@@ -33,7 +35,7 @@ export async function runJob(host: Host, name: string, job: (signal: AbortSignal
       if (cause.kind === "uncaught") resolve({ thrown: cause.error });
       else if (cause.kind === "server-ended") resolve({ thrown: new Error("it waits for something that can't happen any more") });
       else if (cause.kind === "signal") {
-        signalCode ??= signalExitCode(cause.signal);
+        signal ??= cause.signal;
         resolve("told");
       }
     };
@@ -45,7 +47,7 @@ export async function runJob(host: Host, name: string, job: (signal: AbortSignal
     stopping.abort();
     outcome = await Promise.race([given, again, timeout()]);
   }
-  return endOf(host, name, outcome, signalCode);
+  return endOf(host, name, outcome, signal);
 }
 
 function timeout(): Promise<"again"> {
@@ -58,12 +60,13 @@ function endOf(
   host: Host,
   name: string,
   outcome: { value: unknown } | { thrown: unknown } | "told" | "again",
-  signalCode: number | undefined,
+  signal: NodeJS.Signals | undefined,
 ): JobEnd {
-  if (typeof outcome === "string") return { exitCode: signalCode ?? exitCodes.lost, succeeded: false };
+  const stopped = signal === undefined ? undefined : { exitCode: signalExitCode(signal), succeeded: false, signal };
+  if (typeof outcome === "string") return stopped ?? { exitCode: exitCodes.lost, succeeded: false };
   if ("thrown" in outcome) {
     // A job that is told to stop usually ends by throwing: that is no failure to tell of.
-    if (signalCode !== undefined) return { exitCode: signalCode, succeeded: false };
+    if (stopped !== undefined) return stopped;
     host.printError(`${name} threw:\n${stackOf(outcome.thrown)}`);
     return { exitCode: exitCodes.lost, succeeded: false, error: asError(outcome.thrown) };
   }
@@ -72,5 +75,5 @@ function endOf(
     const exitCode = Number.isInteger(value) && value >= 0 && value <= 255 ? value : exitCodes.lost;
     return { exitCode, succeeded: exitCode === 0 };
   }
-  return { exitCode: signalCode ?? exitCodes.stopped, succeeded: signalCode === undefined };
+  return stopped ?? { exitCode: exitCodes.stopped, succeeded: true };
 }
