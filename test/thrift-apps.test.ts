@@ -209,9 +209,19 @@ describe("tsserve thrift-types", () => {
     expect(await run(files, ["thrift-types", "app/main.thrift", "-I", "none"])).toMatchObject({
       code: 2,
       stdout: "",
-      stderr: `FOLDER/app/main.thrift:1:1: "shared.thrift" is not found (looked for FOLDER/app/shared.thrift, FOLDER/none/shared.thrift)\n`,
+      stderr: `FOLDER/app/main.thrift:1:1: "shared.thrift" is not found (looked for FOLDER/app/shared.thrift, FOLDER/none/shared.thrift), and line 1 uses the type "shared.Colour" of it\n`,
     });
     expect(await run(files, ["thrift-types", "app/main.thrift", "-I"])).toMatchObject({ code: 2 });
+  });
+
+  test("warns of what Apache's compiler warns of, and writes the types", async () => {
+    const files = { "main.thrift": 'include "gone.thrift" struct S { 1: i8 a = 200 }' };
+    expect(await run(files, ["thrift-types", "main.thrift"])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("export interface S {") as string,
+      stderr: `FOLDER/main.thrift:1:1: "gone.thrift" is not found (looked for FOLDER/gone.thrift) (warning)
+FOLDER/main.thrift:1:44: 200 does not fit into a value of type i8: it is -56 on the wire (warning)\n`,
+    });
   });
 
   test("tells what is wrong", async () => {

@@ -15,6 +15,7 @@ export { makeServer } from "./server/make-server.ts";
 export { currentRequest } from "./server/request-context.ts";
 export { settings, thriftSettings as parseSettings } from "./server/settings.ts";
 export { baseplateService } from "./service/baseplate-service.ts";
+export { warningsOf } from "./idl/visible-names.ts";
 export { idlFiles, idlFilesIn } from "./service/idl-files.ts";
 export { loadService } from "./service/load-service.ts";
 export { writeTypes } from "./types/write-types.ts";

@@ -11,3 +11,6 @@ export class IdlError extends TsserveError {
     this.place = place;
   }
 }
+
+/** A name that no file defines: wrong where it is used, and only there. */
+export class UnknownNameError extends IdlError {}

@@ -2,6 +2,7 @@ import { posix } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadIdl } from "./load-idl.ts";
 import type { Constant, Idl } from "./model.ts";
+import { warningsOf } from "./visible-names.ts";
 
 /** Loads `main.thrift` of a few files that are here only. */
 function load(files: Readonly<Record<string, string>> | string): Idl {
@@ -251,6 +252,57 @@ test("includes are looked for in further folders, in their order; a file is load
   expect(first?.type).toEqual(second?.type);
 });
 
+describe("what Apache's compiler takes with a warning, or without a word, is taken with a warning", () => {
+  const warned = (files: Readonly<Record<string, string>> | string): string[] => warningsOf(load(files)).map(({ message }) => message);
+
+  test.each<[string, bigint | number, string]>([
+    ["const i8 A = 128", -128, "14: 128 does not fit into a value of type i8: it is -128 on the wire"],
+    ["const i8 A = 0xFF", -1, "14: 255 does not fit into a value of type i8: it is -1 on the wire"],
+    ["const i16 A = -70000", -4464, "15: -70000 does not fit into a value of type i16: it is -4464 on the wire"],
+    ["const i32 A = 4294967297", 1, "15: 4294967297 does not fit into a value of type i32: it is 1 on the wire"],
+    ["const i16 A = B const i32 B = 65535", -1, "15: 65535 does not fit into a value of type i16: it is -1 on the wire"],
+  ])("an integer that is too big for its type: %s", (text, value, warning) => {
+    expect(load(text).constants.get("A")?.value).toEqual({ kind: "number", value });
+    expect(warned(text)).toEqual([`main.thrift:1:${warning}`]);
+  });
+
+  test("a default that is too big; a field id that is too big", () => {
+    const text = "struct S { 1: i8 a = 200, 40000: i32 b }";
+    const fields = load(text).structs.get("S")?.fields ?? [];
+    expect(fields.map(({ id, defaultValue }) => [id, defaultValue])).toEqual([
+      [1, { kind: "number", value: -56 }],
+      [-25_536, undefined],
+    ]);
+    expect(warned(text).toSorted()).toEqual([
+      "main.thrift:1:22: 200 does not fit into a value of type i8: it is -56 on the wire",
+      "main.thrift:1:27: a field id is one of -32768 to 32767, found 40000: it is -25536 on the wire",
+    ]);
+  });
+
+  test("a file that is not there, whose names nobody uses: by whichever it is included, and in a circle that it cuts", () => {
+    const files = {
+      "main.thrift": 'include "lib/a.thrift" include "gone.thrift" struct S { 1: a.A a }',
+      "lib/a.thrift": 'include "main.thrift" struct A {}',
+    };
+    expect([...load(files).structs.keys()]).toEqual(["S"]);
+    expect(warned(files)).toEqual([
+      'main.thrift:1:24: "gone.thrift" is not found (looked for gone.thrift)',
+      'lib/a.thrift:1:1: "main.thrift" is not found (looked for lib/main.thrift)',
+    ]);
+  });
+
+  test("a typedef of what is no type, which nobody uses; who does is told, in another file as well", () => {
+    const files = {
+      "main.thrift": 'include "a.thrift" struct S { 1: a.Fine fine }',
+      "a.thrift": "const i32 SIZE = 1 typedef SIZE X typedef i32 Fine",
+    };
+    expect(warned(files)).toEqual(['a.thrift:1:28: the type "SIZE" is not known']);
+    expect(() => load({ ...files, "main.thrift": 'include "a.thrift" struct S { 1: a.X x }' })).toThrow(
+      'a.thrift:1:28: the type "SIZE" is not known',
+    );
+  });
+});
+
 describe("errors name file, line and column", () => {
   test.each([
     ["struct S {\n  1: strnig a\n}", 'main.thrift:2:6: the type "strnig" is not known'],
@@ -262,15 +314,16 @@ describe("errors name file, line and column", () => {
     ["struct S { 1: i32 a, 1: i32 b }", 'main.thrift:1:22: the id 1 of "b" is already that of "a"'],
     ["struct S { 1: i32 a, 2: i32 a }", 'main.thrift:1:22: there are two fields "a"'],
     ["struct S {}\nenum S {}", 'main.thrift:2:1: "S" is already defined in line 1'],
-    ["struct S { 99999: i32 a }", "main.thrift:1:12: expected a field id of -32768 to 32767, found 99999"],
+    ["struct S { 2147483648: i32 a }", "main.thrift:1:12: expected a field id of -2147483648 to 2147483647, found 2147483648"],
+    ["struct S { 1: i32 a, 65537: i32 b }", 'main.thrift:1:22: the id 1 of "b" is already that of "a"'],
     ["struct S {", "main.thrift:1:11: expected a type, found the end of the file"],
     ["/* open", "main.thrift:1:1: this comment is never closed"],
     ['const string S = "open', "main.thrift:1:18: this text is never closed"],
-    ["const i8 A = 128", "main.thrift:1:14: 128 does not fit into a value of type i8"],
+    ["const i64 A = 9223372036854775808", "main.thrift:1:15: 9223372036854775808 does not fit into a value of type i64"],
+    ["enum E { A = 1 }\nconst E B = 4294967297", "main.thrift:2:13: 4294967297 does not fit into a value of E"],
     ['const i32 A = "1"', 'main.thrift:1:15: expected a value of type i32, found "1"'],
     ["const i32 A = B", 'main.thrift:1:15: the constant "B" is not known'],
     ["const i32 A = B\nconst i32 B = A", 'main.thrift:1:1: "A" refers to itself'],
-    ["const i32 A = 70000\nconst i16 B = A", "main.thrift:2:15: expected a value of type i16, and A is none"],
     ["typedef A B\ntypedef B A", 'main.thrift:2:9: "B" refers to itself'],
     ["service S extends S {}", 'main.thrift:1:1: "S" refers to itself'],
     ["service S extends T {}", 'main.thrift:1:1: the service "T" is not known'],
@@ -282,7 +335,21 @@ describe("errors name file, line and column", () => {
     ["enum E { A, A }", 'main.thrift:1:13: the enum E has two "A"'],
     ["struct S { 1: i32 a ? }", 'main.thrift:1:21: unexpected character "?"'],
     [`struct S { 1: ${"list<".repeat(10_000)}i32 a }`, expect.stringMatching(/types nest deeper than 64$/)],
-    ['include "none.thrift"', 'main.thrift:1:1: "none.thrift" is not found (looked for none.thrift)'],
+    ...[
+      ["struct S { 1: none.T a }", 'type "none.T"'],
+      ["struct S { 1: list<map<i32, none.T>> a }", 'type "none.T"'],
+      ["typedef none.T X struct S { 1: X a }", 'type "none.T"'],
+      ["typedef none.T X typedef X Y struct S { 1: optional Y a }", 'type "none.T"'],
+      ["service S { none.T f() }", 'type "none.T"'],
+      ["service S { void f(1: none.T a) }", 'type "none.T"'],
+      ["service S { void f() throws (1: none.T a) }", 'type "none.T"'],
+      ["service S extends none.T {}", 'service "none.T"'],
+      ["const i32 A = none.T", 'constant "none.T"'],
+      ["struct S { 1: i32 a = none.T.X }", 'constant "none.T.X"'],
+    ].map(([text, what]): [string, string] => [
+      `include "none.thrift"\n${text}`,
+      `main.thrift:1:1: "none.thrift" is not found (looked for none.thrift), and line 2 uses the ${what} of it`,
+    ]),
     ['include "main.thrift"', 'main.thrift:1:1: "main.thrift" includes itself, by way of main.thrift → main.thrift'],
   ])("%j", (text, message) => {
     let said = "";

@@ -1,5 +1,5 @@
 import { IdlError } from "./idl-error.ts";
-import type { Idl, Include } from "./model.ts";
+import type { Idl, Include, MissingInclude } from "./model.ts";
 import { parseIdl } from "./parse-idl.ts";
 import { resolveIdl } from "./resolve-idl.ts";
 import type { Place } from "./syntax.ts";
@@ -18,7 +18,8 @@ export interface IdlSource {
 const deepestInclude = 100;
 
 /**
- * Reads a .thrift file and everything that it includes, each file once.
+ * Reads a .thrift file and everything that it includes, each file once. A file that is included and is not there is an
+ * error only where a name of it is used, as for Apache's compiler.
  *
  * @throws {IdlError} with file, line and column
  */
@@ -48,14 +49,22 @@ class Loading {
     const identity = this.#identify(file);
     const syntax = parseIdl(text, file);
     this.#open.push({ file, identity });
-    const includes = syntax.includes.map(({ path, place }): Include => ({ prefix: prefixOf(path), idl: this.#include(path, place, file) }));
+    const includes: Include[] = [];
+    const missing: MissingInclude[] = [];
+    for (const { path, place } of syntax.includes) {
+      const prefix = prefixOf(path);
+      const found = this.#include(path, place, file);
+      if (typeof found === "string") missing.push({ prefix, place, problem: found });
+      else includes.push({ prefix, idl: found });
+    }
     this.#open.pop();
-    const idl = resolveIdl(syntax, includes, identity);
+    const idl = resolveIdl(syntax, { includes, missing }, identity);
     this.#loaded.set(identity, idl);
     return idl;
   }
 
-  #include(path: string, place: Place, from: string): Idl {
+  /** The file; or, where there is none, what to say of it to who uses its names. */
+  #include(path: string, place: Place, from: string): Idl | string {
     const written = JSON.stringify(path);
     const candidates = [this.#source.locate(path, from)].flat();
     for (const file of candidates) {
@@ -71,7 +80,7 @@ class Loading {
       if (this.#open.length >= deepestInclude) throw new IdlError(place, `files include files deeper than ${deepestInclude}`);
       return this.#load(file, text);
     }
-    throw new IdlError(place, `${written} is not found (looked for ${candidates.map(printable).join(", ")})`);
+    return `${written} is not found (looked for ${candidates.map(printable).join(", ")})`;
   }
 
   #identify(file: string): string {

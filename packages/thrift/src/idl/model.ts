@@ -1,3 +1,4 @@
+import type { IdlError } from "./idl-error.ts";
 import type { BaseTypeName, Place, Requiredness } from "./syntax.ts";
 
 /** A type with all its names resolved; typedefs are gone. */
@@ -74,6 +75,15 @@ export interface Include {
   readonly idl: Idl;
 }
 
+/** A file that is included and is not there: only who uses a name of it has to know. */
+export interface MissingInclude {
+  readonly prefix: string;
+  /** Where it is included. */
+  readonly place: Place;
+  /** What to say of it: `"x.thrift" is not found (looked for …)`. */
+  readonly problem: string;
+}
+
 /** Everything that one file defines. */
 export interface Idl {
   readonly file: string;
@@ -83,8 +93,12 @@ export interface Idl {
   readonly enums: ReadonlyMap<string, Enum>;
   readonly structs: ReadonlyMap<string, Struct>;
   readonly typedefs: ReadonlyMap<string, Type>;
+  /** The typedefs of what no file defines: an error where one is used. */
+  readonly unresolved: ReadonlyMap<string, IdlError>;
   readonly constants: ReadonlyMap<string, { readonly type: Type; readonly value: Constant }>;
   readonly services: ReadonlyMap<string, Service>;
+  /** What Apache's compiler takes, too, though it is hardly what was meant: of this file alone. */
+  readonly warnings: readonly IdlError[];
 }
 
 export type { Place };

@@ -182,7 +182,7 @@ class Parser {
     const { place, doc } = this.#tokens.peek();
     let id: number | undefined;
     if (this.#tokens.peek().kind === "integer") {
-      id = this.#tokens.integer("a field id", -32_768, 32_767);
+      id = this.#tokens.integer("a field id", -(2 ** 31), 2 ** 31 - 1);
       this.#tokens.mark(":");
     }
     const requiredness: Requiredness = this.#tokens.takeWord("required")

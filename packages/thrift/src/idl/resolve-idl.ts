@@ -1,7 +1,7 @@
 import { didYouMean } from "@tsserve/config";
-import { constantOf } from "./constants.ts";
-import { IdlError } from "./idl-error.ts";
-import type { Constant, Enum, Field, Idl, Include, Method, Service, Struct, Type } from "./model.ts";
+import { constantOf, type ConstantScope } from "./constants.ts";
+import { IdlError, UnknownNameError } from "./idl-error.ts";
+import type { Constant, Enum, Field, Idl, Include, Method, MissingInclude, Service, Struct, Type } from "./model.ts";
 import type { DefinitionSyntax, FieldSyntax, FileSyntax, FunctionSyntax, Place, Requiredness, TypeSyntax } from "./syntax.ts";
 
 type Definition<K extends DefinitionSyntax["kind"]> = Extract<DefinitionSyntax, { readonly kind: K }>;
@@ -10,18 +10,24 @@ type StructSyntax = Extract<DefinitionSyntax, { readonly fields: unknown }>;
 /**
  * Resolves the names of one file.
  *
- * @param includes what it includes
+ * @param files what it includes, and what of that is not there
  * @param identity the file's real name, by which what it defines is told from what others define
  * @throws {IdlError} for a name that is not known, or is there twice; a field id that is there twice; a
- * constant that does not fit its type; what includes or extends itself
+ * constant that is of another type; what includes or extends itself
  */
-export function resolveIdl(syntax: FileSyntax, includes: readonly Include[], identity: string): Idl {
-  return new Resolver(syntax, includes, identity).idl();
+export function resolveIdl(syntax: FileSyntax, files: IncludedFiles, identity: string): Idl {
+  return new Resolver(syntax, files, identity).idl();
+}
+
+interface IncludedFiles {
+  readonly includes: readonly Include[];
+  readonly missing: readonly MissingInclude[];
 }
 
 class Resolver {
   readonly #syntax: FileSyntax;
   readonly #includes: readonly Include[];
+  readonly #missing: readonly MissingInclude[];
   readonly #identity: string;
   /** Types and services, which share their names. */
   readonly #definitions = new Map<string, DefinitionSyntax>();
@@ -30,16 +36,24 @@ class Resolver {
   readonly #enums = new Map<string, Enum>();
   readonly #structs = new Map<string, { readonly struct: Struct; readonly fields: Field[] }>();
   readonly #typedefs = new Map<string, Type>();
+  readonly #unresolved = new Map<string, IdlError>();
   readonly #constants = new Map<string, { readonly type: Type; readonly value: Constant }>();
   readonly #services = new Map<string, Service>();
   /** Defaults that wait until every struct has its fields: a default may be a value of any of them. */
   readonly #defaults: (() => void)[] = [];
   /** The typedefs, constants and services that are being resolved: one that is met again refers to itself. */
   readonly #open = new Set<string>();
+  readonly #warnings: IdlError[];
+  readonly #scope: ConstantScope = {
+    constantNamed: (name, place) => this.#constantNamed(name, place),
+    warn: (place, message) => this.#warnings.push(new IdlError(place, message)),
+  };
 
-  constructor(syntax: FileSyntax, includes: readonly Include[], identity: string) {
+  constructor(syntax: FileSyntax, { includes, missing }: IncludedFiles, identity: string) {
     this.#syntax = syntax;
     this.#includes = includes;
+    this.#missing = missing;
+    this.#warnings = missing.map(({ place, problem }) => new IdlError(place, problem));
     this.#identity = identity;
     for (const definition of syntax.definitions) {
       const { name, place } = definition;
@@ -59,7 +73,7 @@ class Resolver {
       const fields: Field[] = [];
       this.#structs.set(name, { struct: { kind, name, file: this.#identity, doc, fields }, fields });
     }
-    for (const { name } of of("typedef")) this.#typedef(name);
+    for (const { name } of of("typedef")) this.#tryTypedef(name);
     for (const definition of of("struct", "union", "exception")) this.#fillStruct(definition);
     this.#setDefaults();
     for (const definition of of("const")) this.#constant(definition);
@@ -74,8 +88,10 @@ class Resolver {
       enums: this.#enums,
       structs,
       typedefs: this.#typedefs,
+      unresolved: this.#unresolved,
       constants: this.#constants,
       services: this.#services,
+      warnings: this.#warnings,
     };
   }
 
@@ -100,10 +116,8 @@ class Resolver {
     if (type !== undefined) return type;
     // The "string list" of former compilers, which was a text.
     if (name === "slist") return { kind: "string" };
-    throw new IdlError(
-      place,
-      `the type "${name}" is not known${this.#guess(name, (idl) => [...idl.enums.keys(), ...idl.structs.keys(), ...idl.typedefs.keys()])}`,
-    );
+    const known = (idl: Idl): string[] => [...idl.enums.keys(), ...idl.structs.keys(), ...idl.typedefs.keys()];
+    throw this.#unknown("type", name, place, this.#guess(name, known));
   }
 
   #local(name: string, place: Place): Type | undefined {
@@ -112,6 +126,17 @@ class Resolver {
     const struct = this.#structs.get(name);
     if (struct !== undefined) return { kind: "struct", struct: struct.struct };
     return this.#definitions.get(name)?.kind === "typedef" ? this.#typedef(name, place) : undefined;
+  }
+
+  /** What no file defines may have a name of its own here, as for Apache's compiler, as long as nobody uses that name. */
+  #tryTypedef(name: string): void {
+    try {
+      this.#typedef(name);
+    } catch (error) {
+      if (!(error instanceof UnknownNameError)) throw error;
+      this.#unresolved.set(name, error);
+      this.#warnings.push(error);
+    }
   }
 
   #typedef(name: string, place?: Place): Type {
@@ -137,7 +162,7 @@ class Resolver {
     let nextOwn = -1;
     return syntaxes.map((syntax) => {
       const { name, place, doc } = syntax;
-      const id = syntax.id ?? nextOwn--;
+      const id = syntax.id === undefined ? nextOwn-- : this.#fieldId(syntax.id, place);
       const twin = ids.get(id);
       if (twin !== undefined) throw new IdlError(place, `the id ${id} of "${name}" is already that of "${twin}"`);
       if (names.has(name)) throw new IdlError(place, `there are two fields "${name}"`);
@@ -154,10 +179,17 @@ class Resolver {
       };
       const { defaultValue } = syntax;
       if (defaultValue !== undefined) {
-        this.#defaults.push(() => (field.defaultValue = constantOf(defaultValue, type, (each, at) => this.#constantNamed(each, at))));
+        this.#defaults.push(() => (field.defaultValue = constantOf(defaultValue, type, this.#scope)));
       }
       return field;
     });
+  }
+
+  /** On the wire an id has 16 bits; of one that has more, Apache's compiler warns, and what it makes of it sends these. */
+  #fieldId(written: number, place: Place): number {
+    const id = (written << 16) >> 16;
+    if (id !== written) this.#scope.warn(place, `a field id is one of -32768 to 32767, found ${written}: it is ${id} on the wire`);
+    return id;
   }
 
   #setDefaults(): void {
@@ -169,7 +201,7 @@ class Resolver {
     if (known !== undefined) return known.value;
     return this.#once(`const ${name}`, name, place, () => {
       const type = this.#type(typeSyntax);
-      const value = constantOf(valueSyntax, type, (each, at) => this.#constantNamed(each, at));
+      const value = constantOf(valueSyntax, type, this.#scope);
       this.#constants.set(name, { type, value });
       return value;
     });
@@ -182,7 +214,7 @@ class Resolver {
     const value = enumMember(this.#enums, name) ?? this.#fromIncludes(name, constantNamed);
     if (value !== undefined) return value;
     const known = (idl: Idl): string[] => [...idl.constants.keys()];
-    throw new IdlError(place, `the constant "${name}" is not known${this.#guess(name, known, [...this.#constantDefinitions.keys()])}`);
+    throw this.#unknown("constant", name, place, this.#guess(name, known, [...this.#constantDefinitions.keys()]));
   }
 
   #service(definition: Definition<"service">): Service {
@@ -209,7 +241,12 @@ class Resolver {
       definition?.kind === "service" ? this.#service(definition) : this.#fromIncludes(name, (idl, rest) => idl.services.get(rest));
     if (service !== undefined) return service;
     const own = this.#syntax.definitions.filter(({ kind }) => kind === "service").map((each) => each.name);
-    throw new IdlError(place, `the service "${name}" is not known${this.#guess(name, (idl) => [...idl.services.keys()], own)}`);
+    throw this.#unknown(
+      "service",
+      name,
+      place,
+      this.#guess(name, (idl) => [...idl.services.keys()], own),
+    );
   }
 
   #method({ name, oneway, returns, args, throws, doc }: FunctionSyntax): Method {
@@ -242,6 +279,12 @@ class Resolver {
     return undefined;
   }
 
+  #unknown(what: string, name: string, place: Place, guess: string): IdlError {
+    const missing = this.#missing.find(({ prefix }) => name.startsWith(`${prefix}.`));
+    if (missing === undefined) return new UnknownNameError(place, `the ${what} "${name}" is not known${guess}`);
+    return new UnknownNameError(missing.place, `${missing.problem}, and line ${place.line} uses the ${what} "${name}" of it`);
+  }
+
   /** The name that was meant, among those of the included file that the prefix names, or of this one. */
   #guess(name: string, namesOf: (idl: Idl) => readonly string[], own: readonly string[] = [...this.#definitions.keys()]): string {
     const included = this.#includes.filter(({ prefix }) => name.startsWith(`${prefix}.`));
@@ -256,9 +299,11 @@ class Resolver {
   #once<T>(key: string, name: string, place: Place, resolve: () => T): T {
     if (this.#open.has(key)) throw new IdlError(place, `"${name}" refers to itself`);
     this.#open.add(key);
-    const resolved = resolve();
-    this.#open.delete(key);
-    return resolved;
+    try {
+      return resolve();
+    } finally {
+      this.#open.delete(key);
+    }
   }
 }
 
@@ -286,6 +331,8 @@ function constantNamed(idl: Idl, name: string): Constant | undefined {
 }
 
 function typeOf(idl: Idl, name: string): Type | undefined {
+  const unresolved = idl.unresolved.get(name);
+  if (unresolved !== undefined) throw unresolved;
   const found = idl.enums.get(name);
   const struct = idl.structs.get(name);
   if (found !== undefined) return { kind: "enum", enum: found };

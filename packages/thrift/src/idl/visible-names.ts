@@ -1,3 +1,4 @@
+import type { IdlError } from "./idl-error.ts";
 import type { Idl, Include } from "./model.ts";
 
 /**
@@ -17,6 +18,11 @@ export function visibleNames<T>(idl: Idl, pick: (idl: Idl) => ReadonlyMap<string
     for (const [name, definition] of pick(included)) add(`${prefix}.${name}`, definition);
   for (const included of nearestFirst(idl)) for (const [name, definition] of pick(included)) add(name, definition);
   return found;
+}
+
+/** What is doubtful in a file and all that it includes. */
+export function warningsOf(idl: Idl): readonly IdlError[] {
+  return [idl, ...nearestFirst(idl)].flatMap(({ warnings }) => warnings);
 }
 
 /** All files that a file includes, directly or not, each once. */

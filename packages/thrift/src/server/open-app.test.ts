@@ -39,6 +39,15 @@ describe("what an app answers to", () => {
     ],
   ])("%s", (_, app, names) => expect([...openApp(app, health, log).keys()]).toEqual(names));
 
+  test("what is doubtful in a service's files is logged", () => {
+    const lines: string[] = [];
+    const doubtful = service("struct T { 1: i8 a = 200 } service S { void get() }");
+    openApp({ service: doubtful, handler: all }, health, pino({ level: "warn" }, { write: (line: string) => lines.push(line) }));
+    expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual([
+      "main.thrift:1:22: 200 does not fit into a value of type i8: it is -56 on the wire",
+    ]);
+  });
+
   test("a health method of the handler's own is not replaced", () => {
     const own = service("service S { bool is_healthy() }");
     const handler = { is_healthy: () => true };

@@ -61,7 +61,10 @@ function methodsOf(app: unknown, within: string, log: Logger): readonly BoundMet
   const { service, handler, passContext = false } = app as ServiceApp;
   if (typeof handler !== "object" || handler === null)
     throw wrongApp(`${describe(handler)} as handler${within}, expected an object with a function for each method`);
-  if (isLoaded(service)) return complete([...service.definition.methods.keys()], loadedMethods(service, handler, passContext, log), within);
+  if (isLoaded(service)) {
+    for (const warning of service.warnings) log.warn(warning.message);
+    return complete([...service.definition.methods.keys()], loadedMethods(service, handler, passContext, log), within);
+  }
   const Processor = typeof service === "function" ? service : (service as Partial<GeneratedModule> | null)?.Processor;
   if (typeof Processor !== "function") throw wrongApp(`${describe(service)} as service${within}`, serves);
   const processor = new Processor(handler);

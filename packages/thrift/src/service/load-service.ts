@@ -6,8 +6,10 @@ import { canCompile, compileCodecs } from "../codec/compile.ts";
 import type { ExceptionClass } from "../codec/exception-class.ts";
 import { exceptionClassOf } from "../codec/exception-classes.ts";
 import { interpretCodecs } from "../codec/interpret.ts";
+import type { IdlError } from "../idl/idl-error.ts";
 import { loadIdl } from "../idl/load-idl.ts";
 import type { Idl, Service, Struct } from "../idl/model.ts";
+import { warningsOf } from "../idl/visible-names.ts";
 import type { ProtocolName } from "../wire/types.ts";
 import { callerFolder } from "./caller-folder.ts";
 import { definitionsOf, type AnyDefinitions } from "./definitions.ts";
@@ -26,6 +28,8 @@ export interface ThriftService {
   readonly definition: Service;
   /** The methods' codecs, by protocol and name. */
   readonly codecs: Readonly<Record<ProtocolName, ReadonlyMap<string, MethodCodec>>>;
+  /** What is taken of its files as Apache's compiler takes it, though it is hardly what was meant; logged by who serves it. */
+  readonly warnings: readonly IdlError[];
 }
 
 /** A service of a .thrift file, with what the file defines. */
@@ -70,6 +74,7 @@ export function makeService(
     name: definition.name,
     definition,
     codecs: { binary: codecs("binary"), compact: codecs("compact") },
+    warnings: warningsOf(idl),
     ...definitionsOf(idl, i64, options.exceptionClass),
   };
 }

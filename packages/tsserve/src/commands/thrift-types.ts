@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { idlFilesIn, IdlError, loadIdl, writeTypes } from "@tsserve/thrift";
+import { idlFilesIn, IdlError, loadIdl, warningsOf, writeTypes } from "@tsserve/thrift";
 import { exitCodes } from "@tsserve/server";
 import type { Host } from "../host.ts";
 import { UsageError, type OptionValues } from "../options.ts";
@@ -11,7 +11,9 @@ export function run(host: Host, [file, ...rest]: readonly string[], values: Opti
   if (i64 !== "bigint" && i64 !== "number") throw new UsageError(`--i64: expected bigint or number, found "${i64}"`);
   try {
     const folders = values.includes.map((folder) => resolve(host.cwd, folder));
-    host.print(writeTypes(loadIdl(resolve(host.cwd, file), idlFilesIn(folders)), { i64 }).trimEnd());
+    const idl = loadIdl(resolve(host.cwd, file), idlFilesIn(folders));
+    host.print(writeTypes(idl, { i64 }).trimEnd());
+    for (const warning of warningsOf(idl)) host.printError(`${warning.message} (warning)`);
     return Promise.resolve(exitCodes.stopped);
   } catch (error) {
     if (!(error instanceof IdlError)) throw error;
