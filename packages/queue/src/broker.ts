@@ -5,6 +5,8 @@ import type { BrokerErrorReason } from "./outcome-errors.ts";
 /** What a subscription tells. */
 export interface Sink {
   deliver(delivery: Delivery): void;
+  /** It was acknowledged, but the broker had taken it back before that could be told: it will come again. */
+  unheard(delivery: Delivery): void;
   subscribed(): void;
   /** It will be tried again, for ever. Deliveries that came before may be stale by now. */
   unsubscribed(reason: BrokerErrorReason, error: Error): void;

@@ -5,6 +5,7 @@ import type { ConsumerDefinition } from "./consumer-definition.ts";
 import type { Delivery } from "./delivery.ts";
 import { FailedRuns } from "./failed-runs.ts";
 import { FinishedMessages } from "./finished-messages.ts";
+import { InterruptedMessages } from "./interrupted-messages.ts";
 import { Leaving } from "./leaving.ts";
 import { messageKey } from "./message-key.ts";
 import { isNamed, type BrokerErrorReason } from "./outcome-errors.ts";
@@ -44,6 +45,7 @@ export class Consumer implements Sink {
   readonly #log: Logger;
   readonly #metrics: QueueMetrics | undefined;
   readonly #finished: FinishedMessages;
+  readonly #interrupted = new InterruptedMessages();
   readonly #turns: Turns;
   readonly #leaving: Leaving;
   readonly #failedRuns: FailedRuns;
@@ -67,7 +69,8 @@ export class Consumer implements Sink {
     const finished = new FinishedMessages(definition.rememberedIds, this.#running);
     const turns = new Turns(definition.isOrdered);
     const pump = (): void => this.#pump();
-    const leaving = new Leaving({ turns, finished, log, metrics, returning: this.#returning.signal, onLeft: pump });
+    const interrupted = this.#interrupted;
+    const leaving = new Leaving({ turns, finished, interrupted, log, metrics, returning: this.#returning.signal, onLeft: pump });
     const shared = { turns, finished, leaving, log, metrics };
     this.#log = log;
     this.#metrics = metrics;
@@ -75,7 +78,7 @@ export class Consumer implements Sink {
     this.#turns = turns;
     this.#leaving = leaving;
     this.#failedRuns = new FailedRuns({ ...shared, definition, stopping: this.#stopping.signal, onLeft: pump });
-    this.#redeliveries = new Redeliveries({ ...shared, onAdded: pump });
+    this.#redeliveries = new Redeliveries({ ...shared, definition, interrupted, failedRuns: this.#failedRuns, onAdded: pump });
     this.#timeouts = new RunTimeouts(this.#running, definition.messageTimeoutMs, (run, error) => this.#endFailed(run, error));
     this.#ends = {
       handled: (run) => this.#endWell(run),
@@ -94,6 +97,7 @@ export class Consumer implements Sink {
 
   subscribed(): void {
     this.isSubscribed = true;
+    this.#interrupted.resumed();
     this.#log.info(`consuming from ${this.definition.source.queue}`);
   }
 
@@ -103,8 +107,14 @@ export class Consumer implements Sink {
     this.isSubscribed = false;
     this.lastError = error;
     this.#metrics?.lostSubscription(reason);
+    for (const { delivery } of this.#running) this.#interrupted.lost(delivery);
+    for (const delivery of this.#leaving.writing) this.#interrupted.lost(delivery);
     this.#turns.dropStale();
     this.#checkIdle();
+  }
+
+  unheard(delivery: Delivery): void {
+    this.#interrupted.finished(delivery);
   }
 
   deliver(delivery: Delivery): void {
@@ -114,7 +124,8 @@ export class Consumer implements Sink {
     }
     const unfit = unfitness(delivery, this.definition);
     if (unfit !== undefined) this.#leaving.track(this.#failedRuns.bury(delivery, undefined, unfit.reason, unfit.error, delivery.failures));
-    else if (delivery.recount !== undefined) this.#leaving.track(this.#redeliveries.sendOnCounted(delivery));
+    else if (delivery.isUnexplained === true || (delivery.redelivered && this.#interrupted.knows(delivery)))
+      this.#leaving.track(this.#redeliveries.comeBack(delivery));
     else {
       this.#turns.add(delivery);
       this.#pump();
@@ -225,6 +236,7 @@ export class Consumer implements Sink {
     if (isNamed(error, "FatalError")) {
       // Unsettled until the subscription is cancelled: given back sooner, it would come straight back.
       if (run.key !== undefined) this.#finished.end(run.key, false);
+      if (run.delivery.isStale) this.#interrupted.failed(run.delivery);
       this.#metrics?.left("returned");
       this.#parts.onFatal(error);
     } else if (isNamed(error, "RejectMessage"))

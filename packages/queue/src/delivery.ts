@@ -41,6 +41,8 @@ export interface Delivery {
   readonly retryLimit: number | undefined;
   /** When it is too late to run it, where its publisher said so. */
   readonly expiresAt: number | undefined;
+  /** What tells it from others beside what stands here, but for how often it has come back and by which way: see `contentKey`. */
+  readonly distinction?: unknown;
   /** Messages of one group run one after the other, in their order. */
   readonly group: string | undefined;
   /** Whether a retry is a copy, so that this one, should it come again, is finished; else the same message comes again. */
@@ -59,8 +61,10 @@ export interface Delivery {
   /** Back to its queue because nothing else could be done with it: the broker counts it as failed. */
   fail(): void | Promise<void>;
   /**
-   * Sends a message that came back without a word on, as a copy that carries how often that was, and comes at another time:
-   * one that kills its worker would else do so for ever, and take those with it that the worker holds beside it.
+   * Whether it came back without a word, and nothing is known of why. It is sent on, with that counted: one that kills its worker would
+   * else do so for ever, and take those with it that the worker holds beside it.
    */
-  readonly recount?: (() => Promise<void>) | undefined;
+  readonly isUnexplained?: boolean;
+  /** Sends it on as a copy that carries how often it came back, and comes at another time. Absent where the broker counts that. */
+  recount?(): Promise<void>;
 }

@@ -50,7 +50,7 @@ export class FailedRuns {
       `${name}: attempt ${run.attempt} failed, retry ${failures} of ${limit} comes in ${delayMs} ms`,
     );
     if (turns.groupOf(delivery) !== undefined) return this.#retryInPlace(run, delayMs);
-    await leaving.write(delivery, key, "retry", () => delivery.retry(delayMs, { error, failures, retryLimit: limit }));
+    await leaving.write(delivery, key, "retry", (to) => to.retry(delayMs, { error, failures, retryLimit: limit }));
   }
 
   async bury(delivery: Delivery, key: number | undefined, reason: DeadReason, error: unknown, failures: number): Promise<void> {
@@ -59,8 +59,8 @@ export class FailedRuns {
     const fate = keepsDeadLetters ? "is a dead letter now" : "is thrown away, as dead_letter = false says";
     log.error({ err: error, message_id: delivery.id, reason }, `${name}: a message ${fate} (${reason})`);
     if (keepsDeadLetters)
-      return leaving.write(delivery, key, "dead", async () => {
-        await delivery.bury(reason, { error, failures, retryLimit: retry.limit });
+      return leaving.write(delivery, key, "dead", async (to) => {
+        await to.bury(reason, { error, failures, retryLimit: retry.limit });
         metrics?.buried(reason);
       });
     if (key !== undefined) finished.leaves(key);
@@ -72,12 +72,14 @@ export class FailedRuns {
   /** Messages of a group keep their order: the group waits for the one that failed. */
   async #retryInPlace({ delivery, key, failuresHere }: QueueRun, delayMs: number): Promise<void> {
     const { finished, leaving, turns, metrics, stopping, onLeft } = this.#parts;
+    if (delivery.isStale) return leaving.settled(delivery, key, "stale", false);
     if (key !== undefined) finished.end(key, false);
     await wait(systemClock, delayMs, stopping);
     if (stopping.aborted) {
       leaving.giveBack(delivery);
       return;
     }
+    if (delivery.isStale) return leaving.settled(delivery, undefined, "stale", false);
     metrics?.left("retry");
     this.#failuresHere.set(delivery, failuresHere + 1);
     turns.freeGroup(delivery);

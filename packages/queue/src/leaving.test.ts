@@ -3,6 +3,7 @@ import { expect, test, vi } from "vitest";
 import type { Delivery } from "./delivery.ts";
 import { FailedRuns } from "./failed-runs.ts";
 import { FinishedMessages } from "./finished-messages.ts";
+import { InterruptedMessages } from "./interrupted-messages.ts";
 import { Leaving } from "./leaving.ts";
 import { messageKey } from "./message-key.ts";
 import { readConsumers } from "./read-consumers.ts";
@@ -31,13 +32,14 @@ function made({ ordered = false, settings = {} }: { ordered?: boolean; settings?
   const finished = new FinishedMessages(10, []);
   const turns = new Turns(ordered);
   const onLeft = vi.fn();
-  const leaving = new Leaving({ turns, finished, log, metrics, returning: returning.signal, onLeft });
+  const interrupted = new InterruptedMessages();
+  const leaving = new Leaving({ turns, finished, interrupted, log, metrics, returning: returning.signal, onLeft });
   const shared = { turns, finished, leaving, log, metrics };
   const failedRuns = new FailedRuns({ ...shared, definition, stopping: stopping.signal, onLeft });
-  const redeliveries = new Redeliveries({ ...shared, onAdded: onLeft });
+  const redeliveries = new Redeliveries({ ...shared, definition, interrupted, failedRuns, onAdded: onLeft });
   const runOf = (delivery: Delivery, failuresHere = 0): QueueRun =>
     new QueueRun(definition, delivery, messageKey(delivery), failuresHere, log);
-  return { leaving, failedRuns, redeliveries, finished, turns, outcomes, told, stopping, returning, onLeft, runOf };
+  return { leaving, failedRuns, redeliveries, interrupted, finished, turns, outcomes, told, stopping, returning, onLeft, runOf };
 }
 
 function aDelivery(of: Partial<Delivery> = {}): Delivery {
@@ -137,16 +139,16 @@ test("where there is an order a failed one comes first again, counted here, and 
 test("what comes again and was finished is acknowledged, what was not runs, or is sent on with that counted", async () => {
   const { redeliveries, finished, turns, outcomes } = made();
   const recount = vi.fn(async () => undefined);
-  const [known, unknown] = [aDelivery({ id: "known", recount }), aDelivery({ id: "unknown", recount })];
+  const [known, unknown] = [aDelivery({ id: "known", recount }), aDelivery({ id: "unknown", recount, isUnexplained: true })];
   finished.end(messageKey(known) as number, true);
-  await redeliveries.sendOnCounted(known);
+  await redeliveries.comeBack(known);
   await redeliveries.runUnlessFinished(known);
   expect([outcomes, vi.mocked(known.acknowledge).mock.calls.length, recount.mock.calls.length]).toEqual([
     ["deduplicated", "deduplicated"],
     2,
     0,
   ]);
-  await redeliveries.sendOnCounted(unknown);
+  await redeliveries.comeBack(unknown);
   expect([outcomes.at(-1), recount.mock.calls.length, turns.size]).toEqual(["recounted", 1, 0]);
   await redeliveries.runUnlessFinished(unknown);
   expect(turns.size).toBe(1);
@@ -154,9 +156,60 @@ test("what comes again and was finished is acknowledged, what was not runs, or i
 
 test("one that can't be sent on runs as it is, and one that the broker has taken back is forgotten", async () => {
   const { redeliveries, turns, outcomes } = made();
-  await redeliveries.sendOnCounted(aDelivery({ recount: () => Promise.reject(new Error("no broker")) }));
+  await redeliveries.comeBack(aDelivery({ isUnexplained: true, recount: () => Promise.reject(new Error("no broker")) }));
   expect([turns.size, outcomes]).toEqual([1, []]);
-  await redeliveries.sendOnCounted(aDelivery({ isStale: true, recount: () => Promise.reject(new Error("never called")) }));
+  await redeliveries.comeBack(aDelivery({ isStale: true, recount: () => Promise.reject(new Error("never called")) }));
   await redeliveries.runUnlessFinished(aDelivery({ isStale: true }));
   expect(turns.size).toBe(1);
+});
+
+/** A delivery that comes again, with its copies told apart by their names. */
+const again = (own: Partial<Delivery> = {}): Delivery => aDelivery({ id: undefined, recount: vi.fn(async () => undefined), ...own });
+const calls = (way: unknown): unknown[][] => vi.mocked(way as () => void).mock.calls;
+
+test.each(["retry", "dead"] as const)(
+  "a failed one that the broker had taken back is a %s when it comes again, with its failure",
+  async (outcome) => {
+    const { failedRuns, redeliveries, outcomes, runOf } = made();
+    const failures = outcome === "dead" ? 2 : 0;
+    const error = new Error("no luck");
+    const [first, second] = [again({ isStale: true, failures }), again({ failures })];
+    await failedRuns.retry(runOf(first), error);
+    await redeliveries.comeBack(second);
+    expect(outcomes).toEqual(outcome === "dead" ? ["stale", "retries", "dead"] : ["stale", "retry"]);
+    expect(calls(outcome === "dead" ? second.bury : second.retry)[0]?.[1]).toMatchObject({ error, failures: failures + 1 });
+    expect([first.retry, first.bury, second.recount].flatMap(calls)).toEqual([]);
+  },
+);
+
+test("one that was lost in a run that said nothing is sent on once for each loss, and runs then", async () => {
+  const { redeliveries, interrupted, turns, outcomes } = made();
+  for (const count of [1, 2]) {
+    interrupted.failed(again({ isStale: true }));
+    const delivery = again();
+    await redeliveries.comeBack(delivery);
+    expect([outcomes.length, calls(delivery.recount).length]).toEqual([count, 1]);
+    await redeliveries.comeBack(again());
+    expect(turns.size).toBe(count);
+  }
+});
+
+test("in order nothing is sent on: after so many losses here it is a dead letter", async () => {
+  const { redeliveries, interrupted, turns, outcomes } = made({ ordered: true });
+  for (let loss = 1; loss <= 6; loss += 1) {
+    interrupted.failed(again({ isStale: true }));
+    await redeliveries.comeBack(again());
+  }
+  expect([turns.size, outcomes]).toEqual([5, ["crashed", "dead"]]);
+});
+
+test("in order a failed one that the broker takes back while it waits in its place is forgotten, its loss is not", async () => {
+  for (const isStale of [true, false]) {
+    const { failedRuns, interrupted, turns, outcomes, runOf } = made({ ordered: true });
+    const delivery = again({ isStale });
+    const held = failedRuns.retry(runOf(delivery), new Error("no luck"));
+    Object.assign(delivery, { isStale: true });
+    await held;
+    expect([outcomes, turns.size, interrupted.lossesOf(again())]).toEqual([["stale"], 0, 1]);
+  }
 });

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { backOff } from "./back-off.ts";
 import type { Delivery } from "./delivery.ts";
 import type { FinishedMessages } from "./finished-messages.ts";
+import type { InterruptedMessages, Owed } from "./interrupted-messages.ts";
 import type { QueueMetrics, QueueOutcome } from "./queue-metrics.ts";
 import type { Turns } from "./turns.ts";
 
@@ -12,6 +13,7 @@ const holdFailedMs = 60_000;
 export interface LeavingParts {
   readonly turns: Turns;
   readonly finished: FinishedMessages;
+  readonly interrupted: InterruptedMessages;
   readonly log: Logger;
   readonly metrics: QueueMetrics | undefined;
   /** Aborts when what can't leave in another way is to go back. */
@@ -24,6 +26,7 @@ export interface LeavingParts {
 export class Leaving {
   readonly #parts: LeavingParts;
   readonly #onTheirWay = new Set<Promise<void>>();
+  readonly #writing = new Set<Delivery>();
 
   constructor(parts: LeavingParts) {
     this.#parts = parts;
@@ -32,6 +35,11 @@ export class Leaving {
   /** How many are on their way. */
   get size(): number {
     return this.#onTheirWay.size;
+  }
+
+  /** Those whose retry or dead letter is being written. */
+  get writing(): Iterable<Delivery> {
+    return this.#writing;
   }
 
   /** Waits for what takes time. What it throws is a fault of ours, and told. */
@@ -63,14 +71,26 @@ export class Leaving {
   }
 
   /** Writes a retry or a dead letter. While that can't be done, the message is held: it is never acknowledged without. */
-  async write(delivery: Delivery, key: number | undefined, outcome: QueueOutcome, write: () => Promise<void>): Promise<void> {
-    const { log, returning, finished } = this.#parts;
+  async write(delivery: Delivery, key: number | undefined, outcome: QueueOutcome, write: Owed["write"]): Promise<void> {
+    this.#writing.add(delivery);
+    try {
+      await this.#writeOrHold(delivery, key, outcome, write);
+    } finally {
+      this.#writing.delete(delivery);
+    }
+  }
+
+  async #writeOrHold(delivery: Delivery, key: number | undefined, outcome: QueueOutcome, write: Owed["write"]): Promise<void> {
+    const { log, returning, finished, interrupted } = this.#parts;
     if (key !== undefined) finished.leaves(key);
     const giveUpAt = performance.now() + holdFailedMs;
     for (let failures = 0; ; failures += 1) {
-      if (delivery.isStale) return this.settled(delivery, key, "stale", false);
+      if (delivery.isStale) {
+        interrupted.failed(delivery, { outcome, write });
+        return this.settled(delivery, key, "stale", false);
+      }
       try {
-        await write();
+        await write(delivery);
         return this.settled(delivery, key, outcome, outcome !== "retry" || delivery.isCopiedForRetry);
       } catch (err) {
         if (failures === 0) log.error({ err, message_id: delivery.id }, `the ${outcome} of a message can't be written yet: it is held`);
@@ -88,7 +108,8 @@ export class Leaving {
 
   /** It has left. @param isFinished whether it is not to be handled, should it come again */
   settled(delivery: Delivery, key: number | undefined, outcome: QueueOutcome, isFinished: boolean): void {
-    const { finished, turns, metrics, onLeft } = this.#parts;
+    const { finished, interrupted, turns, metrics, onLeft } = this.#parts;
+    if (!isFinished && delivery.isStale) interrupted.failed(delivery);
     if (key !== undefined) finished.end(key, isFinished);
     if (turns.freeGroup(delivery)) onLeft();
     metrics?.left(outcome);

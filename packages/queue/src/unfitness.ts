@@ -1,4 +1,4 @@
-import type { ConsumerDefinition } from "./consumer-definition.ts";
+import type { ConsumerDefinition, RetryPolicy } from "./consumer-definition.ts";
 import type { DeadReason, Delivery } from "./delivery.ts";
 
 /** How often a message may come back without a word, at least, before it is taken for one that kills its workers. */
@@ -20,12 +20,14 @@ export function unfitness(
     return { reason: "oversized", error: new RangeError(`the message has ${bytes.length} bytes; max_message_size is ${maxMessageBytes}`) };
   if (expiresAt !== undefined && expiresAt < Date.now())
     return { reason: "expired", error: new Error(`the message expired at ${dateOf(expiresAt)} (x-ttl)`) };
-  if (redeliveries > Math.max(retry.limit, toleratedRedeliveries))
-    return {
-      reason: "crashed",
-      error: new Error(`the message was handed out ${redeliveries + 1} times, and no worker has said what became of it`),
-    };
-  return undefined;
+  return hopelessness(redeliveries, retry);
+}
+
+/** @param redeliveries how often a message came back without a word */
+export function hopelessness(redeliveries: number, retry: RetryPolicy): Unfitness | undefined {
+  if (redeliveries <= Math.max(retry.limit, toleratedRedeliveries)) return undefined;
+  const error = new Error(`the message was handed out ${redeliveries + 1} times, and no worker has said what became of it`);
+  return { reason: "crashed", error };
 }
 
 /** A publisher may write any number: `Date` has no text for those beyond its range. */

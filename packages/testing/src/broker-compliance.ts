@@ -117,7 +117,13 @@ async function withSubscription(subject: BrokerSubject, use: (subscribed: Subscr
   const consumer = subject.makeConsumer();
   const deliveries: Delivery[] = [];
   let seen = 0;
-  const sink: Sink = { deliver: (delivery) => void deliveries.push(delivery), subscribed: () => undefined, unsubscribed: () => undefined };
+  const ignored = (): void => undefined;
+  const sink: Sink = {
+    deliver: (delivery) => void deliveries.push(delivery),
+    unheard: ignored,
+    subscribed: ignored,
+    unsubscribed: ignored,
+  };
   await broker.prepare(consumer.name);
   const subscription = broker.subscribe(consumer, sink);
   try {

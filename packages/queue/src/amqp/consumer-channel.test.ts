@@ -11,12 +11,13 @@ interface Opened {
   /** What came, as the channel handed it over. */
   readonly deliveries: UnsettledDelivery[];
   readonly messages: ConsumeMessage[];
+  readonly unheard: UnsettledDelivery[];
   readonly errors: unknown[];
 }
 
 async function opened(own: Partial<ConsumerChannelOptions> = {}): Promise<Opened> {
   const broker = new FakeBroker();
-  const [deliveries, messages, errors]: [UnsettledDelivery[], ConsumeMessage[], unknown[]] = [[], [], []];
+  const [deliveries, messages, unheard, errors]: [UnsettledDelivery[], ConsumeMessage[], UnsettledDelivery[], unknown[]] = [[], [], [], []];
   const channel = await ConsumerChannel.open(broker.connect(), {
     queue: "q",
     prefetch: 3,
@@ -26,10 +27,11 @@ async function opened(own: Partial<ConsumerChannelOptions> = {}): Promise<Opened
       messages.push(message);
       deliveries.push(delivery);
     },
+    onUnheard: (delivery) => unheard.push(delivery),
     onError: (error) => errors.push(error),
     ...own,
   });
-  return { broker, channel, raw: broker.channels[0] as FakeChannel, deliveries, messages, errors };
+  return { broker, channel, raw: broker.channels[0] as FakeChannel, deliveries, messages, unheard, errors };
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
@@ -49,6 +51,7 @@ test.each(["createChannel", "prefetch", "consume"])("no answer to %s is a timeou
     consumerTag: "tag",
     rpcTimeoutMs: 20,
     onMessage: () => undefined,
+    onUnheard: () => undefined,
     onError: () => undefined,
   });
   await expect(opening).rejects.toMatchObject({ reason: "timeout" });
@@ -175,10 +178,44 @@ test("messages may come before the answer to consume", async () => {
     consumerTag: "t",
     rpcTimeoutMs: 200,
     onMessage,
+    onUnheard: () => undefined,
     onError: () => undefined,
   }).catch(() => undefined);
   await vi.waitUntil(() => broker.called("consume").length === 1);
   broker.channels[0]?.deliver("early");
   await opening;
   expect([onMessage.mock.calls.length, broker.called("nack")]).toEqual([1, [[1, true, true]]]);
+});
+
+test("acknowledgements that were never told are, when the channel has closed, and later ones at once; each once", async () => {
+  const { broker, channel, raw, deliveries, unheard } = await opened();
+  for (const content of ["told", "leaving", "later", "never"]) raw.deliver(content);
+  const [told, leaving, later] = deliveries as [UnsettledDelivery, UnsettledDelivery, UnsettledDelivery];
+  channel.acknowledge(told);
+  await turn();
+  expect(channel.acknowledge(leaving)).toBe(true);
+  await raw.fail(refusal(320, "CONNECTION_FORCED")).catch(() => undefined);
+  expect(unheard).toEqual([leaving]);
+  for (const again of [told, leaving, later, later]) expect(channel.acknowledge(again)).toBe(false);
+  expect(unheard).toEqual([leaving, later]);
+  await turn();
+  expect(settlements(broker)).toEqual([["ack", 1, false]]);
+});
+
+test("what was held for long is acknowledged when the socket has been heard: if that is gone, nothing is told to nobody", async () => {
+  const { broker, channel, raw, deliveries, unheard } = await opened();
+  for (const content of ["1", "2"]) raw.deliver(content);
+  const [one, two] = deliveries as [UnsettledDelivery, UnsettledDelivery];
+  vi.spyOn(performance, "now").mockReturnValue(one.receivedAtMs + 60_000);
+  channel.acknowledge(one);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(settlements(broker)).toEqual([]);
+  await turn();
+  expect(settlements(broker)).toEqual([["ack", 1, false]]);
+  channel.acknowledge(two);
+  await new Promise((resolve) => setImmediate(resolve));
+  await raw.fail(refusal(320, "CONNECTION_FORCED")).catch(() => undefined);
+  await turn();
+  expect([settlements(broker).length, unheard]).toEqual([1, [two]]);
+  vi.restoreAllMocks();
 });

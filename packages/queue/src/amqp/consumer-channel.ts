@@ -9,6 +9,11 @@ const quietMs = 150;
 /** How long acknowledgements are held for that, at most. */
 const longestHoldMs = 500;
 const lookEveryMs = 10;
+/**
+ * What has been here for so long may have blocked the event loop, and the connection may be gone: acknowledgements wait until what the
+ * socket has to say has been heard. They would else be written to nobody, and nobody would know that. A broker waits for two seconds at least.
+ */
+const mayHaveBlockedMs = 1000;
 
 export interface ConsumerChannelOptions {
   readonly queue: string;
@@ -17,6 +22,8 @@ export interface ConsumerChannelOptions {
   readonly rpcTimeoutMs: number;
   /** Messages may come before `open` has resolved: in one piece with the broker's answer. */
   onMessage(message: ConsumeMessage, channel: ConsumerChannel, delivery: UnsettledDelivery): void;
+  /** An acknowledgement of it was never told: the broker has taken it back. */
+  onUnheard(delivery: UnsettledDelivery): void;
   /** A fault of ours, which must not go unseen. */
   onError(error: unknown): void;
 }
@@ -77,14 +84,15 @@ export class ConsumerChannel {
 
   /** @returns whether the broker will hear of it */
   acknowledge(delivery: UnsettledDelivery): boolean {
-    if (!this.#isOpen || !this.#unsettled.acknowledge(delivery)) return false;
+    if (!this.#isOpen) {
+      if (this.#unsettled.remove(delivery)) this.#options.onUnheard(delivery);
+      return false;
+    }
+    if (!this.#unsettled.acknowledge(delivery)) return false;
     // Those that end in the same turn of the event loop go together: amqplib writes no sooner than at its end.
     if (!this.#isFlushing && !this.#holds) {
       this.#isFlushing = true;
-      setImmediate(() => {
-        this.#isFlushing = false;
-        if (!this.#holds) this.#flush();
-      });
+      setImmediate(() => this.#flushAtEndOfTurn());
     }
     return true;
   }
@@ -168,6 +176,18 @@ export class ConsumerChannel {
     }
   }
 
+  #flushAtEndOfTurn(): void {
+    const { oldestReceivedAtMs } = this.#unsettled;
+    const mayHaveBlocked = oldestReceivedAtMs !== undefined && performance.now() - oldestReceivedAtMs > mayHaveBlockedMs;
+    if (mayHaveBlocked) setImmediate(() => this.#endFlushing());
+    else this.#endFlushing();
+  }
+
+  #endFlushing(): void {
+    this.#isFlushing = false;
+    if (!this.#holds) this.#flush();
+  }
+
   #flush(): void {
     if (this.#isOpen) this.#send(() => this.#unsettled.flush((tag, multiple) => this.#channel.ack(tagged(tag), multiple)));
   }
@@ -182,6 +202,7 @@ export class ConsumerChannel {
 
   #close(reason: BrokerError | undefined): void {
     this.#isOpen = false;
+    for (const delivery of this.#unsettled.takeLeaving()) this.#options.onUnheard(delivery);
     this.#end(reason);
   }
 }

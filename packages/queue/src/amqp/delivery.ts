@@ -3,7 +3,7 @@ import type { AmqpSource } from "../consumer-definition.ts";
 import type { DeadReason, Delivery, Failure } from "../delivery.ts";
 import type { Headers } from "../message.ts";
 import type { ConsumerChannel } from "./consumer-channel.ts";
-import { headerNames, type FailedMessages } from "./failed-messages.ts";
+import { distinctionOf, headerNames, type FailedMessages } from "./failed-messages.ts";
 import type { UnsettledDelivery } from "./unsettled.ts";
 
 const noHeaders: Headers = {};
@@ -24,8 +24,7 @@ export class AmqpDelivery implements Delivery {
   readonly bytes: Buffer;
   readonly receivedAt: number = Date.now();
   readonly isCopiedForRetry = true;
-  /** What came back without a word is sent on: but in order, where nothing may be. */
-  readonly recount: (() => Promise<void>) | undefined;
+  readonly isUnexplained: boolean;
   // `private` rather than `#`: one of these is made for each message, and `#` fields cost more to make.
   private readonly isSuspected: boolean;
   private readonly unsettled: UnsettledDelivery;
@@ -44,8 +43,9 @@ export class AmqpDelivery implements Delivery {
     // be thousands to send on. A message that did end its worker can do so once more to each worker that has resumed; the next
     // process in its place has not.
     this.isSuspected = message.fields.redelivered && !isResumed;
-    const isUncounted = this.isSuspected && !isOrdered;
-    this.recount = isUncounted ? () => this.#recount() : undefined;
+    // Where there is an order, nothing may be sent on.
+    this.isUnexplained = this.isSuspected && !isOrdered;
+    unsettled.delivery = this;
   }
 
   get id(): string | undefined {
@@ -99,6 +99,10 @@ export class AmqpDelivery implements Delivery {
     return this.isSuspected || this.redeliveries > 0;
   }
 
+  get distinction(): unknown {
+    return distinctionOf(this.raw);
+  }
+
   get earlierAttempts(): number {
     return this.failures + this.redeliveries;
   }
@@ -140,9 +144,10 @@ export class AmqpDelivery implements Delivery {
     this.acknowledge();
   }
 
-  async #recount(): Promise<void> {
+  async recount(): Promise<void> {
     // A quorum queue has counted this return already, a classic one has not.
-    await this.failed.recount(this.raw, this.source, countOf(this.headers[headerNames.redeliveryCount]) + 1);
+    const redeliveries = Math.max(this.redeliveries, countOf(this.headers[headerNames.redeliveryCount]) + 1);
+    await this.failed.recount(this.raw, this.source, redeliveries);
     this.acknowledge();
   }
 }

@@ -34,6 +34,14 @@ const dropped: ReadonlySet<string> = new Set([
   "x-acquired-count",
 ]);
 
+/** Headers that `recount` sets. */
+const countedReturn: ReadonlySet<string> = new Set([
+  headerNames.originalQueue,
+  headerNames.originalExchange,
+  headerNames.originalRoutingKey,
+  headerNames.redeliveryCount,
+]);
+
 /**
  * After the first redelivery, the second, …: what a message that came back waits, times 1 to 8 by chance. One of those that a
  * worker held when it died may have killed it: spread over time, they do not come to the next worker together, so that the
@@ -133,12 +141,21 @@ function roundedUp(delayMs: number): number {
   return Math.min(Math.ceil(ms / unit) * unit, 2 ** 32 - 1);
 }
 
-function copyOptions({ properties }: ConsumeMessage, headers: Record<string, unknown>): Options.Publish {
+function copyOptions(message: ConsumeMessage, headers: Record<string, unknown>): Options.Publish {
+  return { ...keptProperties(message), headers, persistent: true };
+}
+
+/** Not `userId`, which must be that of this connection, and not `expiration`, which would end it in the retry queue. */
+function keptProperties({ properties }: ConsumeMessage): Record<string, unknown> {
   const { contentType, contentEncoding, priority, correlationId, replyTo, messageId, timestamp, type, appId } = properties;
   const kept = { contentType, contentEncoding, priority, correlationId, replyTo, messageId, timestamp, type, appId };
-  const options = Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== undefined));
-  // Not `userId`, which must be that of this connection, and not `expiration`, which would end it in the retry queue.
-  return { ...options, headers, persistent: true };
+  return Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== undefined));
+}
+
+/** All that a message and a copy of it have in common that only counts how often it came back: see `Delivery.distinction`. */
+export function distinctionOf(message: ConsumeMessage): unknown {
+  const headers = Object.entries(message.properties.headers ?? {}).filter(([name]) => !dropped.has(name) && !countedReturn.has(name));
+  return [keptProperties(message), headers.toSorted(([one], [other]) => (one < other ? -1 : 1))];
 }
 
 function failedHeaders(message: ConsumeMessage, source: AmqpSource, { error, failures, retryLimit }: Failure): Record<string, unknown> {

@@ -33,6 +33,7 @@ function made({ raw = {}, name = "orders", prepare }: { raw?: object; name?: str
     subscribed: () => told.push("subscribed"),
     unsubscribed: (reason) => told.push(reason),
     deliver: (delivery) => deliveries.push(delivery),
+    unheard: ({ bytes }) => told.push(`unheard ${bytes.toString()}`),
   };
   const consumer = definition as ConsumerDefinition;
   const parts = { settings: settings.amqp, connection, failedMessages: {} as FailedMessages, log };

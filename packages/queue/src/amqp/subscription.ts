@@ -122,6 +122,9 @@ export class AmqpSubscription implements Subscription {
           parts ??= { channel, source: this.#source, failed: failedMessages, isOrdered: this.#consumer.isOrdered, isResumed };
           this.#sink.deliver(new AmqpDelivery(message, unsettled, parts));
         },
+        onUnheard: ({ delivery }) => {
+          if (delivery !== undefined) this.#sink.unheard(delivery);
+        },
         onError: (err) => log.error({ err }, `a listener of the channel of ${this.#source.queue} failed`),
       });
     } catch (error) {

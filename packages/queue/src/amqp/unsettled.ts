@@ -1,6 +1,11 @@
+import type { Delivery } from "../delivery.ts";
+
 /** A delivery of a channel that the broker has not heard of yet. */
 export class UnsettledDelivery {
   readonly tag: number;
+  /** The message, for whoever hears of it. */
+  delivery: Delivery | undefined = undefined;
+  readonly receivedAtMs: number = performance.now();
   previous: UnsettledDelivery | undefined = undefined;
   next: UnsettledDelivery | undefined = undefined;
   /** `leaving`: acknowledged, but not told yet. */
@@ -24,9 +29,19 @@ export class Unsettled {
   /** How many the broker has not heard of. */
   size = 0;
 
+  /** Takes those that are acknowledged, and whose acknowledgement can't be told any more. */
+  takeLeaving(): UnsettledDelivery[] {
+    return this.#leaving.splice(0);
+  }
+
   /** How many of them are acknowledged. */
   get leaving(): number {
     return this.#leaving.length;
+  }
+
+  /** When the oldest came that the broker has not heard of; it may have been for long. */
+  get oldestReceivedAtMs(): number | undefined {
+    return this.#first?.receivedAtMs;
   }
 
   /** The highest tag that the broker has not heard of. */

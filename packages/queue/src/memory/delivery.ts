@@ -48,7 +48,6 @@ export class MemoryDelivery implements Delivery {
   readonly group = undefined;
   readonly isCopiedForRetry = true;
   readonly isStale = false;
-  readonly recount = undefined;
   readonly #onLeft: (fate: Fate) => void;
 
   constructor(message: TestMessage, onLeft: (fate: Fate) => void) {

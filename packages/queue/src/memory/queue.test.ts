@@ -9,7 +9,12 @@ const failure: Failure = { error: new Error("no luck"), failures: 1, retryLimit:
 
 function made() {
   const deliveries: Delivery[] = [];
-  const sink: Sink = { subscribed: vi.fn(), unsubscribed: vi.fn(), deliver: (delivery) => void deliveries.push(delivery) };
+  const sink: Sink = {
+    subscribed: vi.fn(),
+    unsubscribed: vi.fn(),
+    unheard: vi.fn(),
+    deliver: (delivery) => void deliveries.push(delivery),
+  };
   const subscription = new MemorySubscription(sink);
   return { sink, subscription, deliveries, queue: new MemoryQueue(subscription) };
 }

@@ -25,7 +25,6 @@ export class SqsDelivery implements Delivery {
   readonly contentType = undefined;
   readonly retryLimit = undefined;
   readonly isCopiedForRetry = false;
-  readonly recount = undefined;
   /** Until when nobody else gets it, on the clock of `performance.now()`. */
   invisibleUntil: number;
   isStale = false;

@@ -35,6 +35,7 @@ function made(
   const sink = {
     subscribed: () => void told.push("subscribed"),
     unsubscribed: (reason: string) => void told.push(reason),
+    unheard: () => undefined,
     deliver: (delivery: Delivery) => void deliveries.push(delivery),
   };
   const consumer = definition as ConsumerDefinition;

@@ -1,0 +1,71 @@
+import { makeTemporaryFolder, until, type TemporaryFolder } from "@tsserve/testing";
+import type { ChannelModel } from "amqplib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { consumersOf, type Consume } from "./support/consume.ts";
+import { done, twice } from "./support/journal.ts";
+import { fill, noRabbitmq, ready, startRabbitmq, type Rabbitmq } from "./support/rabbitmq.ts";
+
+if (noRabbitmq !== undefined) console.log(`queue-poison.long.test.ts ${noRabbitmq}`);
+
+const poison = 1000;
+
+/** One message that ends the connection of whoever handles it, and thirty behind it. */
+describe.skipIf(noRabbitmq !== undefined).each(["classic", "quorum"])("a message that blocks its worker, on a %s queue", (queueType) => {
+  let broker: Rabbitmq;
+  let model: ChannelModel;
+  let folder: TemporaryFolder;
+  let consume: Consume;
+
+  beforeAll(async () => {
+    broker = await startRabbitmq();
+    folder = makeTemporaryFolder({});
+    consume = consumersOf(broker, folder.path, { "amqp.heartbeat": "1", "amqp.queue_type": queueType, retry_delay: "200 milliseconds" });
+    model = await broker.connect();
+  });
+
+  afterAll(async () => {
+    await model?.close().catch(() => undefined);
+    await broker?.[Symbol.asyncDispose]();
+    folder?.remove();
+  });
+
+  // By hand, with all of them: TSSERVE_QUEUE_ROUNDS=10.
+  const all = ["block", "pauseAndBlock", "blockAndThrow"].flatMap((act) =>
+    [true, false].flatMap((hasId) => [1, 2].map((workers) => ({ act, hasId, workers }))),
+  );
+  const few = [
+    { act: "block", hasId: false, workers: 1 },
+    { act: "pauseAndBlock", hasId: true, workers: 2 },
+    { act: "blockAndThrow", hasId: false, workers: 1 },
+  ];
+  const kinds = Number(process.env["TSSERVE_QUEUE_ROUNDS"] ?? 0) < 10 ? few : all;
+
+  test.each(kinds)("$act, with an id: $hasId, $workers of them", async ({ act, hasId, workers }) => {
+    const queue = `${act}${hasId}${workers}`;
+    const own = { queue, block: "4500" };
+    const options = { server: { retry_limit: "1" } };
+    await using server = consume(options, own);
+    await server.listening();
+    const channel = await model.createConfirmChannel();
+    const properties = hasId ? { messageId: "poison" } : {};
+    channel.sendToQueue(queue, Buffer.from(JSON.stringify({ n: poison, act })), { persistent: true, ...properties });
+    await channel.waitForConfirms();
+    await channel.close();
+    await fill(model, queue, 30, { withIds: hasId });
+    await using other = workers === 2 ? consume(options, own) : undefined;
+    await other?.listening();
+    const others = (): Set<number> => new Set(done(server.runs()).filter((n) => n !== poison));
+    const describe = (): string => server.stdout() + (other?.stdout() ?? "");
+    await until("the others to be handled", () => others().size === 30, { timeoutMs: 60_000, describe });
+    const isOver = async (): Promise<boolean> =>
+      (act === "blockAndThrow" ? (await ready(model, `${queue}.dead`)) === 1 : done(server.runs()).includes(poison)) &&
+      (await ready(model, queue)) === 0;
+    await until("the poison to be finished, or dead", isOver, { timeoutMs: 100_000, describe });
+    const runs = server.runs().filter(({ what, n }) => what === "begun" && n === poison);
+    console.log(`${queueType} ${act}, id ${hasId}, ${workers}: ${runs.length} runs, twice ${twice(server.runs()).length}`);
+    if (workers === 1) expect(runs.length).toBe(act === "blockAndThrow" ? 2 : 1);
+    server.kill();
+    expect((await server.exited(40_000)).code).toBe(0);
+    expect(await ready(model, queue)).toBe(0);
+  });
+});
