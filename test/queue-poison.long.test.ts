@@ -55,12 +55,12 @@ describe.skipIf(noRabbitmq !== undefined).each(["classic", "quorum"])("a message
     await using other = workers === 2 ? consume(options, own) : undefined;
     await other?.listening();
     const others = (): Set<number> => new Set(done(server.runs()).filter((n) => n !== poison));
-    const describe = (): string => server.stdout() + (other?.stdout() ?? "");
-    await until("the others to be handled", () => others().size === 30, { timeoutMs: 60_000, describe });
+    const told = (): string => server.stdout() + (other?.stdout() ?? "");
+    await until("the others to be handled", () => others().size === 30, { timeoutMs: 60_000, describe: told });
     const isOver = async (): Promise<boolean> =>
       (act === "blockAndThrow" ? (await ready(model, `${queue}.dead`)) === 1 : done(server.runs()).includes(poison)) &&
       (await ready(model, queue)) === 0;
-    await until("the poison to be finished, or dead", isOver, { timeoutMs: 100_000, describe });
+    await until("the poison to be finished, or dead", isOver, { timeoutMs: 100_000, describe: told });
     const runs = server.runs().filter(({ what, n }) => what === "begun" && n === poison);
     console.log(`${queueType} ${act}, id ${hasId}, ${workers}: ${runs.length} runs, twice ${twice(server.runs()).length}`);
     if (workers === 1) expect(runs.length).toBe(act === "blockAndThrow" ? 2 : 1);
