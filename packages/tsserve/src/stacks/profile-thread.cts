@@ -7,6 +7,7 @@ const fs = require("node:fs") as typeof import("node:fs");
 const { Session } = require("node:inspector") as typeof import("node:inspector");
 const { parentPort } = require("node:worker_threads") as typeof import("node:worker_threads");
 const { setTimeout: sleep } = require("node:timers/promises") as typeof import("node:timers/promises");
+const { samplingIntervalUs } = require("./sampling-interval.cjs") as { samplingIntervalUs(ms: number): number };
 
 type Answer = import("@tsserve/master", { with: { "resolution-mode": "import" } }).WatchdogAnswer;
 type ProfileTask = import("../profiles/shared.ts", { with: { "resolution-mode": "import" } }).ProfileTask;
@@ -60,6 +61,7 @@ async function takeProfile(fd: number, kind: "cpu" | "heap", ms: number): Promis
   const isCpu = kind === "cpu";
   const [domain, begin, end] = isCpu ? ["Profiler", "start", "stop"] : ["HeapProfiler", "startSampling", "stopSampling"];
   await post(`${domain}.enable`);
+  if (isCpu) await post("Profiler.setSamplingInterval", { interval: samplingIntervalUs(ms) });
   await post(`${domain}.${begin}`);
   const until = performance.now() + ms;
   // A profile with a name less is better than none.
@@ -67,7 +69,8 @@ async function takeProfile(fd: number, kind: "cpu" | "heap", ms: number): Promis
   await sleep(Math.max(0, until - performance.now()));
   const { profile } = (await post(`${domain}.${end}`)) as { profile: unknown };
   await post(`${domain}.disable`);
-  fs.writeSync(fd, JSON.stringify(profile));
+  // Unlike `writeSync`, this fails on a disk that has room for a part of it.
+  fs.writeFileSync(fd, JSON.stringify(profile));
 }
 
 /**
@@ -129,7 +132,7 @@ async function takeSnapshot(fd: number, heapsFree: number): Promise<void> {
   let failure: Error | undefined;
   session.on("HeapProfiler.addHeapSnapshotChunk", ({ params }) => {
     try {
-      if (failure === undefined) fs.writeSync(fd, params.chunk);
+      if (failure === undefined) fs.writeFileSync(fd, params.chunk);
     } catch (error) {
       failure = error as Error;
     }
