@@ -9,6 +9,18 @@ const fails =
   'const boom = () => { throw new Error("it fails", { cause: new Error("below it") }); };\nconst refuse = () => { throw Object.assign(new Error("not you"), { status: 403, statusCode: 403, expose: true }); };\n';
 const late = 'if (new URL(url, "http://x").pathname === "/late") setTimeout(() => { throw new Error("nobody caught this"); });\n';
 
+/** NestJS, whose decorators are called by hand. */
+const nest = (create: string): string =>
+  `require("reflect-metadata");
+const { Controller, ForbiddenException, Get, Module } = require("@nestjs/common");
+const { BaseExceptionFilter, NestFactory } = require("@nestjs/core");
+class Api { order() { boom(); } refused() { throw new ForbiddenException(); } ok() { return "ok"; } }
+for (const [path, name] of [["orders/:id", "order"], ["refused", "refused"], ["ok", "ok"]]) Get(path)(Api.prototype, name, Object.getOwnPropertyDescriptor(Api.prototype, name));
+Controller()(Api);
+class App {}
+Module({ controllers: [Api] })(App);
+export const makeApp = (_, context) => ${create};`;
+
 /** `/orders/:id` fails by the app's fault, `/refused` by the client's. */
 const apps: Readonly<Record<string, string>> = {
   "fastify with fastifyOptions":
@@ -28,6 +40,14 @@ const apps: Readonly<Record<string, string>> = {
     'export const makeApp = () => (request, response) => { if (request.url.startsWith("/orders/")) boom(); response.statusCode = request.url === "/refused" ? 403 : 200; response.end("ok"); };',
   fetch:
     'export const makeApp = () => ({ fetch: async (request) => { const { pathname } = new URL(request.url); if (pathname.startsWith("/orders/")) boom(); return new Response("ok", { status: pathname === "/refused" ? 403 : 200 }); } });',
+  "nest on express": nest("NestFactory.create(App, { logger: false })"),
+  "nest on fastify": nest(
+    'NestFactory.create(App, new (require("@nestjs/platform-fastify").FastifyAdapter)(context.fastifyOptions), { logger: false })',
+  ),
+  // What they write as their own filter: it answers by passing errors on.
+  "nest with a filter of its own": nest(
+    "NestFactory.create(App, { logger: false }).then((app) => (app.useGlobalFilters(new (class extends BaseExceptionFilter { catch(error, host) { super.catch(error, host); } })(app.getHttpAdapter())), app))",
+  ),
 };
 
 interface Watched extends TsserveProcess {
@@ -82,7 +102,7 @@ describe("a failure", () => {
     expect(event?.exception.values.map(({ value }) => value)).toEqual(["below it", "it fails"]);
     // Hono tells its error handler nothing of the request that is ours.
     if (kind !== "hono") expect(event?.tags["trace_id"]).toBe("0af7651916cd43dd8448eb211c80319c");
-    if (kind.startsWith("fastify") || kind === "express") expect(event?.tags["route"]).toBe("/orders/:id");
+    if (/^fastify|^express|^nest/.test(kind)) expect(event?.tags["route"]).toBe("/orders/:id");
     expect(sentry.received.join("")).not.toContain("hunter2");
     expect(server.stdout() + server.stderr()).not.toContain("publickey0123456789");
   });

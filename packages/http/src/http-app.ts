@@ -28,6 +28,7 @@ import type { IdReading } from "./request-id.ts";
 import { refusalWithHttp2, refusalWithoutHttp2 } from "./http2/refuse-app.ts";
 import { koaListener, koaRoutes } from "./koa-app.ts";
 import { openNest } from "./nest-app.ts";
+import { followNestFailures } from "./nest-failures.ts";
 import type { HttpSettings } from "./settings.ts";
 
 /** What the server does with an app, whichever kind it is. */
@@ -62,6 +63,7 @@ export async function openApp(app: unknown, { proxies, http2 }: Pick<HttpSetting
   if (refusal !== undefined) throw refusal;
   if (isFastify(app)) return openFastify(app, log);
   if (isNest(app)) {
+    if (failureReports().isWanted) followNestFailures();
     return openNest(app, log, (server, framework) => {
       readyExpress(framework, proxies);
       return serverApp(server, expressRoutes(framework), expressPatterns(framework));

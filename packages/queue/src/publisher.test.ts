@@ -47,6 +47,52 @@ test.each([
   expect(headersOf()["traceparent"]).toBe(traceparent);
 });
 
+test.each([
+  [
+    "in a request, and its span of the app's own",
+    true,
+    "1111111111111111",
+    false,
+    "00-0af7651916cd43dd8448eb211c80319c-1111111111111111-00",
+    "a=b",
+  ],
+  [
+    "in a span of the app's own alone, as in a script",
+    false,
+    "1111111111111111",
+    true,
+    "00-0af7651916cd43dd8448eb211c80319c-1111111111111111-01",
+    undefined,
+  ],
+])("its parent is the span that it is published in: %s", async (_where, isInRequest, spanId, sampled, traceparent, state) => {
+  const { publish } = await opened();
+  const scope = traceScope();
+  const traceId = "0af7651916cd43dd8448eb211c80319c";
+  scope.active = () => ({ traceId, spanId, sampled });
+  try {
+    const publishing = (): Promise<void> => publish.amqp("k", 1);
+    await (isInRequest ? scope.run(() => ({ traceId, spanId: "b7ad6b7169203331", state: "a=b" }), publishing) : publishing());
+  } finally {
+    scope.active = undefined;
+  }
+  expect(headersOf()).toEqual({ traceparent, ...(state === undefined ? {} : { tracestate: state }) });
+});
+
+test("a span of another trace is no parent of what a request publishes: its caller knows the trace by its own id", async () => {
+  const { publish } = await opened();
+  const scope = traceScope();
+  scope.active = () => ({ traceId: "00000000000000000000000000000001", spanId: "1111111111111111", sampled: true });
+  try {
+    await scope.run(
+      () => ({ traceId: "255", spanId: "16", sampled: true }),
+      () => publish.amqp("k", 1),
+    );
+  } finally {
+    scope.active = undefined;
+  }
+  expect(headersOf()["traceparent"]).toBe("00-000000000000000000000000000000ff-0000000000000010-01");
+});
+
 test("ids that no trace can have are replaced, the state goes along", async () => {
   const { publish } = await opened();
   await traceScope().run(

@@ -27,16 +27,28 @@ describe("what a section says of traces", () => {
 
   it.each([
     [{ "tracing.endpoint": "collector:4318" }, {}, "tracing.endpoint"],
-    [{ "tracing.endpoint": "ftp://collector" }, {}, "tracing.endpoint"],
     [{ "tracing.endpoint": "http://collector:4318/?token=1" }, {}, "without a query"],
     [{ "tracing.endpoint": "http://collector:4318/#part" }, {}, "without a query"],
     [{}, { OTEL_EXPORTER_OTLP_ENDPOINT: "nonsense" }, "OTEL_EXPORTER_OTLP_ENDPOINT"],
     [{ "tracing.endpoint": "http://c", "tracing.headers": "no separator" }, {}, "tracing.headers"],
     [{ "tracing.endpoint": "http://c", "tracing.headers": "bad name=x" }, {}, "tracing.headers"],
-    [{ "tracing.endpoint": "http://c", "tracing.sample": "101%" }, {}, "tracing.sample"],
+    [{ "tracing.endpoint": "http://c", "tracing.sample": "101%" }, {}, "tracing.sample: expected a percentage"],
   ])("refuses %o", (raw, environment, place) => {
     expect(() => tracingSettings(raw as Record<string, string>, environment, "main")).toThrow(place);
   });
+});
+
+it.each([
+  "http://",
+  "ftp://collector",
+  "grpc://collector:4317",
+  "http://collector:99999",
+  "http://col lector",
+  "true",
+  "4318",
+  "/run/otel.sock",
+])("%s is no URL of a collector", (endpoint) => {
+  expect(() => tracingSettings({ "tracing.endpoint": endpoint }, {}, "main")).toThrow("tracing.endpoint: expected a URL");
 });
 
 describe("what a section says of reporting errors", () => {
