@@ -27,8 +27,8 @@ export const makeApp = async (config, context) => {
   "app.ini": `[server:main]\nfactory = tsserve/http\naccess_log = false\ncontrol_socket = ./ctl.sock\nprofile_dir = .\n[app:main]\nfactory = ./app.js\n`,
 });
 const port = await freePort();
-const [program = node, ...args] = [...realtime, node, bin, "app.ini", "--bind", `127.0.0.1:${port}`];
-const child = spawn("taskset", ["-c", "0", program, ...args], { cwd: folder.path, stdio: ["ignore", "ignore", "inherit"] });
+const serving = [...realtime, node, bin, "app.ini", "--bind", `127.0.0.1:${port}`];
+const child = spawn("taskset", ["-c", "0", ...serving], { cwd: folder.path, stdio: ["ignore", "ignore", "inherit"] });
 child.once("exit", (code, signal) => {
   if (signal !== "SIGTERM" && code !== 0) throw new Error(`the server ended: ${code ?? signal}`);
 });
