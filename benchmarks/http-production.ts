@@ -1,6 +1,7 @@
 // What do the settings of production cost per request: rotation, request ids, the real client, an access log to a file, TLS?
 // Needs wrk and taskset (Debian: apt-get install wrk). Both servers of a pair run at once on core 0, the load on core 1 asks one
-// after the other in short slices; CPU time of the server per request is compared, slice by slice.
+// after the other in short slices; CPU time of the server per request is compared, slice by slice. Both are started anew several times:
+// what V8 makes of the same code differs by a tenth from one process to the next ("nothing" compares two of the very same).
 //
 //     node --import tsx benchmarks/http-production.ts [slices] [name of a pair …]
 import { spawnSync, type ChildProcess } from "node:child_process";
@@ -54,6 +55,7 @@ const byHand: Side = {
 const plain = tsserve("none of them", none);
 const proxied = ["X-Forwarded-For: 192.0.2.7", "X-Request-Id: 0190-abc"];
 const pairs: Readonly<Record<string, Pair>> = {
+  nothing: { one: tsserve("none of them, once more", none), other: plain, headers: [], wanted: 1 },
   rotation: { one: tsserve("rotation", [...none, rotation]), other: plain, headers: [], wanted: 0.98 },
   ids: { one: tsserve("request ids", ["access_log = false"]), other: plain, headers: [], wanted: 0.98 },
   "real-ip": { one: tsserve("the real client", [...none, realIp]), other: plain, headers: proxied, wanted: 0.98 },
@@ -69,6 +71,9 @@ const pairs: Readonly<Record<string, Pair>> = {
 };
 
 const sliceSeconds = 1;
+const starts = 4;
+/** After so many requests V8 has compiled what there is to compile. */
+const warmRequests = 60_000;
 
 const slices = Number(process.argv[2] ?? 20);
 const chosen = process.argv.length > 3 ? process.argv.slice(3) : Object.keys(pairs);
@@ -84,34 +89,48 @@ for (const name of chosen) {
 }
 
 /** CPU per request of the other side, divided by that of the one: below 1 where the one costs more. */
-async function compare({ one, other, headers }: Pair): Promise<number[]> {
-  const folders = [one, other].map(() => mkdtempSync(join(tmpdir(), "http-production-")));
+async function compare(pair: Pair): Promise<number[]> {
+  const ratios: number[] = [];
+  const costs: number[] = [];
+  const medians: string[] = [];
+  for (let start = 0; start < starts; start++) {
+    const found = await compareOnce(pair, Math.ceil(slices / starts), start % 2 === 0 ? [0, 1] : [1, 0]);
+    for (const [one, other] of found) ratios.push(other / one);
+    for (const [, other] of found) costs.push(other);
+    medians.push(median(found.map(([one, other]) => other / one)).toFixed(3));
+  }
+  console.log(`${pair.other.name}: ${median(costs).toFixed(1)} µs per request; medians of ${starts} starts: ${medians.join(", ")}`);
+  return ratios;
+}
+
+/** @returns microseconds per request of the one and the other, for each slice */
+async function compareOnce({ one, other, headers }: Pair, count: number, order: readonly number[]): Promise<[number, number][]> {
+  const sides = [one, other];
+  const folders = sides.map(() => mkdtempSync(join(tmpdir(), "http-production-")));
   const servers: ChildProcess[] = [];
   try {
     const urls: string[] = [];
-    for (const [index, side] of [one, other].entries()) {
+    for (const index of order) {
+      const side = sides[index] as Side;
       const port = await freePort();
-      servers.push(startPinned(0, side.args(port, folders[index] as string)));
-      urls.push(`${side.scheme}://127.0.0.1:${port}/`);
+      servers[index] = startPinned(0, side.args(port, folders[index] as string));
+      urls[index] = `${side.scheme}://127.0.0.1:${port}/`;
     }
     for (const url of urls) await answered(url);
-    for (const url of urls) wrk(url, headers, 3);
-    const ratios: number[] = [];
-    const costs: number[] = [];
-    for (let slice = 0; slice < slices; slice++) {
-      const micros = [0, 0];
+    for (const url of urls) for (let requests = 0; requests < warmRequests;) requests += wrk(url, headers, 1);
+    const found: [number, number][] = [];
+    for (let slice = 0; slice < count; slice++) {
+      const micros: [number, number] = [0, 0];
       // Each goes first in turn.
-      for (const index of slice % 2 === 0 ? [0, 1] : [1, 0]) {
+      for (const index of slice % 2 === 0 ? order : order.toReversed()) {
         const pid = servers[index]?.pid as number;
         const before = cpuMicrosOf(pid);
         const requests = wrk(urls[index] as string, headers, sliceSeconds);
         micros[index] = (cpuMicrosOf(pid) - before) / requests;
       }
-      costs.push(micros[1] as number);
-      ratios.push((micros[1] as number) / (micros[0] as number));
+      found.push(micros);
     }
-    console.log(`${other.name}: ${median(costs).toFixed(1)} µs per request`);
-    return ratios;
+    return found;
   } finally {
     for (const server of servers) await stop(server);
     for (const folder of folders) rmSync(folder, { recursive: true, force: true });

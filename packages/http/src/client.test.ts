@@ -5,6 +5,8 @@ import { clientOf, makeClientResolver, type ProxySettings } from "./client.ts";
 import { proxyPattern } from "./trusted-proxies.ts";
 
 interface Case {
+  /** The major version of HTTP: of 2, Node keeps headers otherwise. */
+  readonly version?: number;
   readonly from?: readonly string[];
   readonly count?: number;
   readonly header?: string;
@@ -13,14 +15,16 @@ interface Case {
 
 /** A message with these header lines, resolved. */
 function resolve(
-  { from = [], count, header = "x-forwarded-for", peer = "127.0.0.1" }: Case,
+  { version = 1, from = [], count, header = "x-forwarded-for", peer = "127.0.0.1" }: Case,
   lines: readonly (readonly [string, string])[],
 ) {
   const settings: ProxySettings = { from, count, header };
   const socket = { remoteAddress: peer ?? undefined, destroyed: false };
   const incoming = new IncomingMessage(socket as unknown as Socket);
-  // As Node's parser hands over what it has read.
+  incoming.httpVersionMajor = version;
+  // As Node's parser hands over what it has read, and Node asks of each request.
   (incoming as unknown as { _addHeaderLines(raw: string[], count: number): void })._addHeaderLines(lines.flat(), lines.length * 2);
+  void incoming.headers;
   makeClientResolver(settings)(incoming);
   return { ...clientOf(incoming), incoming };
 }
@@ -80,12 +84,12 @@ describe("the client's address", () => {
     ["count and from: the address ends it", { count: 3, from: loopback }, ["1.1.1.1, 9.9.9.9, 7.7.7.7"], "7.7.7.7"],
     ["count and from: another peer", { count: 1, from: loopback, peer: "8.8.8.8" }, ["9.9.9.9"], "8.8.8.8"],
   ];
-  test.each(list)("%s", (_, settings, values, expected) => {
-    const { address, incoming } = resolve(
-      settings,
-      values.map((value) => ["X-Forwarded-For", value] as const),
-    );
+  const inBoth = list.flatMap(([name, ...rest]) => [1, 2].map((version) => [name, version, ...rest] as const));
+  test.each(inBoth)("%s, HTTP/%d", (_, version, settings, values, expected) => {
+    const lines = [["Host", "inner"], ...values.map((value) => ["X-Forwarded-For", value]), ["Accept", "*/*"]] as [string, string][];
+    const { address, incoming } = resolve({ ...settings, version }, lines);
     expect(address).toBe(expected);
+    expect([incoming.headers.host, incoming.headers.accept]).toEqual(["inner", "*/*"]);
     const believes = (settings.from?.length ?? 0) > 0 || settings.count !== undefined;
     // The app finds this address and no other; or no header at all.
     expect(incoming.headers["x-forwarded-for"]).toBe(believes ? expected : undefined);

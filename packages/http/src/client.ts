@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { isIP, type Socket } from "node:net";
-import { areHeadersRaw, firstHeader, takeRawHeaders } from "./raw-headers.ts";
+import { addRawHeader, areHeadersRaw, firstHeader, takeRawHeaders } from "./raw-headers.ts";
 import { trustedProxies } from "./trusted-proxies.ts";
 
 /** Who sent a request, over what, and to whom: as the proxies in front tell it, where they are believed. */
@@ -112,11 +112,16 @@ export function makeClientResolver(settings: ProxySettings): (incoming: Incoming
   const isForwarded = makeFinder(names);
   return (incoming) => {
     showPlainAddress(socketOf(incoming));
+    const isTold = isForwarded(incoming.rawHeaders);
     if (believesNobody) {
-      if (isForwarded(incoming.rawHeaders)) replaceHeaders(incoming, names, {});
+      if (isTold) replaceHeaders(incoming, names, {});
       return;
     }
     const peer = peerOf(incoming);
+    if (!isTold && addRawHeader(incoming, "x-forwarded-for", peer.address)) {
+      (incoming as ResolvedMessage)[clientKey] = peer;
+      return;
+    }
     const isBelieved = isTrusted(peer.address, 0);
     const client = isBelieved ? resolve(incoming, peer, header, count, isTrusted) : peer;
     (incoming as ResolvedMessage)[clientKey] = client;
