@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { load, lost, makeTemporaryFolder, until } from "@tsserve/testing";
@@ -137,8 +137,7 @@ test("a full disk costs lines, which are counted, and no request; when there is 
     const base = await server.listening();
     writeFileSync(join(folder.path, "filler"), Buffer.alloc(48_000));
     for (let n = 0; n < 400; n++) expect((await fetch(`${base}/${n}`)).status).toBe(200);
-    const told = await server.log(/can't be written: \d+ lines are lost/);
-    expect(told).toMatchObject({ level: "error", lost_lines: expect.any(Number) });
+    expect(await server.log(/the access log .* can't be written: lines are lost until it can: ENOSPC/)).toMatchObject({ level: "error" });
     rmSync(join(folder.path, "filler"));
     await fetch(`${base}/after`);
     await until("a line again", () => readFileSync(join(folder.path, "access.log"), "utf8").includes("/after"));
@@ -146,23 +145,31 @@ test("a full disk costs lines, which are counted, and no request; when there is 
     expect(lines.findLast(Boolean)).toMatch(/^\{.*"\/after".*\}$/);
     // One may have been begun when the disk was full.
     expect(lines.filter((line) => line !== "" && !/^\{.*\}$/.test(line)).length).toBeLessThanOrEqual(1);
+    const told = await server.log(/the access log .* is written again: \d+ lines are lost/);
+    expect([told.level, told["lost_lines"]]).toEqual(["warn", 401 - lines.filter((line) => /^\{.*\}$/.test(line)).length]);
     server.kill();
     expect(await server.exited()).toEqual({ code: 0, signal: null });
+    expect(server.logs().filter(({ msg }) => msg.startsWith("the access log")).length).toBe(2);
   } finally {
     spawnSync("umount", ["-l", folder.path]);
     folder.remove();
   }
 });
 
-test("a folder that vanishes costs lines, and is said; requests go on", async () => {
+test("a folder that vanishes costs lines, which is said once, and once when it is back; requests go on", async () => {
   const folder = makeTemporaryFolder();
   await using server = serve({ app: "plain.js", server: { access_log: join(folder.path, "access.log") } });
   const base = await server.listening();
   folder.remove();
   expect((await fetch(base)).status).toBe(200);
-  expect(await server.log(/the access log .* can't be written/)).toMatchObject({ level: "error" });
-  expect((await fetch(base)).status).toBe(200);
+  expect(await server.log(/the access log .* can't be written: lines are lost until it can: ENOENT/)).toMatchObject({ level: "error" });
+  for (let n = 0; n < 5; n++) expect((await fetch(`${base}/lost-${n}`)).status).toBe(200);
+  mkdirSync(folder.path);
+  expect(await server.log(/the access log .* is written again: \d+ lines? (?:is|are) lost/)).toMatchObject({ level: "warn" });
+  expect((await fetch(`${base}/after`)).status).toBe(200);
   server.kill();
   expect(await server.exited()).toEqual({ code: 0, signal: null });
-  expect(server.logs().filter(({ level }) => level === "error").length).toBeLessThan(10);
+  expect(readFileSync(join(folder.path, "access.log"), "utf8")).toContain("/after");
+  expect(server.logs().filter(({ msg }) => msg.startsWith("the access log")).length).toBe(2);
+  folder.remove();
 });

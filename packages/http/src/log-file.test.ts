@@ -1,22 +1,47 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, renameSync, rmSync, truncateSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "@tsserve/server";
-import { LogFile } from "./log-file.ts";
+import { LogFile, type LogFileEvents } from "./log-file.ts";
 
 const folders: string[] = [];
 afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
+/** Notes what is told. */
+function noting(told: string[]): LogFileEvents {
+  return {
+    failing: (error, isLosing) => told.push(`failing${isLosing ? ", losing" : ""}: ${(error as NodeJS.ErrnoException).code}`),
+    well: (lost) => told.push(`well: ${lost}`),
+    gaveUp: (lost) => told.push(`gave up: ${lost}`),
+  };
+}
+
 function open(): { readonly path: string; readonly file: LogFile; readonly failures: string[] } {
   const folder = mkdtempSync(join(tmpdir(), "log-file-"));
   folders.push(folder);
   const path = join(folder, "access.log");
   const failures: string[] = [];
-  return { path, failures, file: new LogFile(path, systemClock, (error, lost) => failures.push(`${error.message}: ${lost}`)) };
+  return { path, failures, file: new LogFile(path, systemClock, noting(failures)) };
+}
+
+/** A file whose looks come when the test says so. */
+function watched(path = join(mkdtempSync(join(tmpdir(), "log-file-")), "access.log")): {
+  readonly path: string;
+  readonly told: string[];
+  readonly file: LogFile;
+  tick(): void;
+} {
+  if (!path.startsWith("/dev")) folders.push(dirname(path));
+  const told: string[] = [];
+  let look = (): void => undefined;
+  const clock = { now: () => 0, after: (_ms: number, callback: () => void) => ((look = callback), () => undefined) };
+  const file = new LogFile(path, clock, noting(told));
+  const tick = (): void => look();
+  return { path, told, file, tick };
 }
 
 describe("a file of lines", () => {
@@ -32,7 +57,7 @@ describe("a file of lines", () => {
 
   test("is appended to, whoever else does, and where it was emptied meanwhile", () => {
     const { file, path } = open();
-    const other = new LogFile(path, systemClock, () => undefined);
+    const other = new LogFile(path, systemClock, noting([]));
     file.write("one\n");
     file.reopen();
     other.write("two\n");
@@ -55,11 +80,11 @@ describe("a file of lines", () => {
 
   test("what the disk does not take is counted", () => {
     const failures: string[] = [];
-    const file = new LogFile("/dev/full", systemClock, (error, lost) => failures.push(`${error.message} ${lost}`));
+    const file = new LogFile("/dev/full", systemClock, noting(failures));
     file.write("a\n");
     file.write("b\n");
     file.end();
-    expect(failures).toEqual([expect.stringMatching(/ENOSPC.* 2$/)]);
+    expect(failures).toEqual(["failing, losing: ENOSPC", "gave up: 2"]);
   });
 
   test("a disk that takes a part keeps whole lines whole: what comes later begins a line of its own", () => {
@@ -71,7 +96,12 @@ describe("a file of lines", () => {
       import { LogFile } from ${JSON.stringify(new URL("log-file.ts", import.meta.url).href)};
       const clock = { now: () => 0, after: () => () => undefined };
       const lost = [];
-      const file = new LogFile("access.log", clock, (error, lines) => lost.push([error.code, lines]));
+      let code;
+      const file = new LogFile("access.log", clock, {
+        failing: (error) => void (code = error.code),
+        well: () => undefined,
+        gaveUp: (lines) => void lost.push([code, lines]),
+      });
       for (let n = 0; n < 300; n++) file.write("line " + n + " " + "x".repeat(90) + "\\n");
       file.reopen();
       spawnSync("prlimit", ["--pid", String(process.pid), "--fsize=unlimited"]);
@@ -102,7 +132,58 @@ describe("a file of lines", () => {
     expect(lines).toBeLessThan(300);
   });
 
+  test("trouble is told once when it begins and once when it is over, with what was lost, however long it takes", () => {
+    const { told, file, path, tick } = watched();
+    file.write("before\n");
+    tick();
+    rmSync(dirname(path), { recursive: true });
+    tick();
+    for (let n = 0; n < 5; n++) {
+      file.write(`lost ${n}\n`);
+      tick();
+    }
+    expect(told).toEqual(["failing, losing: ENOENT"]);
+    mkdirSync(dirname(path));
+    tick();
+    file.write("after\n");
+    tick();
+    expect(told.slice(1)).toEqual(["well: 5"]);
+    for (let n = 0; n < 5; n++) tick();
+    file.end();
+    expect([told.length, readFileSync(path, "utf8")]).toEqual([2, "after\n"]);
+  });
+
+  test("a file that was renamed, in whose place none can be made, goes on to be written, and nothing is lost", () => {
+    const { told, file, path, tick } = watched();
+    renameSync(path, `${path}.1`);
+    mkdirSync(path);
+    tick();
+    for (let n = 0; n < 5; n++) {
+      file.write(`line ${n}\n`);
+      tick();
+    }
+    expect(told).toEqual(["failing: EISDIR"]);
+    rmSync(path, { recursive: true });
+    tick();
+    file.write("new\n");
+    tick();
+    file.end();
+    expect(told.slice(1)).toEqual(["well: 0"]);
+    expect([readFileSync(`${path}.1`, "utf8").split("\n").length, readFileSync(path, "utf8")]).toEqual([6, "new\n"]);
+  });
+
+  test("a disk that takes nothing is not said to be well only because nothing was written", () => {
+    const { told, file, tick } = watched("/dev/full");
+    for (let n = 0; n < 6; n++) {
+      if (n % 2 === 0) file.write("a\n");
+      tick();
+    }
+    expect(told).toEqual(["failing, losing: ENOSPC"]);
+    file.end();
+    expect(told.slice(1)).toEqual(["gave up: 3"]);
+  });
+
   test("a folder that is not there is an error at once", () => {
-    expect(() => new LogFile("/nowhere/at/all.log", systemClock, () => undefined)).toThrow("ENOENT");
+    expect(() => new LogFile("/nowhere/at/all.log", systemClock, noting([]))).toThrow("ENOENT");
   });
 });

@@ -1,10 +1,26 @@
-import { closeSync, fstatSync, openSync, stat, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, statSync, writeSync } from "node:fs";
 import type { Clock } from "@tsserve/server";
 
 const flushMs = 1000;
 /** Gathered at most, and handed to the system in one piece. */
-const flushBytes = 16_384;
+const flushLength = 16_384;
+/** No character of a text takes more than three bytes of UTF-8 for each unit of its length. */
+const surelyEnoughBytes = 4 * flushLength;
 const lineFeed = 0x0a;
+
+/** Who is told of trouble with a file: once when it begins, and once when it is over, however long it takes. */
+export interface LogFileEvents {
+  /**
+   * From now on lines are lost, or go to a file that no longer has this name.
+   *
+   * @param isLosing whether they are lost
+   */
+  failing(error: Error, isLosing: boolean): void;
+  /** Lines are written to the file of this name again; so many could not be. */
+  well(lostLines: number): void;
+  /** The file is closed, and so many lines could not be written since `failing`: one at least. */
+  gaveUp(lostLines: number): void;
+}
 
 /**
  * A file of lines that several processes append to, and that others rename. Lines are gathered for a second at most, and
@@ -15,25 +31,31 @@ const lineFeed = 0x0a;
 export class LogFile {
   readonly #path: string;
   readonly #clock: Clock;
-  readonly #failed: (error: Error, lostLines: number) => void;
+  readonly #events: LogFileEvents;
+  /** Where pieces are made. */
+  readonly #bytes: Buffer = Buffer.allocUnsafe(surelyEnoughBytes);
   #fd: number;
   #inode: bigint;
   #lines = "";
-  #lost = 0;
   /** Whether the last line in the file has no end. */
   #isTorn = false;
-  #lastError: Error | undefined;
+  /** Since `failing` was told. */
+  #lost = 0;
+  #isFailing = false;
+  /** Whether something has gone wrong since it was looked at last. */
+  #wentWrong = false;
+  /** Whether the last that was written did not get there: only writing tells whether the next would. */
+  #isRefused = false;
+  /** Whether the file that is open has no name any more: nobody will ever read what is written to it. */
+  #isNameless = false;
   #isClosed = false;
   #cancel: () => void;
 
-  /**
-   * @param failed told of lines that were lost, and why, once a second at most
-   * @throws {Error} when the file can't be opened
-   */
-  constructor(path: string, clock: Clock, failed: (error: Error, lostLines: number) => void) {
+  /** @throws {Error} when the file can't be opened */
+  constructor(path: string, clock: Clock, events: LogFileEvents) {
     this.#path = path;
     this.#clock = clock;
-    this.#failed = failed;
+    this.#events = events;
     this.#fd = openSync(path, "a");
     this.#inode = fstatSync(this.#fd, { bigint: true }).ino;
     this.#cancel = clock.after(flushMs, () => this.#tick());
@@ -43,7 +65,7 @@ export class LogFile {
   write(line: string): void {
     if (this.#isClosed) return;
     this.#lines += line;
-    if (this.#lines.length >= flushBytes) this.#flush();
+    if (this.#lines.length >= flushLength) this.#flush();
   }
 
   /** Opens the file by its name: what was written before goes to where it was, what comes to the new one. */
@@ -56,8 +78,10 @@ export class LogFile {
       const { ino } = fstatSync(fd, { bigint: true });
       if (ino !== this.#inode) this.#isTorn = false;
       this.#inode = ino;
+      this.#isNameless = false;
     } catch (error) {
-      this.#failed(error as Error, 0);
+      this.#isNameless = fstatSync(this.#fd).nlink === 0;
+      this.#fail(error as Error);
     }
   }
 
@@ -67,43 +91,63 @@ export class LogFile {
     this.#isClosed = true;
     this.#cancel();
     this.#flush();
-    this.#tellLost();
+    if (this.#lost > 0) this.#events.gaveUp(this.#lost);
     closeSync(this.#fd);
   }
 
-  #tellLost(): void {
-    if (this.#lost === 0) return;
-    this.#failed(this.#lastError ?? new Error("it is not writable"), this.#lost);
-    this.#lost = 0;
-  }
-
+  /** Trouble is over when nothing has gone wrong from one look to the next. */
   #tick(): void {
     if (this.#isClosed) return;
     this.#flush();
-    this.#tellLost();
-    stat(this.#path, { bigint: true }, (error, found) => {
-      if (this.#isClosed) return;
-      if (error !== null ? error.code === "ENOENT" : found.ino !== this.#inode) this.reopen();
-    });
+    if (this.#isFailing && !this.#wentWrong && !this.#isRefused && !this.#isNameless) {
+      this.#isFailing = false;
+      this.#events.well(this.#lost);
+      this.#lost = 0;
+    }
+    this.#wentWrong = false;
+    if (inodeOf(this.#path) !== this.#inode) this.reopen();
     this.#cancel = this.#clock.after(flushMs, () => this.#tick());
+  }
+
+  #fail(error: Error): void {
+    this.#wentWrong = true;
+    if (this.#isFailing) return;
+    this.#isFailing = true;
+    this.#events.failing(error, this.#isNameless || this.#lost > 0);
   }
 
   /** At once, so that lines stay in order and none is left behind by an exit: the system takes them into memory. */
   #flush(): void {
     if (this.#lines === "") return;
-    const bytes = Buffer.from(this.#isTorn ? `\n${this.#lines}` : this.#lines);
+    const lines = this.#isTorn ? `\n${this.#lines}` : this.#lines;
     this.#lines = "";
+    const bytes = 3 * lines.length <= surelyEnoughBytes ? this.#bytes.subarray(0, this.#bytes.write(lines)) : Buffer.from(lines);
+    if (this.#isNameless) {
+      this.#lost += lineFeeds(bytes);
+      return;
+    }
     let written = 0;
     try {
       // A disk that is nearly full takes a part of it, and says so only when it is asked for the rest.
       while (written < bytes.length) written += writeSync(this.#fd, bytes, written);
       this.#isTorn = false;
+      this.#isRefused = false;
     } catch (error) {
       this.#lost += lineFeeds(bytes.subarray(Math.max(written, this.#isTorn ? 1 : 0)));
       // A line that was begun stays as it is: the next one is not to be its end.
       if (written > 0) this.#isTorn = bytes[written - 1] !== lineFeed;
-      this.#lastError = error as Error;
+      this.#isRefused = true;
+      this.#fail(error as Error);
     }
+  }
+}
+
+/** Asked at once, as the file is written: where that takes long, writing does. */
+function inodeOf(path: string): bigint | undefined {
+  try {
+    return statSync(path, { bigint: true }).ino;
+  } catch {
+    return undefined;
   }
 }
 

@@ -34,11 +34,14 @@ export function makeRequestObservers(settings: HttpSettings, context: ServerCont
 
 function openFile(written: string, { folder, log }: ServerContext): LogFile {
   try {
-    return new LogFile(resolve(folder, written), systemClock, (error, lost) => {
-      log.error(
-        { err: error, lost_lines: lost },
-        `the access log ${written} can't be written${lost === 0 ? "" : `: ${lost} lines are lost`}`,
-      );
+    const lostLines = (count: number): string => `${count} ${count === 1 ? "line is" : "lines are"} lost`;
+    return new LogFile(resolve(folder, written), systemClock, {
+      failing: (error, isLosing) => {
+        const what = isLosing ? "can't be written: lines are lost until it can" : "can't be opened anew: lines go to where it was";
+        log.error({ err: error }, `the access log ${written} ${what}: ${error.message}`);
+      },
+      well: (lost) => log.warn({ lost_lines: lost }, `the access log ${written} is written again: ${lostLines(lost)}`),
+      gaveUp: (lost) => log.error({ lost_lines: lost }, `the access log ${written} could not be written to the end: ${lostLines(lost)}`),
     });
   } catch (error) {
     const message = `expected a file that can be appended to: ${(error as Error).message}`;
