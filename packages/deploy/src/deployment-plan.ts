@@ -32,6 +32,8 @@ export interface DeploymentPlan {
   readonly kind: ServerKind;
   /** Where clients connect: the port of the server in the pod. */
   readonly port: number;
+  /** The address that the file says for that port, or a name; `undefined` for all interfaces. A pod listens on all of them. */
+  readonly address?: string | undefined;
   /** Where the server listens on a host of its own, where it is a unix socket. */
   readonly unixSocket?: string | undefined;
   readonly drainSeconds: number;

@@ -4,9 +4,9 @@ import type { KitFiles } from "./kit.ts";
 
 /** `NAME.circus.ini`: circus holds the socket and passes its descriptor. */
 export function circusFile(plan: DeploymentPlan): KitFiles {
-  const { name, iniPath, port, unixSocket } = plan;
+  const { name, iniPath, port, address = "0.0.0.0", unixSocket } = plan;
   const { current, iniFile, command, logFolder, user } = hostLayout(plan);
-  const where = unixSocket === undefined ? `host = 0.0.0.0\nport = ${port}` : `path = ${unixSocket}`;
+  const where = unixSocket === undefined ? `host = ${address}\nport = ${port}` : `path = ${unixSocket}`;
   const text = `; ${name}: derived from ${iniPath} by "tsserve kit circus". To install: the include_dir of circus.ini.
 
 [watcher:${name}]

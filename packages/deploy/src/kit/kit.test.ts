@@ -105,7 +105,15 @@ describe("systemd", () => {
 
   test("a wrong configuration is not tried again, and only the main process is asked to stop", () => {
     expect(line(unit(), "RestartPreventExitStatus")).toEqual(["2"]);
-    expect([line(unit(), "KillMode"), line(unit(), "KillSignal"), line(unit(), "Type")]).toEqual([["mixed"], ["SIGTERM"], ["notify"]]);
+    expect(line(unit(), "ExecStop")).toEqual([
+      "-/bin/kill -TERM $MAINPID",
+      "-/usr/bin/tail --sleep-interval=0.1 --pid=${MAINPID} -f /dev/null",
+    ]);
+    expect([line(unit(), "KillMode"), line(unit(), "KillSignal"), line(unit(), "Type")]).toEqual([
+      ["control-group"],
+      ["SIGTERM"],
+      ["notify"],
+    ]);
   });
 
   test.each([
@@ -124,9 +132,18 @@ describe("systemd", () => {
 
   test.each<[Partial<DeploymentPlan>, string]>([
     [{}, "9090"],
+    [{ address: "127.0.0.1" }, "127.0.0.1:9090"],
+    [{ address: "::1", port: 80 }, "[::1]:80"],
+    [{ address: "shop.internal" }, "9090"],
     [{ unixSocket: "/run/shop.sock" }, "/run/shop.sock"],
   ])("the socket of %j listens at %s", (more, expected) => {
     expect(line(textOf("systemd", more, "shop.socket"), "ListenStream")).toEqual([expected]);
+  });
+
+  test("a name is no address for systemd, which is said", () => {
+    expect(textOf("systemd", { address: "shop.internal" }, "shop.socket")).toContain(
+      "# The file says shop.internal: systemd takes an address only",
+    );
   });
 
   test("the sections are chosen where they are others", () => {

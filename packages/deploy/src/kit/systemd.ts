@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { DeploymentPlan } from "../deployment-plan.ts";
 import { hostLayout, requiredVariables, sectionOptions, stopLimitSeconds } from "./host-layout.ts";
 import type { KitFiles } from "./kit.ts";
@@ -34,8 +35,12 @@ ${required.length === 0 ? "# Variables for the INI file, NAME=value a line." : `
 EnvironmentFile=${required.length === 0 ? "-" : ""}/etc/${name}.env
 Environment=NODE_ENV=production
 ExecStart=${command} ${iniFile}${sectionOptions(plan)}
-${plan.hasMaster ? "# A rolling upgrade: new workers are up before the old ones leave.\nExecReload=/bin/kill -HUP $MAINPID\n" : ""}# Only the main process is asked to stop; it stops its workers. What is left at the limit is killed.
-KillMode=mixed
+${plan.hasMaster ? "# A rolling upgrade: new workers are up before the old ones leave.\nExecReload=/bin/kill -HUP $MAINPID\n" : ""}# Only the main process is asked to stop, and waited for: it stops its workers, and what their requests have started goes on until
+# they are answered. Whoever is left then, also when the main process was killed, is asked as well, and finishes its requests. What
+# is left at the limit is killed.
+ExecStop=-/bin/kill -TERM $MAINPID
+ExecStop=-/usr/bin/tail --sleep-interval=0.1 --pid=\${MAINPID} -f /dev/null
+KillMode=control-group
 KillSignal=SIGTERM
 # drain_time + stop_timeout + what hooks may take.
 TimeoutStopSec=${stopLimitSeconds(plan)}
@@ -82,18 +87,27 @@ WantedBy=multi-user.target
 }
 
 function socket(plan: DeploymentPlan): string {
-  const { name, iniPath, port, unixSocket } = plan;
+  const { name, iniPath } = plan;
   return `# ${name}.socket: derived from ${iniPath} by "tsserve kit systemd". What it opens is passed to ${name}.service.
 
 [Unit]
 Description=Where ${name} listens
 
 [Socket]
-ListenStream=${unixSocket ?? port}
+${listenStream(plan)}
 Backlog=511
 NoDelay=yes
 
 [Install]
 WantedBy=sockets.target
 `;
+}
+
+function listenStream({ port, address, unixSocket }: DeploymentPlan): string {
+  if (unixSocket !== undefined) return `ListenStream=${unixSocket}`;
+  if (address === undefined) return `ListenStream=${port}`;
+  const family = isIP(address);
+  if (family === 0)
+    return `# The file says ${address}: systemd takes an address only, ADDRESS:${port}, or ${port} for all interfaces.\nListenStream=${port}`;
+  return `# As the file says; ${port} alone is all interfaces.\nListenStream=${family === 6 ? `[${address}]` : address}:${port}`;
 }

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { ConfigurationError, parseIni, type IniDocument, type IniEntry, type Problem } from "@tsserve/config";
+import { ConfigurationError, descriptorOf, parseIni, type IniDocument, type IniEntry, type Problem } from "@tsserve/config";
 import { environmentReferences, type DeploymentPlan, type EnvironmentReference, type ServerKind } from "@tsserve/deploy";
 import { makeConfiguration, valuesFor, type Configuration, type ConfigurationSource } from "../configuration.ts";
 import type { Host } from "../host.ts";
@@ -108,14 +108,18 @@ function kindOf({ server }: Configuration): ServerKind {
 }
 
 /** The first TCP endpoint; a unix socket is for the host's own proxy. */
-function whereToListen({ listen }: Configuration): Pick<DeploymentPlan, "port" | "unixSocket"> {
+function whereToListen({ listen }: Configuration): Pick<DeploymentPlan, "port" | "address" | "unixSocket"> {
   let port: number | undefined;
+  let host = "";
   let unixSocket: string | undefined;
   for (const endpoint of listen.endpoints) {
+    // What it is started with is no place that others can know.
+    if (descriptorOf(endpoint) !== undefined) continue;
     if ("path" in endpoint) unixSocket ??= endpoint.path;
-    else if ("port" in endpoint && endpoint.port !== 0) port ??= endpoint.port;
+    else if (port === undefined && endpoint.port !== 0) ({ host, port } = endpoint);
   }
-  return { port: port ?? defaultPort, unixSocket: port === undefined ? unixSocket : undefined };
+  const address = host === "localhost" ? "127.0.0.1" : /^(?:0\.0\.0\.0|::)?$/.test(host) ? undefined : host;
+  return { port: port ?? defaultPort, address, unixSocket: port === undefined ? unixSocket : undefined };
 }
 
 function metricsPort({ metrics }: Configuration): number | undefined {
