@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { connect } from "node:net";
@@ -19,7 +19,7 @@ const inProgress = (fleet: Fleet): Promise<unknown> =>
 
 describe("a worker that dies", () => {
   test("is replaced though what it has started holds its stderr open", async () => {
-    const source = `import { spawn } from "node:child_process";
+    const source = `import { execFileSync, spawn, spawnSync } from "node:child_process";
       const child = spawn("sleep", ["60"], { stdio: "inherit", detached: true });
       console.error("child " + child.pid);
       ${app("held")}`;
@@ -66,6 +66,32 @@ describe("a worker that dies", () => {
     await until("three of them", () => delays().length >= 3, { timeoutMs: 45_000 });
     expect(delays().slice(0, 3)).toEqual([250, 500, 1000]);
   });
+
+  test.skipIf(spawnSync("prlimit", ["--version"]).status !== 0)(
+    "while the master has no descriptors left is replaced when there are some; a stop meanwhile ends",
+    async () => {
+      await using fleet = await serveFleet({ workers: 2 });
+      await up(fleet, 2);
+      const limitTo = (limit: number): void => void execFileSync("prlimit", [`--pid=${fleet.pid}`, `--nofile=${limit}:`]);
+      const starve = (): void => limitTo(readdirSync(`/proc/${fleet.pid}/fd`).length);
+      const failed = (): number => count(fleet, /^worker=0 .*pid=none/);
+      const [first] = (await fleet.settled(2)).workers;
+      starve();
+      process.kill(first?.pid ?? 0, "SIGKILL");
+      await until("a second try", () => failed() >= 2);
+      expect((await get(fleet)).greeting).toBe("one");
+      limitTo(1000);
+      await up(fleet, 3);
+      await fleet.settled(2);
+      starve();
+      const [successor] = (await fleet.settled(2)).workers;
+      const before = failed();
+      process.kill(successor?.pid ?? 0, "SIGKILL");
+      await until("a try", () => failed() > before);
+      fleet.kill("SIGTERM");
+      expect(await fleet.exited()).toMatchObject({ code: 0 });
+    },
+  );
 
   test("says all that it wrote to stderr before it ended", async () => {
     const source = `if (process.env.EINHORN_CHILD_INDEX === "0") {

@@ -32,7 +32,9 @@ export class WorkerProcess {
   constructor(options: WorkerProcessOptions) {
     const { child } = options;
     this.child = child;
-    const line = child.stdio.at(-1);
+    // Without a descriptor left, or a process, Node makes no streams at all, whatever its types say; the error follows:
+    // https://github.com/nodejs/node/blob/v20.20.2/lib/internal/child_process.js#L397-L414
+    const line = (child.stdio as readonly unknown[] | undefined)?.at(-1);
     this.line = new WatchdogLine(isDuplex(line) ? line : undefined, () => child.kill("SIGURG"));
     child.stderr?.on("data", (bytes: Buffer) => {
       this.#words.add(bytes);
