@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 // Processes are spawned and killed: a hang must end, and a slow machine must not fail a test.
 const limits = { testTimeout: 60_000, hookTimeout: 60_000 };
 
-// CI's machine is shared, and may stand still for seconds: there, a test that failed is tried once more, and vitest tells so. By hand,
+// CI's machine is shared, and may stand still for seconds: there, a test that failed is tried once more, and told at the end. By hand,
 // none is.
 const retry = process.env["CI"] === "true" ? 1 : 0;
 
@@ -16,6 +16,7 @@ const chosen = { ...(isLong ? longLimits : limits), retry, exclude: ["**/node_mo
 export default defineConfig({
   test: {
     passWithNoTests: isLong,
+    reporters: ["default", "./test/support/tell-retried.ts"],
     projects: [
       {
         // Pure logic, beside its source, with no build.

@@ -22,7 +22,7 @@ for (const version of versions) {
   }
   console.log(`\n== Node ${spawnSync(node, ["--version"], { encoding: "utf8" }).stdout.trim()}`);
   // The tests themselves run on it, and the command that they spawn.
-  const tests = spawnSync(node, ["node_modules/vitest/vitest.mjs", "run", "--reporter=default"], {
+  const tests = spawnSync(node, ["node_modules/vitest/vitest.mjs", "run"], {
     stdio: "inherit",
     env: { ...process.env, TSSERVE_TEST_NODE: node },
   });
