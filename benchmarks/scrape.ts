@@ -1,17 +1,22 @@
-// What does a scrape of many series cost? Four workers with so many series each, against one `register.metrics()` of as many
-// in one process; how long the answering worker's event loop is held; and what a worker that stands still adds.
-// node --import tsx benchmarks/scrape.ts [SERIES] [SCRAPES]
+// What does a scrape of many series cost? Workers with so many series each, of which every tenth grows between two scrapes, against one
+// `register.metrics()` of as many in one process; how long the answering worker's event loop is held; and what a worker that stands
+// still adds.
+// node --import tsx benchmarks/scrape.ts [SERIES] [SCRAPES] [WORKERS]
 import { execFileSync } from "node:child_process";
 import { freePort, makeTemporaryFolder, spawnTsserve, until } from "@tsserve/testing";
 import { median, node } from "./servers.ts";
 
 const series = Number(process.argv[2] ?? 10_000);
 const scrapes = Number(process.argv[3] ?? 30);
+const workerCount = Number(process.argv[4] ?? 4);
 const promClient = new URL("../node_modules/prom-client/index.js", import.meta.url).pathname;
 
 const fill = `import prom from "${promClient}";
 const counter = new prom.Counter({ name: "many_total", help: "Many.", labelNames: ["a", "b"] });
-for (let n = 0; n < ${series}; n++) counter.inc({ a: "value " + (n % 100), b: "other " + n }, n);
+const grow = (every) => {
+  for (let n = 0; n < ${series}; n += every) counter.inc({ a: "value " + (n % 100), b: "other " + n }, n);
+};
+grow(1);
 `;
 
 /** One process, in milliseconds. */
@@ -22,6 +27,7 @@ for (let n = 0; n < ${scrapes}; n++) {
   const begun = performance.now();
   await prom.register.metrics();
   took.push(performance.now() - begun);
+  grow(10);
 }
 console.log(took.sort((a, b) => a - b)[took.length >> 1]);`;
   return Number(execFileSync(node, ["--input-type=module", "-e", script], { encoding: "utf8" }));
@@ -37,12 +43,13 @@ const delay = monitorEventLoopDelay({ resolution: 1 });
 delay.enable();
 export const makeApp = () => (request, response) => {
   if (request.url === "/reset") delay.reset();
+  if (request.url === "/grow") grow(10);
   response.end(JSON.stringify({ pid: process.pid, longest: delay.max / 1e6 }));
 };`,
   "app.ini": `[server:main]\nfactory = tsserve/http\naccess_log = false\nmetrics.endpoint = 127.0.0.1:${metrics}\n[app:main]\nfactory = ./app.js\n`,
 });
-await using server = spawnTsserve({ args: ["app.ini", "--bind", `127.0.0.1:${port}`, "--workers", "4"], cwd: folder.path });
-await until("the workers", () => server.logs().filter(({ msg }) => msg.endsWith(" is up")).length === 4);
+await using server = spawnTsserve({ args: ["app.ini", "--bind", `127.0.0.1:${port}`, "--workers", String(workerCount)], cwd: folder.path });
+await until("the workers", () => server.logs().filter(({ msg }) => msg.endsWith(" is up")).length === workerCount, { timeoutMs: 60_000 });
 
 const scrape = async (): Promise<number> => {
   const begun = performance.now();
@@ -55,7 +62,7 @@ const worker = async (path: string): Promise<{ pid: number; longest: number }> =
   (await (await fetch(`http://127.0.0.1:${port}${path}`, { headers: { Connection: "close" } })).json()) as { pid: number; longest: number };
 const all = async (path: string): Promise<{ pid: number; longest: number }[]> => {
   const found = new Map<number, { pid: number; longest: number }>();
-  while (found.size < 4) {
+  while (found.size < workerCount) {
     const answer = await worker(path);
     found.set(answer.pid, answer);
   }
@@ -75,12 +82,15 @@ for (let n = 0; n < 10; n++) await scrape();
 const one = alone();
 await all("/reset");
 const took: number[] = [];
-for (let n = 0; n < scrapes; n++) took.push(await scrape());
+for (let n = 0; n < scrapes; n++) {
+  await all("/grow");
+  took.push(await scrape());
+}
 const workers = await all("/");
 const other = alone();
 console.log(`register.metrics() of ${series} series in one process: ${((one + other) / 2).toFixed(1)} ms`);
 console.log(
-  `a scrape of 4 x ${series} series, over HTTP: ${median(took).toFixed(1)} ms, ratio ${(median(took) / ((one + other) / 2)).toFixed(2)}`,
+  `a scrape of ${workerCount} x ${series} series, over HTTP: ${median(took).toFixed(1)} ms, ratio ${(median(took) / ((one + other) / 2)).toFixed(2)}`,
 );
 console.log(`longest delay of a worker's event loop meanwhile: ${Math.max(...workers.map(({ longest }) => longest)).toFixed(1)} ms`);
 
