@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { TellRetried } from "./test/support/tell-retried.ts";
 
 // Processes are spawned and killed: a hang must end, and a slow machine must not fail a test.
 const limits = { testTimeout: 60_000, hookTimeout: 60_000 };
@@ -16,7 +17,7 @@ const chosen = { ...(isLong ? longLimits : limits), retry, exclude: ["**/node_mo
 export default defineConfig({
   test: {
     passWithNoTests: isLong,
-    reporters: ["default", "./test/support/tell-retried.ts"],
+    reporters: ["default", new TellRetried()],
     projects: [
       {
         // Pure logic, beside its source, with no build.

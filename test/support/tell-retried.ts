@@ -1,7 +1,7 @@
 import type { Reporter, TestCase } from "vitest/node";
 
 /** Tells at the end of a run which tests passed at the second try only: each of them is to be looked at. */
-export default class TellRetried implements Reporter {
+export class TellRetried implements Reporter {
   readonly #retried: string[] = [];
 
   onTestCaseResult(test: TestCase): void {
