@@ -24,7 +24,7 @@ export interface Rabbitmq extends AsyncDisposable {
   /** A connection of the test's own. It is not closed with the broker. */
   connect(): Promise<ChannelModel>;
   /** The same, for a test that breaks connections: that this one is broken off is no failure. */
-  connectLoosely(): Promise<ChannelModel>;
+  connectLoosely(virtualHost?: string): Promise<ChannelModel>;
   /** Runs `rabbitmqctl`. */
   ctl(...args: string[]): void;
   /** The lines that `rabbitmqctl` gives, their columns separated by tabs. */
@@ -95,13 +95,14 @@ export async function startRabbitmq(configuration: readonly string[] = []): Prom
     await end();
     throw error;
   }
-  const open = (): Promise<ChannelModel> => connect(`amqp://127.0.0.1:${port}`, { timeout: 20_000, noDelay: true });
+  const open = (virtualHost = ""): Promise<ChannelModel> =>
+    connect(`amqp://127.0.0.1:${port}/${virtualHost}`.replace(/\/$/, ""), { timeout: 20_000, noDelay: true });
   return {
     port,
     folder,
     settings: { "amqp.port": String(port) },
-    connect: open,
-    connectLoosely: async () => (await open()).on("error", () => undefined),
+    connect: () => open(),
+    connectLoosely: async (virtualHost) => (await open(virtualHost)).on("error", () => undefined),
     ctl: (...args) => void execFileSync(join(scripts, "rabbitmqctl"), args, { env, stdio: "pipe", timeout: 30_000 }),
     query: async (...args) => {
       const { stdout } = await promisify(execFile)(join(scripts, "rabbitmqctl"), ["-q", ...args], { env, timeout: 30_000 });

@@ -16,7 +16,7 @@ interface Opened {
 }
 
 async function opened(own: Partial<ConsumerChannelOptions> = {}): Promise<Opened> {
-  const broker = new FakeBroker();
+  const broker = new FakeBroker().with("q");
   const [deliveries, messages, unheard, errors]: [UnsettledDelivery[], ConsumeMessage[], UnsettledDelivery[], unknown[]] = [[], [], [], []];
   const channel = await ConsumerChannel.open(broker.connect(), {
     queue: "q",
@@ -43,7 +43,7 @@ test("it sets the prefetch before it consumes, under its tag", async () => {
 });
 
 test.each(["createChannel", "prefetch", "consume"])("no answer to %s is a timeout, and the channel is closed", async (method) => {
-  const broker = new FakeBroker();
+  const broker = new FakeBroker().with("q");
   broker.faults.set(method, "silence");
   const opening = ConsumerChannel.open(broker.connect(), {
     queue: "q",
@@ -168,7 +168,7 @@ test("a fault in amqplib's listeners is handed on, not thrown into its parser", 
 });
 
 test("messages may come before the answer to consume", async () => {
-  const broker = new FakeBroker();
+  const broker = new FakeBroker().with("q");
   const model = broker.connect();
   broker.faults.set("consume", "silence");
   const onMessage = vi.fn();

@@ -25,6 +25,12 @@ export class FakeBroker {
   /** What a publication ends with: confirmed, unless it is told otherwise. */
   onPublish: (channel: FakeChannel, routingKey: string, confirm: (error: unknown) => void) => void = (_, __, confirm) => confirm(null);
 
+  /** Has a queue. */
+  with(queue: string): this {
+    this.queues.set(queue, {});
+    return this;
+  }
+
   /** A connection to it. */
   connect(): ChannelModel {
     const model = new FakeModel(this);
@@ -100,6 +106,7 @@ export class FakeChannel extends EventEmitter {
   }
 
   consume(queue: string, onMessage: (message: ConsumeMessage | null) => void, options: object): Promise<object> {
+    if (!this.#broker.queues.has(queue)) return this.#missing("queue", queue);
     this.#onMessage = onMessage;
     return this.#broker.answer(this, ["consume", queue, options], {});
   }

@@ -14,12 +14,19 @@ import { AmqpSubscription } from "./subscription.ts";
 const tell = vi.fn();
 const log = { info: tell, warn: tell, error: tell } as unknown as Logger;
 
+interface Given {
+  readonly raw?: object;
+  readonly name?: string;
+  readonly amqp?: object;
+  readonly prepare?: (broker: FakeBroker) => void;
+}
+
 /** A subscription to a broker in memory, and what it tells its consumer. */
-function made({ raw = {}, name = "orders", prepare }: { raw?: object; name?: string; prepare?: (broker: FakeBroker) => void } = {}) {
+function made({ raw = {}, name = "orders", amqp = {}, prepare }: Given = {}) {
   const broker = new FakeBroker();
   prepare?.(broker);
   const settings = queueSettings({ "amqp.connect_timeout": "5", ...raw });
-  const [definition] = readConsumers({ consumers: [{ name, amqp: { queue: "q" }, handle: () => undefined }] }, settings);
+  const [definition] = readConsumers({ consumers: [{ name, amqp: { queue: "q", ...amqp }, handle: () => undefined }] }, settings);
   const connect = vi.fn(() => Promise.resolve(broker.connect()));
   const connection = new AmqpConnection({
     settings: settings.amqp,
@@ -144,4 +151,17 @@ test("one that is ended before it could be had says so", async () => {
   await vi.waitFor(async () => expect(await Promise.race([first, Promise.resolve("not yet")])).toMatchObject({ reason: "cancelled" }), {
     timeout: 10_000,
   });
+});
+
+test.each([
+  ["a queue that is there is consumed from, no more", {}, true, ["prefetch", "consume"]],
+  ["one that is absent is declared first", {}, false, ["prefetch", "check queue", "check queue", "assertQueue", "prefetch", "consume"]],
+  ["one that is bound is looked at", { routingKeys: ["a", "b"] }, true, ["checkQueue", "bindQueue", "bindQueue", "prefetch", "consume"]],
+  ["one with an order is looked at", { ordered: true }, true, ["checkQueue", "prefetch", "consume"]],
+])("%s", async (_, amqp, isThere, asked) => {
+  const prepare = (broker: FakeBroker): void => void (isThere && broker.with("q"));
+  const { broker, subscription, end } = made({ amqp, prepare });
+  await subscription.first;
+  expect(broker.calls.map(([name]) => name).filter((name) => !["createChannel", "close"].includes(name))).toEqual(asked);
+  await end();
 });

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { ChannelModel } from "amqplib";
 import type { Logger } from "pino";
 import { systemClock, wait } from "@tsserve/server";
 import { backOff } from "../back-off.ts";
@@ -12,7 +13,7 @@ import { AmqpDelivery, type AmqpDeliveryParts } from "./delivery.ts";
 import { explainChannelError } from "./explain-error.ts";
 import type { FailedMessages } from "./failed-messages.ts";
 import type { AmqpSettings } from "./settings.ts";
-import { declareSource } from "./topology.ts";
+import { declareSource, isMoreThanQueue, isNotFound } from "./topology.ts";
 
 export interface AmqpSubscriptionParts {
   readonly settings: AmqpSettings;
@@ -105,32 +106,45 @@ export class AmqpSubscription implements Subscription {
   }
 
   async #subscribe(): Promise<ConsumerChannel> {
-    const { connection, settings, failedMessages, log } = this.#parts;
+    const { connection, settings, log } = this.#parts;
     const model = await connection.open();
     const isResumed = this.#hasSubscribed;
-    let parts: AmqpDeliveryParts | undefined;
     try {
+      // A queue that is bound to nothing by us, and is there, need not be looked for: that is half of the questions to the broker.
+      if (!isMoreThanQueue(this.#source)) {
+        try {
+          return await this.#consume(model, isResumed);
+        } catch (error) {
+          if (!isNotFound(error)) throw error;
+        }
+      }
       await declareSource(model, this.#source, settings, log);
-      return await ConsumerChannel.open(model, {
-        queue: this.#source.queue,
-        prefetch: this.#source.prefetch,
-        consumerTag: `${this.#consumer.name.slice(0, longestNameInTag)}-${randomUUID()}`,
-        rpcTimeoutMs: settings.connectTimeoutMs,
-        onMessage: (message, channel, unsettled) => {
-          // Closing gives it back.
-          if (this.#ending.signal.aborted && this.#channel !== channel) return;
-          parts ??= { channel, source: this.#source, failed: failedMessages, isOrdered: this.#consumer.isOrdered, isResumed };
-          this.#sink.deliver(new AmqpDelivery(message, unsettled, parts));
-        },
-        onUnheard: ({ delivery }) => {
-          if (delivery !== undefined) this.#sink.unheard(delivery);
-        },
-        onError: (err) => log.error({ err }, `a listener of the channel of ${this.#source.queue} failed`),
-      });
+      return await this.#consume(model, isResumed);
     } catch (error) {
       // A peer that does not answer a question will not answer the next one either.
       if (error instanceof BrokerError && error.reason === "timeout") connection.abandon(model, error);
       throw error;
     }
+  }
+
+  #consume(model: ChannelModel, isResumed: boolean): Promise<ConsumerChannel> {
+    const { settings, failedMessages, log } = this.#parts;
+    let parts: AmqpDeliveryParts | undefined;
+    return ConsumerChannel.open(model, {
+      queue: this.#source.queue,
+      prefetch: this.#source.prefetch,
+      consumerTag: `${this.#consumer.name.slice(0, longestNameInTag)}-${randomUUID()}`,
+      rpcTimeoutMs: settings.connectTimeoutMs,
+      onMessage: (message, channel, unsettled) => {
+        // Closing gives it back.
+        if (this.#ending.signal.aborted && this.#channel !== channel) return;
+        parts ??= { channel, source: this.#source, failed: failedMessages, isOrdered: this.#consumer.isOrdered, isResumed };
+        this.#sink.deliver(new AmqpDelivery(message, unsettled, parts));
+      },
+      onUnheard: ({ delivery }) => {
+        if (delivery !== undefined) this.#sink.unheard(delivery);
+      },
+      onError: (err) => log.error({ err }, `a listener of the channel of ${this.#source.queue} failed`),
+    });
   }
 }

@@ -36,6 +36,16 @@ export async function declareSource(model: ChannelModel, source: AmqpSource, set
   });
 }
 
+/** Whether there is more to a consumer's source than a queue that is there, or is not. */
+export function isMoreThanQueue({ bindings, arguments: own }: AmqpSource): boolean {
+  return bindings.length > 0 || own["x-single-active-consumer"] === true;
+}
+
+/** Whether the broker said that something is not there. */
+export function isNotFound(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === 404;
+}
+
 /** The broker's own exchanges are there; another is declared, durable, where it is absent. */
 export async function declareExchange(model: ChannelModel, exchange: string, rpcTimeoutMs: number): Promise<void> {
   if (exchange === "" || exchange.startsWith("amq.")) return;
@@ -105,8 +115,7 @@ async function answers404(
     await onChannel(model, what, rpcTimeoutMs, ask);
     return true;
   } catch (error) {
-    const cause: unknown = error instanceof BrokerError ? error.cause : undefined;
-    if (cause instanceof Error && "code" in cause && cause.code === 404) return false;
+    if (error instanceof BrokerError && isNotFound(error.cause)) return false;
     throw error;
   }
 }
