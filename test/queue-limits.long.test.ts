@@ -8,6 +8,9 @@ import { serve, type Served } from "./support/serve.ts";
 
 if (noRabbitmq !== undefined) console.log(`queue-limits.long.test.ts ${noRabbitmq}`);
 
+/** Those that take long, by hand: TSSERVE_QUEUE_ROUNDS=10. */
+const lasting = test.runIf(Number(process.env["TSSERVE_QUEUE_ROUNDS"] ?? 0) >= 10);
+
 describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, when its operator, its disk or its limits say no", () => {
   let broker: Rabbitmq;
   let model: ChannelModel;
@@ -47,13 +50,12 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, when its operator, its disk
     serve({ app: "publisher.mjs", server: { "metrics.enabled": "false" }, config: { "amqp.port": String(broker.port) } });
 
   test("no space on its disk: what is there is handled, retries wait, publishers are told why, and then all goes on", async () => {
-    await using server = consume();
+    await using server = consume({}, { concurrency: "1", prefetch: "30", sleep: "150" });
     await using web = publisher();
     await server.listening();
+    await fill(model, server.queue, 20);
     await send(model, server.queue, { n: 1000, act: "throwOnce" });
-    await fill(model, server.queue, 20, { from: 0 });
-    await until("the first run", () => server.runs().length > 0);
-    broker.ctl("set_disk_free_limit", "900TB");
+    broker.ctl("set_disk_free_limit", "900GB");
     try {
       const refused = await publish(web, "none", {}, { exchange: "", timeout: "2 seconds" });
       expect(refused).toMatchObject({ ok: false, code: expect.stringMatching(/TIMEOUT|UNAVAILABLE|NO_ROUTE/) as string });
@@ -88,7 +90,7 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, when its operator, its disk
     await channel.close();
   });
 
-  test("a user whose rights are taken away, and given back: nothing is lost, and it is said what is missing", async () => {
+  lasting("a user whose rights are taken away, and given back: nothing is lost, and it is said what is missing", async () => {
     await using server = consume();
     await server.listening();
     broker.ctl("clear_permissions", "guest");
@@ -101,7 +103,7 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, when its operator, its disk
     await handled(server, 20);
   });
 
-  test("a virtual host that is deleted and made anew is consumed from again", async () => {
+  lasting("a virtual host that is deleted and made anew is consumed from again", async () => {
     broker.ctl("add_vhost", "own");
     broker.ctl("set_permissions", "-p", "own", "guest", ".*", ".*", ".*");
     await using server = consume({ server: { "amqp.virtualhost": "own" } });
@@ -118,7 +120,7 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, when its operator, its disk
     await own.close();
   });
 
-  test("no connection is left for its retries: they wait, others are handled, and then they go", async () => {
+  lasting("no connection is left for its retries: they wait, others are handled, and then they go", async () => {
     broker.ctl("add_vhost", "narrow");
     broker.ctl("set_permissions", "-p", "narrow", "guest", ".*", ".*", ".*");
     const own = await broker.connectLoosely("narrow");
@@ -169,7 +171,7 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, when its operator, its disk
     expect(done(server.runs())).toEqual(Array.from({ length: 10 }, (_, n) => n));
   });
 
-  test("bodies as large as the broker takes, in and out: handled or a dead letter, whole, and the others beside them", async () => {
+  lasting("bodies as large as the broker takes, in and out: handled or a dead letter, whole, and the others beside them", async () => {
     const size = 120 * 1024 * 1024;
     await using server = consume({ server: { max_message_size: "256M" } }, { prefetch: "2", concurrency: "2" });
     await server.listening();

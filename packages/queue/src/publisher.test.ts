@@ -7,8 +7,7 @@ import { FakeAws } from "./sqs/fake-aws.ts";
 let broker = new FakeBroker();
 let aws = new FakeAws();
 vi.mock("./amqp/library.ts", () => ({ loadLibrary: () => Promise.resolve({ connect: () => Promise.resolve(broker.connect()) }) }));
-vi.mock("./sqs/library.ts", () => ({ loadSqs: () => Promise.resolve({}), loadSns: () => Promise.resolve({}) }));
-vi.mock("./sqs/connection.ts", () => ({ sqsApi: () => aws.api, snsApi: () => aws.api }));
+vi.mock("./sqs/connection.ts", () => ({ awsOpeners: { sqs: async () => aws.api, sns: async () => aws.api } }));
 
 import { openPublisher } from "./publisher.ts";
 

@@ -15,9 +15,12 @@ export class AmqpBroker implements Broker {
   readonly #consuming: AmqpConnection;
   readonly #publishing: AmqpConnection;
   readonly #failedMessages: FailedMessages;
+  readonly #load: typeof loadLibrary;
   #library: AmqpLibrary | undefined;
 
-  constructor(settings: AmqpSettings, log: Logger) {
+  /** @param load the library, when it is needed first */
+  constructor(settings: AmqpSettings, log: Logger, load: typeof loadLibrary = loadLibrary) {
+    this.#load = load;
     this.#settings = settings;
     this.#log = log;
     const library = (): AmqpLibrary => this.#library as AmqpLibrary;
@@ -27,7 +30,7 @@ export class AmqpBroker implements Broker {
   }
 
   async prepare(consumer: string): Promise<void> {
-    this.#library ??= await loadLibrary(`consumer "${consumer}"`);
+    this.#library ??= await this.#load(`consumer "${consumer}"`);
   }
 
   subscribe(consumer: ConsumerDefinition, sink: Sink): Subscription {

@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
 import type { ChannelModel, ConsumeMessage } from "amqplib";
+import type { AmqpLibrary } from "./library.ts";
 
 /** A method of a channel that was called, with what it was called with. */
 export type Call = readonly [method: string, ...args: unknown[]];
@@ -29,6 +30,11 @@ export class FakeBroker {
   with(queue: string): this {
     this.queues.set(queue, {});
     return this;
+  }
+
+  /** The library, as far as it connects to this. */
+  get library(): AmqpLibrary {
+    return { connect: () => Promise.resolve(this.connect()) } as unknown as AmqpLibrary;
   }
 
   /** A connection to it. */

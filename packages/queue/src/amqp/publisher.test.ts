@@ -1,8 +1,5 @@
 import type { Logger } from "pino";
 import { expect, test, vi } from "vitest";
-
-vi.mock("./library.ts", () => ({ loadLibrary: () => Promise.resolve({ connect: () => Promise.resolve(broker.connect()) }) }));
-
 import { FakeBroker } from "./fake-broker.ts";
 import { AmqpPublisher } from "./publisher.ts";
 import { amqpSettings } from "./settings.ts";
@@ -12,7 +9,9 @@ let broker = new FakeBroker();
 function made(raw: Record<string, string> = {}): AmqpPublisher {
   broker = new FakeBroker();
   const log = { info: vi.fn(), warn: vi.fn(), error: vi.fn() } as unknown as Logger;
-  return new AmqpPublisher(amqpSettings(raw), { log, headers: () => ({ traceparent: "00-t" }), makeId: () => "made" });
+  return new AmqpPublisher(amqpSettings(raw), { log, headers: () => ({ traceparent: "00-t" }), makeId: () => "made" }, () =>
+    Promise.resolve(broker.library),
+  );
 }
 
 const published = (): unknown[] => broker.called("publish")[0] ?? [];

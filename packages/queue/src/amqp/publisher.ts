@@ -34,10 +34,13 @@ export class AmqpPublisher {
   readonly #connection: AmqpConnection;
   readonly #publishing: AmqpPublishing;
   readonly #outstanding = new Set<Promise<unknown>>();
+  readonly #load: typeof loadLibrary;
   #library: AmqpLibrary | undefined;
   #isClosed = false;
 
-  constructor(settings: AmqpSettings, parts: PublisherParts) {
+  /** @param load the library, when it is needed first */
+  constructor(settings: AmqpSettings, parts: PublisherParts, load: typeof loadLibrary = loadLibrary) {
+    this.#load = load;
     this.#settings = settings;
     this.#parts = parts;
     this.#connection = new AmqpConnection({
@@ -51,7 +54,7 @@ export class AmqpPublisher {
 
   /** @throws {BrokerError} `library` */
   async prepare(): Promise<void> {
-    this.#library ??= await loadLibrary("publishing to RabbitMQ");
+    this.#library ??= await this.#load("publishing to RabbitMQ");
   }
 
   async publish(routingKey: string, data: unknown, options: AmqpPublishOptions = {}): Promise<void> {

@@ -1,6 +1,6 @@
 import type { SNSClient } from "@aws-sdk/client-sns";
 import type { SQSClient } from "@aws-sdk/client-sqs";
-import type { SnsLibrary, SqsLibrary } from "./library.ts";
+import { loadSns, loadSqs, type SnsLibrary, type SqsLibrary } from "./library.ts";
 import type { SqsSettings } from "./settings.ts";
 
 const connectionTimeoutMs = 5000;
@@ -25,6 +25,18 @@ export function sqsApi(library: SqsLibrary, settings: SqsSettings): SqsApi {
 export function snsApi(library: SnsLibrary, settings: SqsSettings): SnsApi {
   return { library, client: new library.SNSClient(clientOptions(settings, settings.endpoints.sns)) };
 }
+
+/** Makes the clients; what they are made of is loaded then. */
+export interface AwsOpeners {
+  /** @throws {BrokerError} `library`, with what to install for whom */
+  sqs(neededBy: string, settings: SqsSettings): Promise<SqsApi>;
+  sns(neededBy: string, settings: SqsSettings): Promise<SnsApi>;
+}
+
+export const awsOpeners: AwsOpeners = {
+  sqs: async (neededBy, settings) => sqsApi(await loadSqs(neededBy), settings),
+  sns: async (neededBy, settings) => snsApi(await loadSns(neededBy), settings),
+};
 
 function clientOptions({ region, credentials, waitTimeMs }: SqsSettings, endpoint: string | undefined): object {
   return {

@@ -1,4 +1,4 @@
-import type { SnsApi, SqsApi } from "./connection.ts";
+import type { AwsOpeners, SnsApi, SqsApi } from "./connection.ts";
 
 /** What a command of the SDK is here: its name, without `Command`, and its input. */
 export interface Asked {
@@ -23,6 +23,11 @@ export class FakeAws {
 
   inputsOf(name: string): Asked["input"][] {
     return this.asked.filter((each) => each.name === name).map(({ input }) => input);
+  }
+
+  /** For what opens its clients itself. */
+  get openers(): AwsOpeners {
+    return { sqs: () => Promise.resolve(this.api), sns: () => Promise.resolve(this.api) };
   }
 
   /** Both clients at once: each command is known by its name. */

@@ -1,13 +1,10 @@
 import type { Logger } from "pino";
 import { expect, test, vi } from "vitest";
 import { awsError, FakeAws } from "./fake-aws.ts";
-
-let aws = new FakeAws();
-vi.mock("./library.ts", () => ({ loadSqs: () => Promise.resolve({}), loadSns: () => Promise.resolve({}) }));
-vi.mock("./connection.ts", () => ({ sqsApi: () => aws.api, snsApi: () => aws.api }));
-
 import { SqsPublisher } from "./publisher.ts";
 import { sqsSettings } from "./settings.ts";
+
+let aws = new FakeAws();
 
 function made(answers: ConstructorParameters<typeof FakeAws>[0] = {}, raw: Record<string, string> = {}): SqsPublisher {
   aws = new FakeAws({
@@ -15,7 +12,11 @@ function made(answers: ConstructorParameters<typeof FakeAws>[0] = {}, raw: Recor
     CreateTopic: ({ Name }) => ({ TopicArn: `arn:${String(Name)}` }),
     ...answers,
   });
-  return new SqsPublisher(sqsSettings(raw), { log: {} as Logger, headers: () => ({ traceparent: "00-t" }), makeId: () => "made" });
+  return new SqsPublisher(
+    sqsSettings(raw),
+    { log: {} as Logger, headers: () => ({ traceparent: "00-t" }), makeId: () => "made" },
+    aws.openers,
+  );
 }
 
 test("a topic is made once, encoded, with its prefix; a message carries its trace", async () => {

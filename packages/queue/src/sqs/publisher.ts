@@ -3,9 +3,8 @@ import { messageBytes } from "../message-bytes.ts";
 import { PublishError } from "../publish-error.ts";
 import type { PublisherParts } from "../publisher.ts";
 import { Batch } from "./batch.ts";
-import { snsApi, sqsApi, type SnsApi, type SqsApi } from "./connection.ts";
+import { awsOpeners, type AwsOpeners, type SnsApi, type SqsApi } from "./connection.ts";
 import { errorName, explainError } from "./explain-error.ts";
-import { loadSns, loadSqs } from "./library.ts";
 import type { SqsSettings } from "./settings.ts";
 import { encodeTopic, withFifo } from "./source.ts";
 import { queueUrl } from "./topology.ts";
@@ -45,13 +44,16 @@ const mostBytes = 1_048_576;
 export class SqsPublisher {
   readonly #settings: SqsSettings;
   readonly #parts: PublisherParts;
+  readonly #open: AwsOpeners;
   #sqs: SqsApi | undefined;
   #sns: SnsApi | undefined;
   readonly #urls = new Map<string, string>();
   readonly #topics = new Map<string, string>();
   readonly #outstanding = new Set<Promise<unknown>>();
 
-  constructor(settings: SqsSettings, parts: PublisherParts) {
+  /** @param open the clients, when they are needed first */
+  constructor(settings: SqsSettings, parts: PublisherParts, open: AwsOpeners = awsOpeners) {
+    this.#open = open;
     this.#settings = settings;
     this.#parts = parts;
   }
@@ -170,11 +172,11 @@ export class SqsPublisher {
   }
 
   async #sqsReady(): Promise<SqsApi> {
-    return (this.#sqs ??= sqsApi(await loadSqs("publishing to SQS"), this.#settings));
+    return (this.#sqs ??= await this.#open.sqs("publishing to SQS", this.#settings));
   }
 
   async #snsReady(): Promise<SnsApi> {
-    return (this.#sns ??= snsApi(await loadSns("publishing to SNS"), this.#settings));
+    return (this.#sns ??= await this.#open.sns("publishing to SNS", this.#settings));
   }
 }
 
