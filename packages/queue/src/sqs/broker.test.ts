@@ -30,7 +30,8 @@ function made() {
   );
   const opened: string[] = [];
   const destroy = vi.fn();
-  const api = { ...aws.api, client: { ...aws.api.client, destroy } } as unknown as FakeAws["api"];
+  const { api } = aws;
+  Object.assign(api.client, { destroy });
   const open = (which: string) => (neededBy: string) => {
     opened.push(`${which} for ${neededBy}`);
     return Promise.resolve(api);
