@@ -1,10 +1,13 @@
 import { once } from "node:events";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import { freePort, openRaw, until } from "@tsserve/testing";
+import { join } from "node:path";
+import { freePort, makeTemporaryFolder, openRaw, until } from "@tsserve/testing";
 import { describe, expect, test } from "vitest";
 import { scrape, type Scrape } from "./support/scrape.ts";
 import { serve } from "./support/serve.ts";
-import { ask, handshake, tlsIni } from "./support/tls.ts";
+import { hasProgram } from "./support/measured.ts";
+import { ask, handshake, makeBriefCertificate, pem, tlsIni } from "./support/tls.ts";
 
 const get = Buffer.from("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
 const addresses = Buffer.from([192, 0, 2, 7, 127, 0, 0, 1, 0, 80, 0, 90]);
@@ -101,3 +104,50 @@ describe("bad input gets its sentence and its count, and nobody else notices:", 
     expect(count(figures, "http_server_rejected_requests_total", "tls")).toBe(0);
   });
 });
+
+test.skipIf(!hasProgram("/usr/bin/openssl"))(
+  "a certificate that ends while it is served is told of when it does, and a renewed one heals",
+  async () => {
+    const made = makeTemporaryFolder();
+    const { path: folder } = made;
+    const end = new Date(Date.now() + 8000);
+    makeBriefCertificate(folder, end);
+    const metrics = await freePort();
+    await using server = serve({
+      app: "plain.js",
+      server: {
+        "tls.certificate": `${folder}/brief.pem`,
+        "tls.key": `${folder}/brief.key.pem`,
+        "metrics.endpoint": `127.0.0.1:${metrics}`,
+      },
+    });
+    const port = Number(new URL((await server.listening()).replace("https", "http")).port);
+    const ca = readFileSync(join(folder, "brief.pem"));
+    expect(await server.log(/the certificate "default" has ended: clients refuse it/)).toMatchObject({
+      level: "error",
+      certificate: "default",
+    });
+    await expect(handshake(port, { ca })).rejects.toMatchObject({ code: "CERT_HAS_EXPIRED" });
+    // Who does not look is served as before.
+    const careless = await handshake(port, { rejectUnauthorized: false });
+    expect(await ask(careless)).toContain("200 OK");
+    careless.destroy();
+    const told = (await scrape(metrics)).sum("tls_certificate_not_after_seconds", 'name="default"');
+    expect(told).toBe(Math.floor(end.getTime() / 1000));
+    for (const [name, of] of [
+      ["brief.key.pem", "localhost.key"],
+      ["brief.pem", "localhost"],
+    ] as const) {
+      writeFileSync(`${folder}/next`, pem(of));
+      renameSync(`${folder}/next`, `${folder}/${name}`);
+    }
+    await server.log(/new certificates are served/);
+    const socket = await handshake(port);
+    expect(await ask(socket)).toContain("200 OK");
+    socket.destroy();
+    expect(server.logs().filter(({ msg }) => msg.includes("has ended")).length).toBe(1);
+    server.kill();
+    expect(await server.exited()).toEqual({ code: 0, signal: null });
+    made.remove();
+  },
+);

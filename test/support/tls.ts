@@ -1,4 +1,5 @@
-import { cpSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
@@ -42,4 +43,27 @@ export async function ask(socket: TLSSocket, path = "/"): Promise<string> {
   socket.on("data", (part) => (text += String(part)));
   socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
   return until("an answer", () => (/\r\n\r\n[^]/.test(text) || socket.readableEnded ? text : undefined), { describe: () => text });
+}
+
+const authority = [
+  "[ca]\ndefault_ca = own",
+  "[own]\ndatabase = ./index.txt\nserial = ./serial\nnew_certs_dir = .\ndefault_md = sha256\npolicy = names\ncopy_extensions = copy",
+  "[names]\ncommonName = supplied\n",
+].join("\n");
+
+/** Makes `brief.pem` and `brief.key.pem` in a folder: a certificate for `localhost`, signed by itself, that ends at this instant. */
+export function makeBriefCertificate(folder: string, end: Date): void {
+  writeFileSync(join(folder, "brief.cnf"), authority);
+  writeFileSync(join(folder, "index.txt"), "");
+  writeFileSync(join(folder, "serial"), "1000");
+  const openssl = (args: string): void => {
+    const { status, stderr } = spawnSync("openssl", args.split(" "), { cwd: folder, encoding: "utf8" });
+    if (status !== 0) throw new Error(`openssl ${args}: ${stderr}`);
+  };
+  const name = "-subj /CN=localhost -addext subjectAltName=DNS:localhost";
+  openssl(`req -new -newkey rsa:2048 -nodes -keyout brief.key.pem ${name} -out brief.csr`);
+  const enddate = end.toISOString().replace(/\.\d+|[-:T]/g, "");
+  openssl(
+    `ca -batch -selfsign -notext -config brief.cnf -keyfile brief.key.pem -in brief.csr -startdate 20200101000000Z -enddate ${enddate} -out brief.pem`,
+  );
 }

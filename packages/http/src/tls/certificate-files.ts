@@ -38,8 +38,21 @@ export function readCertificatePair({ certificate: certificatePath, key: keyPath
   const certificate = readPem(certificatePath);
   const key = readPem(keyPath);
   const leaf = parsing(certificatePath, "expected a certificate in PEM form", () => new X509Certificate(certificate));
+  if (encryptedKey.test(key.toString("latin1")))
+    throw new CertificateFileError(
+      keyPath,
+      "is encrypted, and nobody is there to give its passphrase; `openssl pkey` writes it without one",
+    );
   const privateKey = parsing(keyPath, "expected a private key in PEM form, without a passphrase", () => createPrivateKey(key));
-  if (!leaf.checkPrivateKey(privateKey)) throw new CertificateFileError(keyPath, `is not the key of the certificate ${certificatePath}`);
+  if (!leaf.checkPrivateKey(privateKey)) {
+    const place = certificatesIn(certificate).findIndex((each) => each.checkPrivateKey(privateKey));
+    if (place > 0)
+      throw new CertificateFileError(
+        certificatePath,
+        `has its certificates in the wrong order: that of the key ${keyPath} is number ${place + 1}, and has to be the first; the one that signed it follows, and so on`,
+      );
+    throw new CertificateFileError(keyPath, `is not the key of the certificate ${certificatePath}`);
+  }
   return {
     certificate,
     key,
@@ -58,6 +71,23 @@ export function readAuthorities(path: string): Buffer {
   const text = readPem(path);
   parsing(path, "expected certificates in PEM form", () => new X509Certificate(text));
   return text;
+}
+
+/** Both ways in which PEM says so: of PKCS 8 (RFC 5958, section 3), and OpenSSL's older one (RFC 1421, section 4.6.1.1). */
+const encryptedKey = /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m;
+
+/** All certificates of a file, as far as they can be read. */
+function certificatesIn(pem: Buffer): X509Certificate[] {
+  const blocks = pem
+    .toString("latin1")
+    .match(/-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g);
+  return (blocks ?? []).flatMap((block) => {
+    try {
+      return [new X509Certificate(block)];
+    } catch {
+      return [];
+    }
+  });
 }
 
 const reasons: Readonly<Record<string, string>> = {

@@ -227,6 +227,9 @@ describe("files that can't be used", () => {
     const encrypted = createPrivateKey(pem("localhost.key"))
       .export({ type: "pkcs8", format: "pem", cipher: "aes-128-cbc", passphrase: "secret" })
       .toString();
+    const older = createPrivateKey(pem("localhost.key"))
+      .export({ type: whole.length > 1000 ? "pkcs1" : "sec1", format: "pem", cipher: "aes-128-cbc", passphrase: "secret" })
+      .toString();
     const cases: readonly (readonly [Record<string, string>, RegExp])[] = [
       [{ certificate: file("empty.pem", "") }, /empty\.pem: expected a certificate in PEM form/],
       [{ certificate: file("blank.pem", "\n \n") }, /blank\.pem: expected a certificate in PEM form/],
@@ -234,8 +237,12 @@ describe("files that can't be used", () => {
       [{ certificate: file("bytes.pem", Buffer.from([0x30, 0x82, 1, 2])) }, /bytes\.pem: expected a certificate in PEM form/],
       [{ key: file("empty.key.pem", "") }, /empty\.key\.pem: expected a private key in PEM form, without a passphrase/],
       [{ key: file("half.key.pem", pem("localhost.key").subarray(0, 60)) }, /half\.key\.pem: expected a private key in PEM form/],
-      [{ key: file("encrypted.key.pem", encrypted) }, /encrypted\.key\.pem: expected a private key in PEM form, without a passphrase/],
-      [{ certificate: file("order.pem", `${pem("ca").toString()}${whole}`) }, /is not the key of the certificate .*order\.pem/],
+      [{ key: file("encrypted.key.pem", encrypted) }, /encrypted\.key\.pem: is encrypted, and nobody is there to give its passphrase/],
+      [{ key: file("old.key.pem", older) }, /old\.key\.pem: is encrypted/],
+      [
+        { certificate: file("order.pem", `${pem("ca").toString()}${whole}`) },
+        /order\.pem: has its certificates in the wrong order: that of the key .* is number 2/,
+      ],
       [{ client_ca: file("empty-ca.pem", ""), client_certificates: "require" }, /empty-ca\.pem: expected certificates in PEM form/],
     ];
     const wrong = cases.filter(([raw, message]) => {

@@ -3,6 +3,7 @@ import type { TLSSocket } from "node:tls";
 import { ConfigurationError } from "@tsserve/config";
 import type { Meter, MeterCounter } from "@tsserve/server";
 import type { Logger } from "pino";
+import { endNotice, nextLookMs } from "./certificate-ends.ts";
 import { CertificateFileError } from "./certificate-files.ts";
 import { readCertificates, type Certificates } from "./certificates.ts";
 import type { HandshakeFailure } from "./handshake-failure.ts";
@@ -26,10 +27,6 @@ const notAfter = {
   aggregator: "min",
 } as const;
 const failures = { name: "tls_handshake_failures_total", help: "Handshakes that failed, by the reason.", type: "counter" } as const;
-
-const dayMs = 86_400_000;
-/** A certificate that ends within so many days is warned of, once a day. */
-const warnDays = 14;
 
 /** What becomes of a connection whose handshake is made. */
 export interface Entering {
@@ -69,12 +66,11 @@ export class TlsEntrance {
   /** From now on the files are watched. */
   open(): void {
     this.#tellEnds();
-    this.#warning = setInterval(() => this.#tellEnds(), dayMs).unref();
     this.#endWatch = watchCertificates(certificateFiles(this.#parts.settings), () => this.#reread());
   }
 
   close(): void {
-    clearInterval(this.#warning);
+    clearTimeout(this.#warning);
     this.#endWatch?.();
   }
 
@@ -103,15 +99,20 @@ export class TlsEntrance {
     this.#tellEnds();
   }
 
+  /** Now, each day, and when one has come to its end. */
   #tellEnds(): void {
     const { meter, log } = this.#parts;
-    for (const [name, { notAfter: end }] of this.#certificates.pairs) {
+    const now = Date.now();
+    const { pairs } = this.#certificates;
+    for (const [name, { notAfter: end }] of pairs) {
       meter?.gauge(notAfter, { name }).set(end / 1000);
-      const days = Math.floor((end - Date.now()) / dayMs);
-      const text = new Date(end).toISOString();
-      if (days < 0) log.error({ certificate: name, not_after: text }, `the certificate "${name}" has ended: clients refuse it`);
-      else if (days < warnDays) log.warn({ certificate: name, not_after: text }, `the certificate "${name}" ends in ${days} days`);
+      const notice = endNotice(end, now);
+      if (notice === undefined) continue;
+      log[notice.level]({ certificate: name, not_after: new Date(end).toISOString() }, `the certificate "${name}" ${notice.text}`);
     }
+    clearTimeout(this.#warning);
+    const ends = [...pairs.values()].map((pair) => pair.notAfter);
+    this.#warning = setTimeout(() => this.#tellEnds(), nextLookMs(ends, now)).unref();
   }
 
   #failed(failure: HandshakeFailure, peer: string | undefined, raw: Socket): void {
