@@ -133,6 +133,42 @@ describe("a head over HTTP/2", () => {
     expect(seen).toMatchObject({ ":status": 201, "x-one": "1", "x-two": "a, b", "x-kept": "k" });
   });
 
+  const heads: readonly (readonly [string, Record<string, unknown>])[] = [
+    ["nothing", {}],
+    ["a text", { "x-a": "1" }],
+    ["upper case", { "X-Upper": "1", "CONTENT-Type": "a/b" }],
+    ["a number", { "x-number": 7 }],
+    ["nothing for a name", { "x-none": undefined, "x-a": "1" }],
+    ["several values", { "set-cookie": ["a=1", "b=2"], "x-list": ["1", "2"] }],
+    ["headers of the connection", { Connection: "close", "transfer-encoding": "chunked", "x-a": "1" }],
+    ["blanks around a name", { " x-blank ": "1" }],
+    ["a name with a blank", { "x a": "1" }],
+    ["a name with another character", { "x(a": "1" }],
+    ["no name", { "": "1" }],
+    ["null", { "x-null": null }],
+    ["a pseudo-header", { ":path": "/" }],
+    ["the same name twice", { "x-twice": "1", "X-Twice": "2" }],
+  ];
+  test.each(heads)("says the same whether or not something was set before: %s", async (_name, head) => {
+    const outcomeOf = async (before: boolean): Promise<unknown> => {
+      let thrown: unknown;
+      const { headers } = await ask((_, response) => {
+        response.on("error", () => undefined);
+        response.stream.on("error", () => undefined);
+        if (before) response.setHeader("x-before", "1");
+        try {
+          response.writeHead(200, head as Record<string, string>).end();
+        } catch (error) {
+          thrown = (error as NodeJS.ErrnoException).code;
+          if (!response.stream.destroyed) response.stream.respond({ ":status": 500 }, { endStream: true });
+        }
+      }).catch((error: unknown) => ({ headers: { failed: String(error) } as IncomingHttpHeaders }));
+      const { date: _date, "x-before": _before, ...rest } = headers;
+      return { thrown, rest };
+    };
+    expect(await outcomeOf(false)).toEqual(await outcomeOf(true));
+  });
+
   test("has a date unless the app says otherwise", async () => {
     expect((await ask((_, response) => response.end())).headers["date"]).toMatch(/GMT$/);
     const without: Handler = (_, response) => {

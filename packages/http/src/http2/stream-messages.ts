@@ -162,9 +162,9 @@ export class StreamResponse extends Http2ServerResponse {
     if (stream.headersSent) return super.writeHead(status);
     const given = headersOf(rest.find((each) => typeof each === "object" && each !== null) as Headers | undefined);
     this.#addDefaults(status, given);
-    for (const name in given) super.setHeader(name, given[name] as OutgoingHttpHeader);
     this.statusCode = status;
-    const headers = this.getHeaders();
+    // As in HTTP/1, headers that come with the head alone are not kept: that would copy them twice.
+    const headers = this.getHeaderNames().length === 0 && areSimple(given) ? given : this.#withThose(given);
     // To wait for trailers costs an answer a fifth more, and a frame of its own: as in HTTP/1, where the length is known there are none.
     const waitForTrailers = this.hasTrailers || (!this.isEnding && !("content-length" in headers)) || "trailer" in headers;
     const endStream = this.isEnding && !this.hasBody && !this.hasTrailers;
@@ -224,15 +224,21 @@ export class StreamResponse extends Http2ServerResponse {
     return this.stream.destroyed || this.stream.closed;
   }
 
+  /** All that were set, and these. Node's own says what is wrong with one. */
+  #withThose(given: OutgoingHttpHeaders): OutgoingHttpHeaders {
+    for (const name in given) super.setHeader(name, given[name] as OutgoingHttpHeader);
+    return this.getHeaders();
+  }
+
   #addDefaults(status: number, given: OutgoingHttpHeaders): void {
     if (this.defaults === undefined || this.headersSent) return;
     const { server, contentType, requestIdHeader } = this.defaults;
-    const has = (name: string): boolean => this.hasHeader(name) || Object.keys(given).some((each) => each.toLowerCase() === name);
+    const has = (name: string): boolean => given[name] !== undefined || this.hasHeader(name);
     const id = this.tracked?.id;
     if (requestIdHeader !== undefined && id !== undefined && !has(requestIdHeader.toLowerCase())) given[requestIdHeader.toLowerCase()] = id;
     if (server !== undefined && !has("server")) given["server"] = server;
     if (contentType === undefined || this.isForHead || withoutBody.has(status) || has("content-type")) return;
-    const length = given["content-length"] ?? given["Content-Length"] ?? this.getHeader("content-length");
+    const length = given["content-length"] ?? this.getHeader("content-length");
     if (String(length ?? "") !== "0" && !(this.isEnding && !this.hasBody)) given["content-type"] = contentType;
   }
 }
@@ -265,13 +271,28 @@ function encodingOf(rest: readonly unknown[]): BufferEncoding | undefined {
   return typeof encoding === "string" ? (encoding as BufferEncoding) : undefined;
 }
 
-/** As an object, without those of the connection; a name that comes twice has both values. */
+/** Whether there is nothing in them that Node would refuse, or change: any other way, its own `setHeader` looks at each. */
+function areSimple(headers: OutgoingHttpHeaders): boolean {
+  for (const name in headers) {
+    const value = headers[name];
+    if ((typeof value !== "string" && typeof value !== "number") || !token.test(name)) return false;
+  }
+  return true;
+}
+
+/** What a name of a header is (RFC 9110, section 5.6.2). */
+const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** As an object by names in lower case, without those of the connection; a name that comes twice in a list has both values. */
 function headersOf(headers: Headers | undefined): OutgoingHttpHeaders {
   const kept: OutgoingHttpHeaders = {};
   if (headers === undefined) return kept;
   if (!Array.isArray(headers)) {
-    for (const [name, value] of Object.entries(headers as OutgoingHttpHeaders)) {
-      if (!ofConnection.has(name.toLowerCase()) && value !== undefined) kept[name] = value;
+    const byName = headers as OutgoingHttpHeaders;
+    for (const name of Object.keys(byName)) {
+      const lower = name.toLowerCase();
+      const value = byName[name];
+      if (!ofConnection.has(lower) && value !== undefined) kept[lower] = value;
     }
     return kept;
   }

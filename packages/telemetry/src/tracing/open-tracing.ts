@@ -82,7 +82,7 @@ export function openTracing({ settings, folder, log, resource, mask, keepsContex
   };
   const endPropagation = propagateToFetch(() => traceparentOf(activeSpan()));
   const isChosen = makeSampler(settings.sample);
-  const records = ({ traceId, sampled }: RequestTrace): boolean => sampled ?? isChosen(traceId);
+  const records = ({ traceId, sampled, isNew }: RequestTrace): boolean => sampled ?? isChosen(traceId, isNew);
   const scope = traceScope();
   scope.decide = records;
   scope.active = () => {

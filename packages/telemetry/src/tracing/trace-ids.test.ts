@@ -50,7 +50,7 @@ describe("sampling", () => {
       const tail = Math.floor(Math.random() * 2 ** 32);
       const id = "cd".repeat(12) + tail.toString(16).padStart(8, "0");
       for (const part of [0, 1e-9, 0.01, 0.1, Math.random(), 0.999999999, 1])
-        expect(isSampled(id, part)).toBe(tail < part * 2 ** 32 || part >= 1);
+        expect([isSampled(id, part), makeSampler(part)(id, true)]).toEqual(Array(2).fill(tail < part * 2 ** 32 || part >= 1));
     }
   });
 

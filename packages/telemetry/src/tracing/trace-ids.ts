@@ -29,10 +29,11 @@ const w3cForm = /^[0-9a-f]{32}$/;
  * trace context, so that every process that asks decides the same. Texts are compared, which costs a request less than a number of them.
  *
  * @param part from 0 to 1
+ * @returns asked with an id, and whether it was made here, and so is in W3C's form
  */
-export function makeSampler(part: number): (traceId: string) => boolean {
+export function makeSampler(part: number): (traceId: string, isNew?: boolean) => boolean {
   const first = Math.ceil(part * range);
   if (first >= range) return () => true;
   const limit = first.toString(16).padStart(8, "0");
-  return (traceId) => (w3cForm.test(traceId) ? traceId : otelTraceId(traceId)).slice(24) < limit;
+  return (traceId, isNew = false) => (isNew || w3cForm.test(traceId) ? traceId : otelTraceId(traceId)).slice(24) < limit;
 }
