@@ -160,7 +160,7 @@ describe("a head over HTTP/2", () => {
           response.writeHead(200, head as Record<string, string>).end();
         } catch (error) {
           thrown = (error as NodeJS.ErrnoException).code;
-          if (!response.stream.destroyed) response.stream.respond({ ":status": 500 }, { endStream: true });
+          if (!response.stream.destroyed && !response.stream.closed) response.stream.respond({ ":status": 500 }, { endStream: true });
         }
       }).catch((error: unknown) => ({ headers: { failed: String(error) } as IncomingHttpHeaders }));
       const { date: _date, "x-before": _before, ...rest } = headers;
