@@ -159,6 +159,28 @@ describe("the environment", () => {
     }
   });
 
+  test.each([
+    [["check", "PATH/app.ini"], 0, /going on in \/\n$/],
+    [["check", "app.ini"], 2, /going on in \/\ntsserve: cannot read the configuration file app\.ini: there is no such file\n/],
+    [["ctl", "profle"], 2, /found "profle", did you mean "profile"\?/],
+  ])("from a folder that was removed meanwhile, as an old release is: %j", async (args, expected, said) => {
+    const folder = makeTemporaryFolder({ "app.ini": iniOf({}) });
+    try {
+      // The shell removes the folder that it is in, before it starts the command there.
+      const words = [join(packageFolder, "bin/tsserve.js"), ...args].map((word) => word.replace("PATH", folder.path));
+      const child = spawn("/bin/sh", ["-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', "sh", process.execPath, ...words], {
+        cwd: folder.path,
+      });
+      let stderr = "";
+      child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+      child.stdout.resume();
+      const [code] = (await once(child, "close")) as [number];
+      expect([code, stderr]).toEqual([expected, expect.stringMatching(said)]);
+    } finally {
+      folder.remove();
+    }
+  });
+
   test("the installed command hands --env-file to us, not to Node", async () => {
     const folder = makeTemporaryFolder({ "app.ini": iniOf({}) });
     try {

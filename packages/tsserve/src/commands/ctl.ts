@@ -2,7 +2,7 @@ import type { History } from "@tsserve/metrics/history";
 import { connect } from "node:net";
 import { checkUnixPath } from "@tsserve/listener";
 import { exitCodes } from "@tsserve/server";
-import { isTsserveError } from "@tsserve/config";
+import { didYouMean, isTsserveError } from "@tsserve/config";
 import { ask, type Answer, type Message } from "../ctl/ask.ts";
 import { fleetTable } from "../fleet-table.ts";
 import { historyTable } from "../history-table.ts";
@@ -49,8 +49,10 @@ async function reach(host: Host, values: OptionValues, use: (path: string) => Pr
 }
 
 const usage = "expected tsserve ctl status|upgrade|inc|dec|workers N|signal NAME|reopen|top|history|profile|repl|stop";
+const names = ["status", "upgrade", "inc", "dec", "workers", "signal", "reopen", "top", "history", "profile", "repl", "stop"];
 
 function messageOf([command, argument, ...rest]: readonly string[], values: OptionValues): Message {
+  if (command !== undefined && !names.includes(command)) throw new UsageError(`${usage}, found "${command}"${didYouMean(command, names)}`);
   const takesArgument = command === "workers" || command === "signal";
   if (command === undefined || rest.length > 0 || takesArgument !== (argument !== undefined)) throw new UsageError(usage);
   switch (command) {
