@@ -1,6 +1,7 @@
 import type { DeploymentPlan } from "../deployment-plan.ts";
 import { hostLayout, sectionOptions, stopLimitSeconds } from "./host-layout.ts";
 import type { KitFiles } from "./kit.ts";
+import { circusWord } from "./quote-word.ts";
 
 /** `NAME.circus.ini`: circus holds the socket and passes its descriptor. */
 export function circusFile(plan: DeploymentPlan): KitFiles {
@@ -10,7 +11,7 @@ export function circusFile(plan: DeploymentPlan): KitFiles {
   const text = `; ${name}: derived from ${iniPath} by "tsserve kit circus". To install: the include_dir of circus.ini.
 
 [watcher:${name}]
-cmd = ${command} ${iniFile} --bind fd://$(circus.sockets.${name})${sectionOptions(plan)} --log-format json
+cmd = ${command} ${circusWord(iniFile)} --bind fd://$(circus.sockets.${name})${sectionOptions(plan, circusWord)} --log-format json
 working_dir = ${current}
 uid = ${user}
 gid = ${user}

@@ -1,6 +1,7 @@
 import type { DeploymentPlan } from "../deployment-plan.ts";
 import { requiredVariables } from "./host-layout.ts";
 import type { KitFiles } from "./kit.ts";
+import { dockerValue } from "./quote-word.ts";
 
 /** The version of Node that the image has: the newest with long-term support. */
 const baseImage = "node:24-bookworm-slim";
@@ -35,7 +36,7 @@ FROM ${baseImage}
 LABEL org.opencontainers.image.title="${name}"
 # In a container, localhost can't be reached from outside.
 ENV NODE_ENV=production \\
-    TSSERVE_BIND=0.0.0.0:${port}${plan.serverName === "main" ? "" : ` \\\n    TSSERVE_SERVER_NAME=${plan.serverName}`}${plan.appName === "main" ? "" : ` \\\n    TSSERVE_APP_NAME=${plan.appName}`}
+    TSSERVE_BIND=0.0.0.0:${port}${plan.serverName === "main" ? "" : ` \\\n    TSSERVE_SERVER_NAME=${dockerValue(plan.serverName)}`}${plan.appName === "main" ? "" : ` \\\n    TSSERVE_APP_NAME=${dockerValue(plan.appName)}`}
 # What one image runs as is chosen by WORKER_TYPE (the name of a [server:…] and an [app:…] section), WORKER_COUNT (its
 # workers), WORKER_CONNECTIONS (requests in progress in each worker) and, where no file is named below, CONFIG_NAME (of
 # configs/NAME.ini).

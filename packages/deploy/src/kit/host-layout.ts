@@ -1,4 +1,5 @@
 import type { DeploymentPlan } from "../deployment-plan.ts";
+import type { QuoteWord } from "./quote-word.ts";
 
 /** Where a service lives on a host: each release in a folder of its own, `current` a link to the one that runs. */
 export interface HostLayout {
@@ -35,6 +36,6 @@ export function requiredVariables({ environment }: DeploymentPlan): string[] {
 }
 
 /** The options that choose the sections, where they are not `main`. */
-export function sectionOptions({ serverName, appName }: DeploymentPlan): string {
-  return `${serverName === "main" ? "" : ` --server-name ${serverName}`}${appName === "main" ? "" : ` --app-name ${appName}`}`;
+export function sectionOptions({ serverName, appName }: DeploymentPlan, quote: QuoteWord): string {
+  return `${serverName === "main" ? "" : ` --server-name ${quote(serverName)}`}${appName === "main" ? "" : ` --app-name ${quote(appName)}`}`;
 }

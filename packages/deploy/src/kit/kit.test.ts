@@ -49,6 +49,19 @@ describe("every kit", () => {
   });
 });
 
+test.each([
+  [
+    "systemd",
+    'ExecStart=/usr/bin/env node /srv/shop/current/node_modules/tsserve/bin/tsserve.js "/srv/shop/current/my app.ini" --app-name "a b"',
+  ],
+  ["supervisor", '"/srv/shop/current/my app.ini" --bind 127.0.0.1:9090 --app-name "a b"'],
+  ["circus", '"/srv/shop/current/my app.ini" --bind fd://$(circus.sockets.shop) --app-name "a b"'],
+  ["docker", 'TSSERVE_APP_NAME="a b"'],
+  ["docker", 'CMD ["my app.ini"]'],
+] as const)("%s is told of a file and a section with blanks as one word each", (name, expected) => {
+  expect(textOf(name, { iniPath: "my app.ini", appName: "a b" })).toContain(expected);
+});
+
 describe("where a service lives", () => {
   test.each<[Partial<DeploymentPlan>, string]>([
     [{}, "127.0.0.1:9090"],
@@ -89,7 +102,7 @@ describe("where a service lives", () => {
     ["main", "other", " --app-name other"],
     ["admin", "other", " --server-name admin --app-name other"],
   ])("sections %s and %s are chosen by %j", (serverName, appName, expected) => {
-    expect(sectionOptions({ ...plan, serverName, appName })).toBe(expected);
+    expect(sectionOptions({ ...plan, serverName, appName }, (word) => word)).toBe(expected);
   });
 });
 

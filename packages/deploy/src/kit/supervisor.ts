@@ -1,6 +1,7 @@
 import type { DeploymentPlan } from "../deployment-plan.ts";
 import { hostLayout, requiredVariables, sectionOptions, stopLimitSeconds } from "./host-layout.ts";
 import type { KitFiles } from "./kit.ts";
+import { supervisorWord } from "./quote-word.ts";
 
 /** `NAME.supervisor.conf`, for supervisord's folder of programs. */
 export function supervisorFile(plan: DeploymentPlan): KitFiles {
@@ -12,7 +13,7 @@ export function supervisorFile(plan: DeploymentPlan): KitFiles {
 ${plan.hasMaster ? `; A rolling upgrade: supervisorctl signal HUP ${name}` : `; A restart closes the port for a moment; with workers = N in the file, a SIGHUP upgrades without that.`}
 
 [program:${name}]
-command=${command} ${iniFile} --bind ${bind}${sectionOptions(plan)} --log-format json
+command=${command} ${supervisorWord(iniFile)} --bind ${bind}${sectionOptions(plan, supervisorWord)} --log-format json
 directory=${current}
 user=${user}
 environment=${variables}

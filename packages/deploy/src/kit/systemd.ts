@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import type { DeploymentPlan } from "../deployment-plan.ts";
 import { hostLayout, requiredVariables, sectionOptions, stopLimitSeconds } from "./host-layout.ts";
 import type { KitFiles } from "./kit.ts";
+import { systemdWord } from "./quote-word.ts";
 
 /** `NAME.service` and `NAME.socket`: systemd holds the listening socket, so that no connection is refused while the service restarts. */
 export function systemdFiles(plan: DeploymentPlan): KitFiles {
@@ -34,7 +35,7 @@ WorkingDirectory=${current}
 ${required.length === 0 ? "# Variables for the INI file, NAME=value a line." : `# Has to set ${required.join(", ")}, a line each.`}
 EnvironmentFile=${required.length === 0 ? "-" : ""}/etc/${name}.env
 Environment=NODE_ENV=production
-ExecStart=${command} ${iniFile}${sectionOptions(plan)}
+ExecStart=${command} ${systemdWord(iniFile)}${sectionOptions(plan, systemdWord)}
 ${plan.hasMaster ? "# A rolling upgrade: new workers are up before the old ones leave.\nExecReload=/bin/kill -HUP $MAINPID\n" : ""}# Only the main process is asked to stop, and waited for: it stops its workers, and what their requests have started goes on until
 # they are answered. Whoever is left then, also when the main process was killed, is asked as well, and finishes its requests. What
 # is left at the limit is killed.
