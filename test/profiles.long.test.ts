@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { load, lost, makeTemporaryFolder, openRaw, until } from "@tsserve/testing";
@@ -213,6 +213,36 @@ describe("a heap snapshot", () => {
     folder.remove();
   });
 });
+
+test.runIf(process.getuid?.() === 0).each(["cpu", "snapshot"])(
+  "what a full disk has no room for is no profile, and takes no room either: %s",
+  async (kind) => {
+    const folder = makeTemporaryFolder();
+    // A disk with room for a page, in a mount namespace of its own.
+    await using server = serve({
+      server: { control_socket: "./ctl.sock", profile_dir: folder.path, "metrics.enabled": "false" },
+      node: "/usr/bin/env",
+      nodeArgs: [
+        "unshare",
+        "-m",
+        "sh",
+        "-c",
+        `mount -t tmpfs -o size=4k tmpfs ${folder.path} && exec "$@"`,
+        "sh",
+        process.env["TSSERVE_TEST_NODE"] ?? process.execPath,
+      ],
+    });
+    const base = await server.listening();
+    const taken = await ctl(server, "profile", kind, ...(kind === "cpu" ? ["--seconds", "0.5"] : []));
+    expect([taken.code, taken.stderr]).toEqual([1, `profile_dir: can't write to ${folder.path}: ENOSPC: no space left on device, write\n`]);
+    const pid = Number(server.logs()[0]?.["pid"]);
+    expect(readdirSync(`/proc/${pid}/root${folder.path}`)).toEqual([]);
+    const open = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+    expect(open.filter((path) => path.startsWith(folder.path))).toEqual([]);
+    expect((await fetch(base)).status).toBe(200);
+    folder.remove();
+  },
+);
 
 const executablePath = "/usr/bin/chromium";
 

@@ -33,8 +33,20 @@ parentPort?.on("message", (task: ProfileTask) => {
 });
 
 async function take({ request, folder }: ProfileTask, path: string): Promise<Answer> {
-  const { id, kind } = request;
+  const { id } = request;
   const fd = openFile(folder, path);
+  try {
+    await takeInto(fd, request);
+    return { type: "tsserve:profile-taken", id, path, bytes: fs.fstatSync(fd).size };
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).syscall === "write" ? cannotWrite(folder, error as Error) : error;
+  } finally {
+    // A file that is removed takes its room for as long as it is open.
+    fs.closeSync(fd);
+  }
+}
+
+async function takeInto(fd: number, { kind, ms, heapsFree }: ProfileTask["request"]): Promise<void> {
   session = new Session();
   session.connectToMainThread();
   const ended = new Promise<never>((_, reject) => {
@@ -42,10 +54,7 @@ async function take({ request, folder }: ProfileTask, path: string): Promise<Ans
     session.on("NodeRuntime.waitingForDisconnect" as "Debugger.paused", () => reject(new Error("the process ends")));
   });
   await post("NodeRuntime.notifyWhenWaitingForDisconnect", { enabled: true });
-  await Promise.race([kind === "snapshot" ? takeSnapshot(fd, request.heapsFree) : takeProfile(fd, kind, request.ms), ended]);
-  const { size: bytes } = fs.fstatSync(fd);
-  fs.closeSync(fd);
-  return { type: "tsserve:profile-taken", id, path, bytes };
+  await Promise.race([kind === "snapshot" ? takeSnapshot(fd, heapsFree) : takeProfile(fd, kind, ms), ended]);
 }
 
 /** Before anything is begun: nobody else may read it, and nothing that is there is overwritten. */
@@ -53,8 +62,12 @@ function openFile(folder: string, path: string): number {
   try {
     return fs.openSync(path, "wx", 0o600);
   } catch (error) {
-    throw new Error(`profile_dir: can't write to ${folder}: ${(error as Error).message}`, { cause: error });
+    throw cannotWrite(folder, error as Error);
   }
+}
+
+function cannotWrite(folder: string, error: Error): Error {
+  return new Error(`profile_dir: can't write to ${folder}: ${error.message}`, { cause: error });
 }
 
 async function takeProfile(fd: number, kind: "cpu" | "heap", ms: number): Promise<void> {
