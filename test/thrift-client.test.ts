@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
+import { connect, createServer, type AddressInfo } from "node:net";
 import { freePort, until } from "@tsserve/testing";
 import { Registry } from "prom-client";
 import { TransportError } from "tsserve/thrift";
@@ -29,11 +29,24 @@ test("a call that finds no free connection in time says so", async () => {
 
 test("connections that are too old are not used again", async () => {
   await using server = serveThrift();
-  using client = benchClient(await server.endpoint(), { maxAgeMs: 100 });
-  await client.call("ping", []);
-  await new Promise((resolve) => setTimeout(resolve, 150));
-  await client.call("ping", []);
-  expect(client.figures()).toMatchObject({ size: 1 });
+  const { hostname, port } = new URL(`http://${await server.endpoint()}`);
+  let connections = 0;
+  const between = createServer((socket) => {
+    connections += 1;
+    const onward = connect(Number(port), hostname);
+    for (const [from, to] of [[socket, onward], [onward, socket]] as const) from.on("error", () => to.destroy()).pipe(to); // prettier-ignore
+  });
+  await once(between.listen(0, "127.0.0.1"), "listening");
+  const endpoint = `127.0.0.1:${(between.address() as AddressInfo).port}`;
+  {
+    using kept = benchClient(endpoint);
+    for (let count = 0; count < 20; count++) await kept.call("ping", []);
+    expect(connections).toBe(1);
+    using client = benchClient(endpoint, { maxAgeMs: 100 });
+    await until("three connections more", async () => (await client.call("ping", []), connections === 4));
+    expect(client.figures()).toMatchObject({ size: 1 });
+  }
+  between.close();
 });
 
 test("a server that is away is told, and found again when it is back", async () => {
