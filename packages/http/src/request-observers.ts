@@ -34,7 +34,8 @@ export function makeRequestObservers(settings: HttpSettings, context: ServerCont
 
 function openFile(written: string, { folder, log }: ServerContext): LogFile {
   try {
-    const lostLines = (count: number): string => `${count} ${count === 1 ? "line is" : "lines are"} lost`;
+    const lostLines = (count: number): string =>
+      count === 0 ? "no line is lost" : `${count} ${count === 1 ? "line is" : "lines are"} lost`;
     return new LogFile(resolve(folder, written), systemClock, {
       failing: (error, isLosing) => {
         const what = isLosing ? "can't be written: lines are lost until it can" : "can't be opened anew: lines go to where it was";

@@ -85,7 +85,9 @@ export class TlsEntrance {
     try {
       certificates = readCertificates(settings);
     } catch (error) {
-      const { message } = error as Error;
+      // A path that is the value of a key for keys is masked, as secrets are: the name of the setting says which one it is.
+      const setting = error instanceof CertificateFileError ? `${keyOf(settings, error.path)}: ` : "";
+      const message = `${setting}${(error as Error).message}`;
       if (message !== this.#refused) log.error({ reason: message }, `a certificate can't be used, the old one stays: ${message}`);
       this.#refused = message;
       return;
