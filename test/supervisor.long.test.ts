@@ -37,7 +37,7 @@ test.skipIf(!hasProgram("/usr/bin/supervisord"))("supervisor runs, upgrades, res
     existsSync(join(folder.path, "log/stdout.log")) ? readFileSync(join(folder.path, "log/stdout.log"), "utf8") : "";
   const answers = async (): Promise<boolean> => (await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined))?.status === 200;
   try {
-    await until("an answer", async () => ((await answers()) ? true : undefined), { describe: log });
+    await until("an answer", async () => ((await answers()) ? true : undefined), { describe: log, timeoutMs: 60_000 });
     await until("RUNNING", () => (/RUNNING/.test(control("status")) ? true : undefined));
     control("signal", "HUP", "orders");
     await until("the upgrade", () => (log().includes("generation 2 is up") ? true : undefined), { describe: log });
