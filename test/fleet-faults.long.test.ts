@@ -17,6 +17,29 @@ const slow = "GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const inProgress = (fleet: Fleet): Promise<unknown> =>
   until("the request to arrive", async () => (await fleet.ctl("status", "--json")).stdout.includes('"active_requests":1'));
 
+/** How the Node that is tested calls its permission model. */
+const permission = ["--permission", "--experimental-permission"].find((flag) => process.allowedNodeEnvironmentFlags.has(flag));
+
+test.skipIf(permission === undefined)("a process that may start no thread serves, and says what it lacks", async () => {
+  const allowed = `${permission} --allow-fs-read=* --allow-fs-write=*`;
+  const folder = makeTemporaryFolder({
+    "app.mjs": app("held"),
+    "app.ini": "[server:main]\nfactory = tsserve/http\n[app:main]\nfactory = ./app.mjs\n",
+  });
+  const port = await freePort();
+  await using server = spawnTsserve({
+    args: ["app.ini", "--bind", `127.0.0.1:${port}`],
+    cwd: folder.path,
+    env: { NODE_OPTIONS: allowed },
+  });
+  await server.log(/^listening/);
+  await server.log(/^the watchdog thread failed/);
+  expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toContain("held");
+  server.kill("SIGTERM");
+  expect(await server.exited()).toMatchObject({ code: 0 });
+  folder.remove();
+});
+
 describe("a worker that dies", () => {
   test("is replaced though what it has started holds its stderr open", async () => {
     const source = `import { execFileSync, spawn, spawnSync } from "node:child_process";

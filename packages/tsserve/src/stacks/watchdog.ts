@@ -1,6 +1,8 @@
+import { EventEmitter } from "node:events";
 import { rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import type { Worker } from "node:worker_threads";
+import { asError } from "@tsserve/config";
 import type { WatchdogAnswer, WatchdogRequest } from "@tsserve/master";
 import { stopSignals } from "../first-instruction.ts";
 import type { Host } from "../host.ts";
@@ -57,6 +59,7 @@ export function startWatchdog(host: Host, settings: WatchdogSettings, endStuck: 
     if ("stack" in message) tellBlock(message as BlockMessage);
     else answer(message as WatchdogAnswer);
   });
+  let hasEnded = false;
   let lastId = 0;
   const waiting = new Map<number, (answer: WatchdogAnswer) => void>();
   const answer = (given: WatchdogAnswer): void => {
@@ -64,6 +67,7 @@ export function startWatchdog(host: Host, settings: WatchdogSettings, endStuck: 
     waiting.delete(given.id);
   };
   thread.once("exit", () => {
+    hasEnded = true;
     for (const id of waiting.keys()) answer({ type: "tsserve:profile-failed", id, reason: "the process ends" });
   });
   let answers = 0n;
@@ -90,8 +94,9 @@ export function startWatchdog(host: Host, settings: WatchdogSettings, endStuck: 
     profile: (request) =>
       new Promise((resolve) => {
         lastId += 1;
+        if (hasEnded) return resolve({ type: "tsserve:profile-failed", id: lastId, reason: "its watchdog thread does not run" });
         waiting.set(lastId, resolve);
-        thread.postMessage({ type: "tsserve:profile", id: lastId, ...request });
+        return thread.postMessage({ type: "tsserve:profile", id: lastId, ...request });
       }),
     listening,
     end: () => {
@@ -122,7 +127,35 @@ export function settingsOf({ logging, metrics, monitoring, master }: Configurati
   };
 }
 
-function startThread(workerData: WatchdogData): Worker {
+type Thread = EventEmitter & Pick<Worker, "postMessage" | "terminate">;
+
+/** A thread that ended before it began: Node's permission model forbids it (`--permission` without `--allow-worker`), or the system does. */
+class Unstarted extends EventEmitter implements Thread {
+  constructor(error: Error) {
+    super();
+    process.nextTick(() => {
+      this.emit("error", error);
+      this.emit("exit", 1);
+    });
+  }
+
+  postMessage(): void {}
+
+  terminate(): Promise<number> {
+    return Promise.resolve(1);
+  }
+}
+
+/** Starts the thread. That it can't be started keeps nobody from being served, either. */
+function startThread(workerData: WatchdogData): Thread {
+  try {
+    return makeThread(workerData);
+  } catch (error) {
+    return new Unstarted(asError(error));
+  }
+}
+
+function makeThread(workerData: WatchdogData): Worker {
   // Not loaded by the commands that have no watchdog.
   const threads = process.getBuiltinModule("node:worker_threads");
   const thread = new threads.Worker(packageFile("dist/stacks/watchdog-thread.cjs"), {
