@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { load, lost, makeTemporaryFolder, openRaw, until } from "@tsserve/testing";
@@ -158,6 +158,11 @@ describe("a profile", () => {
     expect((await ctl(elsewhere, "profile", "cpu", "--seconds", "0.1")).stderr).toMatch(
       /^profile_dir: can't write to \/\S+\/nowhere: ENOENT/,
     );
+    writeFileSync(join(elsewhere.folder, "nowhere"), "a file");
+    expect((await ctl(elsewhere, "profile", "cpu", "--seconds", "0.1")).stderr).toMatch(
+      /^profile_dir: can't write to \/\S+\/nowhere: ENOTDIR/,
+    );
+    rmSync(join(elsewhere.folder, "nowhere"));
     mkdirSync(join(elsewhere.folder, "nowhere"));
     expect((await ctl(elsewhere, "profile", "cpu", "--seconds", "0.1")).code).toBe(0);
   });

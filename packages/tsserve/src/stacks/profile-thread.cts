@@ -21,10 +21,7 @@ let session = new Session();
 parentPort?.on("message", (task: ProfileTask) => {
   const path = `${task.folder}/${task.name}.${endings[task.request.kind]}`;
   take(task, path)
-    .catch((error: Error): Answer => {
-      fs.rmSync(path, { force: true });
-      return { type: "tsserve:profile-failed", id: task.request.id, reason: error.message };
-    })
+    .catch((error: Error): Answer => ({ type: "tsserve:profile-failed", id: task.request.id, reason: error.message }))
     .then((answer) => {
       session.disconnect();
       parentPort.postMessage(answer);
@@ -39,6 +36,7 @@ async function take({ request, folder }: ProfileTask, path: string): Promise<Ans
     await takeInto(fd, request);
     return { type: "tsserve:profile-taken", id, path, bytes: fs.fstatSync(fd).size };
   } catch (error) {
+    fs.rmSync(path, { force: true });
     throw (error as NodeJS.ErrnoException).syscall === "write" ? cannotWrite(folder, error as Error) : error;
   } finally {
     // A file that is removed takes its room for as long as it is open.
