@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { TellRetried } from "./test/support/tell-retried.ts";
 
@@ -14,6 +15,9 @@ const longLimits = { testTimeout: 600_000, hookTimeout: 600_000 };
 const ending = isLong ? "*.long.test.ts" : "*.test.ts";
 const chosen = { ...(isLong ? longLimits : limits), retry, exclude: ["**/node_modules/**", ...(isLong ? [] : ["**/*.long.test.ts"])] };
 
+// Vitest leaves one core to itself, which is half of two: it has little to do.
+const unitWorkers = Math.max(2, availableParallelism() - 1);
+
 export default defineConfig({
   test: {
     passWithNoTests: isLong,
@@ -23,7 +27,7 @@ export default defineConfig({
         // Pure logic, beside its source, with no build.
         resolve: { conditions: ["@tsserve/source"] },
         ssr: { resolve: { conditions: ["@tsserve/source"], externalConditions: ["@tsserve/source"] } },
-        test: { ...chosen, name: "unit", include: [`packages/*/src/**/${ending}`], sequence: { groupOrder: 0 } },
+        test: { ...chosen, name: "unit", include: [`packages/*/src/**/${ending}`], sequence: { groupOrder: 0 }, maxWorkers: unitWorkers },
       },
       {
         // The built command, nothing mocked. A few files at once: each test runs several processes, and mostly waits for them.
