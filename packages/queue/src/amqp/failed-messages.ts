@@ -2,6 +2,7 @@ import { asError, maskSecret } from "@tsserve/config";
 import type { ConsumeMessage, Options } from "amqplib";
 import type { AmqpSource } from "../consumer-definition.ts";
 import type { DeadReason, Failure } from "../delivery.ts";
+import { fitHeaders } from "./fit-headers.ts";
 import type { AmqpPublishing } from "./publishing.ts";
 import type { AmqpSettings } from "./settings.ts";
 
@@ -69,45 +70,42 @@ export class FailedMessages {
 
   /** @throws {PublishError} when the broker did not confirm it */
   retry(message: ConsumeMessage, source: AmqpSource, delayMs: number, failure: Failure): Promise<void> {
-    const headers = {
-      ...failedHeaders(message, source, failure),
-      // A failure is told now: it is no message that nobody has a word of.
-      [headerNames.redeliveryCount]: undefined,
-    };
-    return this.#send(message, source, delayMs, headers);
+    // A failure is told now: it is no message that nobody has a word of.
+    const ours = { ...failedHeaders(message, source, failure), [headerNames.redeliveryCount]: undefined };
+    return this.#send(message, source, delayMs, ours);
   }
 
   /** @throws {PublishError} */
   async bury(message: ConsumeMessage, source: AmqpSource, reason: DeadReason, failure: Failure): Promise<void> {
     const queue = `${source.queue}.dead`;
-    const headers = { ...failedHeaders(message, source, failure), [headerNames.deadReason]: reason };
+    const ours = { ...failedHeaders(message, source, failure), [headerNames.deadReason]: reason };
     await this.#publishing.publish({
       exchange: "",
       routingKey: queue,
       content: message.content,
-      options: copyOptions(message, headers),
+      options: copyOptions(message, ours),
       declare: { queue, arguments: this.#typeArguments() },
     });
   }
 
   /** @throws {PublishError} */
   recount(message: ConsumeMessage, source: AmqpSource, redeliveries: number): Promise<void> {
-    const headers = { ...originHeaders(message, source), [headerNames.redeliveryCount]: redeliveries };
+    const ours = { ...originHeaders(message, source), [headerNames.redeliveryCount]: redeliveries };
     const stepMs = redeliveryDelaysMs[Math.min(redeliveries, redeliveryDelaysMs.length) - 1] ?? 0;
     const delayMs = stepMs * (1 + Math.floor(Math.random() * redeliverySpread));
-    return this.#send(message, source, delayMs, headers, delayMs + unusedMs);
+    return this.#send(message, source, delayMs, ours, delayMs + unusedMs);
   }
 
   async #send(
     message: ConsumeMessage,
     { queue }: AmqpSource,
     delayMs: number,
-    headers: Record<string, unknown>,
+    ours: Record<string, unknown>,
     expiresMs?: number,
   ): Promise<void> {
     const ttlMs = roundedUp(delayMs);
     const content = message.content;
-    const options = copyOptions(message, headers);
+    const options = copyOptions(message, ours);
     if (ttlMs === 0) {
       await this.#publishing.publish({ exchange: "", routingKey: queue, content, options });
       return;
@@ -141,8 +139,9 @@ function roundedUp(delayMs: number): number {
   return Math.min(Math.ceil(ms / unit) * unit, 2 ** 32 - 1);
 }
 
-function copyOptions(message: ConsumeMessage, headers: Record<string, unknown>): Options.Publish {
-  return { ...keptProperties(message), headers, persistent: true };
+function copyOptions(message: ConsumeMessage, ours: Record<string, unknown>): Options.Publish {
+  const senders = Object.entries(message.properties.headers ?? {}).filter(([name]) => !dropped.has(name));
+  return { ...keptProperties(message), headers: fitHeaders(Object.fromEntries(senders), ours), persistent: true };
 }
 
 /** Not `userId`, which must be that of this connection, and not `expiration`, which would end it in the retry queue. */
@@ -171,11 +170,8 @@ function failedHeaders(message: ConsumeMessage, source: AmqpSource, { error, fai
 
 /** The default exchange, by which copies come, would hide where a message came from. */
 function originHeaders({ properties, fields }: ConsumeMessage, { queue }: AmqpSource): Record<string, unknown> {
-  const known = properties.headers ?? {};
-  const kept = Object.fromEntries(Object.entries(known).filter(([name]) => !dropped.has(name)));
-  if (known[headerNames.originalQueue] === queue) return kept;
+  if (properties.headers?.[headerNames.originalQueue] === queue) return {};
   return {
-    ...kept,
     [headerNames.originalQueue]: queue,
     [headerNames.originalExchange]: fields.exchange,
     [headerNames.originalRoutingKey]: fields.routingKey,
