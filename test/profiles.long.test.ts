@@ -223,7 +223,7 @@ test.runIf(process.getuid?.() === 0).each(["cpu", "snapshot"])(
   "what a full disk has no room for is no profile, and takes no room either: %s",
   async (kind) => {
     const folder = makeTemporaryFolder();
-    // A disk with room for a page, in a mount namespace of its own.
+    // A disk of a page, which is taken, in a mount namespace of its own.
     await using server = serve({
       server: { control_socket: "./ctl.sock", profile_dir: folder.path, "metrics.enabled": "false" },
       node: "/usr/bin/env",
@@ -232,7 +232,7 @@ test.runIf(process.getuid?.() === 0).each(["cpu", "snapshot"])(
         "-m",
         "sh",
         "-c",
-        `mount -t tmpfs -o size=4k tmpfs ${folder.path} && exec "$@"`,
+        `mount -t tmpfs -o size=4k tmpfs ${folder.path} && head -c 4096 /dev/zero >${folder.path}/full && exec "$@"`,
         "sh",
         process.env["TSSERVE_TEST_NODE"] ?? process.execPath,
       ],
@@ -241,7 +241,7 @@ test.runIf(process.getuid?.() === 0).each(["cpu", "snapshot"])(
     const taken = await ctl(server, "profile", kind, ...(kind === "cpu" ? ["--seconds", "0.5"] : []));
     expect([taken.code, taken.stderr]).toEqual([1, `profile_dir: can't write to ${folder.path}: ENOSPC: no space left on device, write\n`]);
     const pid = Number(server.logs()[0]?.["pid"]);
-    expect(readdirSync(`/proc/${pid}/root${folder.path}`)).toEqual([]);
+    expect(readdirSync(`/proc/${pid}/root${folder.path}`)).toEqual(["full"]);
     const open = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
     expect(open.filter((path) => path.startsWith(folder.path))).toEqual([]);
     expect((await fetch(base)).status).toBe(200);

@@ -10,6 +10,12 @@ export interface EnvironmentReference {
 /** What a server speaks: it decides on ports, probes and whether there is anything to balance. */
 export type ServerKind = "http" | "thrift" | "queue" | "other";
 
+/**
+ * How a probe asks an HTTP server at its own port: over HTTP, over TLS, or not at all, where `health` is off, or clients have to show
+ * a certificate or to send a PROXY header.
+ */
+export type ServerHealth = "http" | "https" | "none";
+
 /** The connections that a database grants to this service: `pool.NAME.max_connections`. */
 export interface PoolLimit {
   readonly name: string;
@@ -30,6 +36,10 @@ export interface DeploymentPlan {
   readonly serverName: string;
   readonly appName: string;
   readonly kind: ServerKind;
+  /** Default `http`. */
+  readonly serverHealth?: ServerHealth | undefined;
+  /** Whether clients speak TLS to the server. Default no. */
+  readonly speaksTls?: boolean | undefined;
   /** Where clients connect: the port of the server in the pod. */
   readonly port: number;
   /** The address that the file says for that port, or a name; `undefined` for all interfaces. A pod listens on all of them. */
@@ -47,8 +57,10 @@ export interface DeploymentPlan {
   readonly hasMaster: boolean;
   /** How a master replaces its workers: `fleet` has two generations up at once. */
   readonly upgrade: "smooth" | "fleet";
-  /** The exporter's port; `undefined` where metrics are off. */
+  /** The exporter's port; `undefined` where metrics are off, or others can't reach it. */
   readonly metricsPort?: number | undefined;
+  /** The exporter's port where it listens on the loopback address only. */
+  readonly localMetricsPort?: number | undefined;
   /** The largest request body in bytes, which a proxy in front must let pass. */
   readonly maxBodyBytes?: number | undefined;
   /** How long an idle connection is kept, so that a proxy in front can give it up sooner. */

@@ -11,7 +11,15 @@ export { manifests } from "./manifests/manifests.ts";
 export { printManifests } from "./manifests/print-manifests.ts";
 export { poolDemand } from "./pool-demand.ts";
 
-export type { DeploymentPlan, EnvironmentReference, ManifestOptions, PoolLimit, QueueTrigger, ServerKind } from "./deployment-plan.ts";
+export type {
+  DeploymentPlan,
+  EnvironmentReference,
+  ManifestOptions,
+  PoolLimit,
+  QueueTrigger,
+  ServerHealth,
+  ServerKind,
+} from "./deployment-plan.ts";
 export type { Reference } from "./environment-references.ts";
 export type { PodStop } from "./grace-period.ts";
 export type { KitFiles, KitName } from "./kit/kit.ts";

@@ -54,12 +54,25 @@ ${configName === undefined ? `CMD ${JSON.stringify([iniPath])}` : `ENV CONFIG_NA
 `;
 }
 
-function healthCheck({ kind, port, metricsPort }: DeploymentPlan, startSeconds: number): string {
-  const asked =
-    kind === "thrift" ? ["thrift", port] : kind === "other" && metricsPort !== undefined ? ["http", metricsPort] : ["http", port];
-  const check = [...command, "healthcheck", String(asked[0]), `127.0.0.1:${asked[1]}`, "--timeout", "3 seconds"];
+function healthCheck(plan: DeploymentPlan, startSeconds: number): string {
+  const asked = healthTarget(plan);
+  if (asked === undefined) return "# No HEALTHCHECK: the server's port tells a check nothing, and metrics are off.";
+  const check = [...command, "healthcheck", asked.kind, `127.0.0.1:${asked.port}`, "--timeout", "3 seconds"];
   return `HEALTHCHECK --interval=15s --timeout=5s --start-period=${startSeconds}s --retries=3 \\
     CMD ${JSON.stringify(check)}`;
+}
+
+/** Who can tell from within the container how the server is. The exporter knows, too, and speaks plain HTTP. */
+function healthTarget({ kind, port, serverHealth = "http", metricsPort, localMetricsPort }: DeploymentPlan): HealthTarget | undefined {
+  if (kind === "thrift") return { kind: "thrift", port };
+  const exporter = metricsPort ?? localMetricsPort;
+  if (exporter !== undefined && (kind === "other" || serverHealth !== "http")) return { kind: "http", port: exporter };
+  return serverHealth === "http" ? { kind: "http", port } : undefined;
+}
+
+interface HealthTarget {
+  readonly kind: "http" | "thrift";
+  readonly port: number;
 }
 
 const dockerignore = `# What is built or installed anew in the image, and what must not get into it.

@@ -224,6 +224,12 @@ describe("docker", () => {
     [{ kind: "thrift" }, ["thrift", "127.0.0.1:9090"]],
     [{ kind: "other", metricsPort: 6060 }, ["http", "127.0.0.1:6060"]],
     [{ kind: "other" }, ["http", "127.0.0.1:9090"]],
+    [{ kind: "other", localMetricsPort: 6060 }, ["http", "127.0.0.1:6060"]],
+    [{ kind: "http", metricsPort: 6060 }, ["http", "127.0.0.1:9090"]],
+    [{ kind: "http", serverHealth: "https", metricsPort: 6060 }, ["http", "127.0.0.1:6060"]],
+    [{ kind: "http", serverHealth: "none", localMetricsPort: 6060 }, ["http", "127.0.0.1:6060"]],
+    [{ kind: "http", serverHealth: "https" }, []],
+    [{ kind: "queue", serverHealth: "none" }, []],
   ])("the health of %j is asked by %j", (more, expected) => {
     const command = /CMD (\["node".*healthcheck.*\])/.exec(lines(more).join("\n"))?.[1] ?? "[]";
     expect((JSON.parse(command) as string[]).slice(3, 5)).toEqual(expected);

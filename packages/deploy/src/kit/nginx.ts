@@ -11,6 +11,7 @@ export function nginxFile(plan: DeploymentPlan): KitFiles {
   const { name, iniPath, maxBodyBytes, keepAliveSeconds = defaultKeepAliveSeconds } = plan;
   const { bind, current } = hostLayout(plan);
   const upstream = bind.includes("/") ? `unix:${bind}` : bind;
+  const scheme = plan.speaksTls === true ? "https" : "http";
   const idle = Math.max(1, Math.floor(keepAliveSeconds) - soonerSeconds);
   const text = `# ${name}: derived from ${iniPath} by "tsserve kit nginx". To install: /etc/nginx/conf.d/, inside the http block.
 # The server has to believe what nginx says of the client: real_ip_from = ${bind.includes("/") ? "unix" : "loopback"}
@@ -45,7 +46,7 @@ server {
 
     # For the balancer in front of nginx.
     location = /health {
-        proxy_pass http://${name};
+        proxy_pass ${scheme}://${name};
         proxy_http_version 1.1;
         proxy_set_header Connection "";
         proxy_set_header Host $host;
@@ -53,7 +54,7 @@ server {
     }
 
     location / {
-        proxy_pass http://${name};
+        proxy_pass ${scheme}://${name};
         proxy_http_version 1.1;
         proxy_set_header Host $http_host;
         proxy_set_header X-Forwarded-For $remote_addr;

@@ -3,6 +3,7 @@ import type { DeploymentPlan, ManifestOptions } from "../deployment-plan.ts";
 import { autoscaler, scaleBounds } from "./autoscaler.ts";
 import { containerOf, resourcesOf, volumesOf } from "./container.ts";
 import { checksumOf, deployment } from "./deployment.ts";
+import { probesOf } from "./probes.ts";
 import { queueScaler, queueUrlVariable } from "./queue-scaler.ts";
 
 const plan: DeploymentPlan = {
@@ -36,6 +37,32 @@ const container = (more: Partial<DeploymentPlan> = {}, options: ManifestOptions 
   containerOf({ ...plan, ...more }, options) as Container;
 const variables = (more: Partial<DeploymentPlan>): Record<string, unknown> =>
   Object.fromEntries(container(more).env.map(({ name, value, valueFrom }) => [name, value ?? valueFrom]));
+
+describe("who is asked how a pod is", () => {
+  const http = (port: string, scheme?: string): object => ({ httpGet: { port, ...(scheme === undefined ? {} : { scheme }) } });
+  const command = (kind: string, port: number): object => ({
+    exec: { command: expect.arrayContaining([kind, `127.0.0.1:${port}`]) as string[] },
+  });
+  test.each<[Partial<DeploymentPlan>, readiness: object, liveness: object]>([
+    [{}, http("server"), http("server")],
+    [{ metricsPort: 6060 }, http("server"), http("metrics")],
+    [{ localMetricsPort: 6060 }, http("server"), http("server")],
+    [{ serverHealth: "https" }, http("server", "HTTPS"), http("server", "HTTPS")],
+    [{ serverHealth: "https", metricsPort: 6060 }, http("server", "HTTPS"), http("metrics")],
+    [{ serverHealth: "none", metricsPort: 6060 }, http("metrics"), http("metrics")],
+    [{ serverHealth: "none", localMetricsPort: 6060 }, command("http", 6060), command("http", 6060)],
+    [{ serverHealth: "none" }, { tcpSocket: { port: "server" } }, { tcpSocket: { port: "server" } }],
+    [{ kind: "thrift" }, command("thrift", 9090), command("thrift", 9090)],
+    [{ kind: "thrift", localMetricsPort: 6060 }, command("thrift", 9090), command("thrift", 9090)],
+    [{ kind: "thrift", metricsPort: 6060 }, http("metrics"), http("metrics")],
+    [{ kind: "other", localMetricsPort: 6060 }, command("http", 6060), command("http", 6060)],
+    [{ kind: "other" }, { tcpSocket: { port: "server" } }, { tcpSocket: { port: "server" } }],
+  ])("%j", (more, readiness, liveness) => {
+    const found = probesOf({ ...plan, ...more });
+    expect(found).toMatchObject({ readinessProbe: readiness, livenessProbe: liveness, startupProbe: liveness });
+    expect(found.readinessProbe?.httpGet?.scheme).toBe((readiness as { httpGet?: { scheme?: string } }).httpGet?.scheme);
+  });
+});
 
 describe("what a pod asks for", () => {
   test.each([

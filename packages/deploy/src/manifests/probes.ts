@@ -24,13 +24,21 @@ export function probesOf(plan: DeploymentPlan): Probes {
   };
 }
 
-function asking({ kind, port, metricsPort }: DeploymentPlan, type: "startup" | "readiness" | "liveness"): Probe {
-  const speaksHttp = kind === "http" || kind === "queue";
-  if (speaksHttp && (type === "readiness" || metricsPort === undefined)) {
-    return { httpGet: { path: `/health?type=${type}`, port: portNames.server } };
-  }
-  if (metricsPort !== undefined) return { httpGet: { path: `/health?type=${type}`, port: portNames.metrics } };
-  if (kind !== "thrift") return { tcpSocket: { port: portNames.server } };
-  const command = ["node", "node_modules/tsserve/bin/tsserve.js", "healthcheck", "thrift", `127.0.0.1:${port}`, "--probe", type];
-  return { exec: { command } };
+type ProbeType = "startup" | "readiness" | "liveness";
+
+function asking(plan: DeploymentPlan, type: ProbeType): Probe {
+  const { kind, port, serverHealth = "http", metricsPort, localMetricsPort } = plan;
+  const asksServer = (kind === "http" || kind === "queue") && serverHealth !== "none";
+  const path = `/health?type=${type}`;
+  if (asksServer && (type === "readiness" || metricsPort === undefined))
+    return { httpGet: { path, port: portNames.server, ...(serverHealth === "https" ? { scheme: "HTTPS" } : {}) } };
+  if (metricsPort !== undefined) return { httpGet: { path, port: portNames.metrics } };
+  if (kind === "thrift") return byCommand("thrift", port, type);
+  // What listens on the loopback address is reached from within the pod only.
+  if (localMetricsPort !== undefined) return byCommand("http", localMetricsPort, type);
+  return { tcpSocket: { port: portNames.server } };
+}
+
+function byCommand(kind: "http" | "thrift", port: number, type: ProbeType): Probe {
+  return { exec: { command: ["node", "node_modules/tsserve/bin/tsserve.js", "healthcheck", kind, `127.0.0.1:${port}`, "--probe", type] } };
 }

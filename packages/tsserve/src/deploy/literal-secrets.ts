@@ -4,6 +4,9 @@ import { isSecretKey, type IniDocument, type Problem } from "@tsserve/config";
 const reference = /(?<!\\)\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*(?::-((?:[^{}]|\{[^{}]*\})*))?\})/g;
 const urlPassword = /[a-z][a-z0-9+.-]{0,30}:\/\/[^\s:/@]{0,200}:([^\s/@]{1,1000})@/gi;
 
+/** Settings of a server's that are called like secrets, and are paths of files. */
+const pathKeys: ReadonlySet<string> = new Set(["tls.key", "amqp.ssl_key"]);
+
 /**
  * The secrets that a file holds as they are. A manifest is kept in a repository and shown in a cluster: what is secret has
  * to be a reference there. All sections are looked at, because the whole file is carried along.
@@ -11,7 +14,7 @@ const urlPassword = /[a-z][a-z0-9+.-]{0,30}:\/\/[^\s:/@]{0,200}:([^\s/@]{1,1000}
 export function literalSecrets({ file, sections }: IniDocument): Problem[] {
   return [...sections.values()].flatMap(({ name, entries }) =>
     [...entries.values()]
-      .filter(({ key, value }) => holdsSecret(key, value))
+      .filter(({ key, value }) => !(name.startsWith("server:") && pathKeys.has(key)) && holdsSecret(key, value))
       .map(({ key, line }) => ({
         key,
         message: `expected a reference such as $${variableFor(key)}, which comes from a Secret; the secret itself must not be in a manifest`,

@@ -60,7 +60,7 @@ export async function planDeployment(
     workers: isAuto ? 1 : (workers ?? 1),
     hasMaster: workers !== undefined,
     upgrade: upgradeMode,
-    metricsPort: metricsPort(configuration),
+    ...exporterOf(configuration),
     ...(await httpSettingsOf(configuration)),
     environment: references,
     pools: [...configuration.pools].map(([name, { maxConnections }]) => ({ name, maxConnections })),
@@ -122,21 +122,32 @@ function whereToListen({ listen }: Configuration): Pick<DeploymentPlan, "port" |
   return { port: port ?? defaultPort, address, unixSocket: port === undefined ? unixSocket : undefined };
 }
 
-function metricsPort({ metrics }: Configuration): number | undefined {
-  return metrics.enabled && "port" in metrics.endpoint ? metrics.endpoint.port : undefined;
+/** Others reach an exporter that listens on the loopback address from within the pod or the host only. */
+function exporterOf({ metrics }: Configuration): Pick<DeploymentPlan, "metricsPort" | "localMetricsPort"> {
+  if (!metrics.enabled || !("port" in metrics.endpoint)) return {};
+  const { host, port } = metrics.endpoint;
+  return /^(?:localhost|127\..*|::1)$/.test(host) ? { localMetricsPort: port } : { metricsPort: port };
 }
 
-/** What a proxy in front has to agree with. */
+/** What a proxy in front has to agree with, and who asks how the server is. */
 async function httpSettingsOf({
   server,
   serverSpec,
-}: Configuration): Promise<Pick<DeploymentPlan, "maxBodyBytes" | "keepAliveSeconds" | "accessLogPath">> {
+}: Configuration): Promise<Pick<DeploymentPlan, "maxBodyBytes" | "keepAliveSeconds" | "accessLogPath" | "serverHealth" | "speaksTls">> {
   if (server.values["factory"] !== "tsserve/http") return {};
   const { httpSettings } = await import("@tsserve/http/settings");
-  const { clientMaxBytes, keepAliveTimeoutMs } = httpSettings(valuesFor(server, serverSpec));
+  const { clientMaxBytes, keepAliveTimeoutMs, health, proxyVersions, tls } = httpSettings(valuesFor(server, serverSpec));
+  const speaksTls = tls.certificate !== undefined;
+  const tellsProbes = health && proxyVersions === undefined && tls.client_certificates !== "require";
   const log = server.values["access_log"]?.trim();
   const isPath = log !== undefined && /[./]/.test(log);
-  return { maxBodyBytes: clientMaxBytes, keepAliveSeconds: keepAliveTimeoutMs / 1000, accessLogPath: isPath ? log : undefined };
+  return {
+    maxBodyBytes: clientMaxBytes,
+    keepAliveSeconds: keepAliveTimeoutMs / 1000,
+    accessLogPath: isPath ? log : undefined,
+    speaksTls,
+    serverHealth: tellsProbes ? (speaksTls ? "https" : "http") : "none",
+  };
 }
 
 /** The folder of the nearest `package.json`, which the image and the releases begin at; else that of the INI file. */
