@@ -28,24 +28,25 @@ describe("with monitoring.blocked_hub, a process that has nothing to do", () => 
       const server = { "monitoring.blocked_hub": "100 milliseconds", "metrics.endpoint": `127.0.0.1:${metrics}` };
       await using served = serve({ app: "blocks.js", server });
       const url = await served.listening();
-      const stacks = (): string[] =>
+      const told = (): string[] =>
         served
           .logs()
-          .filter(({ msg }) => msg === "monitoring.blocked_hub: the event loop is blocked for more than 100 ms; this is where")
+          .filter(({ msg }) => msg.startsWith("monitoring.blocked_hub: the event loop is blocked for more than 100 ms"))
           .map(({ stack }) => String(stack));
-      let told = 0;
+      let before = 0;
       for (const way of ["block", "wait", "exec"]) {
         await resting(served.pid);
         expect((await fetch(`${url}/${way}?ms=1000`)).status).toBe(200);
-        // What waits in native code shows where it went on when that returned.
-        await until(`the stack of ${way}`, () => stacks().length > told && stacks().at(-1)?.includes(fixture("blocks.js")));
-        told = stacks().length;
+        // What waits in native code is shown where it went on when that returned, which may be after the handler's end, or too late.
+        const isShown = (stack: string): boolean => way !== "block" || stack.includes(fixture("blocks.js"));
+        await until(`what is told of ${way}`, () => told().slice(before).some(isShown), { describe: () => told().join("\n\n") });
+        before = told().length;
       }
-      const seen = await until("all of them", async () => {
+      // Others may be counted beside them: a machine that stands still blocks a loop, too.
+      await until("all of them", async () => {
         const found = await scrape(metrics);
-        return found.sum("runtime_hub_blocked_seconds_count") >= 3 ? found : undefined;
+        return found.sum("runtime_hub_blocked_seconds_count") >= 3 && found.sum("runtime_hub_blocked_seconds_sum") >= 2.9;
       });
-      expect(seen.sum("runtime_hub_blocked_seconds_sum")).toBeGreaterThanOrEqual(2.9);
     },
   );
 });

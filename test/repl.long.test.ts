@@ -66,7 +66,7 @@ describe("tsserve ctl repl", () => {
         new RegExp(`^${who} \\(pid \\d+\\): ctl repl is off; control_repl = true in the server's section allows it`),
       );
     }
-    expect(fleet.logs().filter(({ msg }) => msg.startsWith("ctl repl: refused to"))).toHaveLength(1);
+    await until("a line of it", () => fleet.logs().filter(({ msg }) => msg.startsWith("ctl repl: refused to")).length === 1);
   });
 
   test("talks to the worker that is named, by a pipe; every line is in the log, without secrets", async () => {
@@ -77,7 +77,10 @@ describe("tsserve ctl repl", () => {
     repl.end();
     expect(await repl.said(/14\n/)).toBe(`${pid}\n'hello'\n'function'\nfalse\n14\n`);
     expect(await repl.exited).toBe(0);
-    const lines = fleet.logs().filter(({ msg }) => msg.startsWith("ctl repl: >"));
+    const lines = await until("a line for each", () => {
+      const found = fleet.logs().filter(({ msg }) => msg.startsWith("ctl repl: >"));
+      return found.length >= 5 ? found : undefined;
+    });
     expect(lines.map(({ level, worker, msg }) => [level, worker, msg])).toEqual(
       ["process.pid", "config.greeting", "typeof app", "context.log === undefined", "'****'.length"].map((line) => [
         "warn",
