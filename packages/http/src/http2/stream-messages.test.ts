@@ -243,3 +243,58 @@ describe("the server learns once that a stream has closed, and that it was taken
     await expect.poll(() => [closed, takenBack]).toEqual([1, isTakenBack ? 1 : 0]);
   });
 });
+
+describe("a value that no client takes", () => {
+  const ways: Readonly<Record<string, (response: StreamResponse, value: string) => void>> = {
+    setHeader: (response, value) => void response.setHeader("x-text", value),
+    "setHeader, in a list": (response, value) => void response.setHeader("x-text", ["well", value]),
+    appendHeader: (response, value) => void response.appendHeader("x-text", value),
+    setHeaders: (response, value) => void response.setHeaders(new Map([["x-text", value]])),
+    writeHead: (response, value) => void response.writeHead(200, { "x-text": value }),
+    "writeHead, beside what was set": (response, value) => void response.setHeader("a", "b").writeHead(200, { "x-text": value }),
+    "writeHead, as a list": (response, value) => void response.writeHead(200, ["x-text", value] as unknown as Record<string, string>),
+    "writeHead, as pairs": (response, value) => void response.writeHead(200, [["x-text", value]] as unknown as Record<string, string>),
+    addTrailers: (response, value) => response.addTrailers({ "x-text": value }),
+  };
+  const cells = Object.entries(ways).flatMap(([way, use]) =>
+    ["a\0b", "a\0evil\0b\0", "a\r\nevil: b", "a\nb", "\x01", "a\x7f"].map((value) => [way, value, use] as const),
+  );
+
+  test.each(cells)("is an error, as of HTTP/1, and no reset: %s, %j", async (_way, value, use) => {
+    let thrown: unknown;
+    const { headers } = await ask((_, response) => {
+      try {
+        use(response, value);
+      } catch (error) {
+        thrown = error;
+      }
+      response.writeHead(500).end();
+    });
+    expect([thrown, headers[":status"], headers["x-text"]]).toEqual([
+      expect.objectContaining({ code: "ERR_INVALID_CHAR" }),
+      500,
+      undefined,
+    ]);
+  });
+
+  test("of early hints is an error, too", async () => {
+    let thrown: unknown;
+    await ask((_, response) => {
+      try {
+        response.writeEarlyHints({ link: "</a>; rel=preload", "x-text": "a\0b" });
+      } catch (error) {
+        thrown = error;
+      }
+      response.end();
+    });
+    expect(thrown).toMatchObject({ code: "ERR_INVALID_CHAR" });
+  });
+
+  test.each(Object.entries(ways))("but for blanks at its ends, which HTTP/1 takes off, too: %s", async (way, use) => {
+    const { headers, trailers } = await ask((_, response) => {
+      use(response, "\t a b ");
+      response.end();
+    });
+    expect((way === "addTrailers" ? trailers : headers)?.["x-text"]).toBe(way.includes("in a list") ? "well, a b" : "a b");
+  });
+});

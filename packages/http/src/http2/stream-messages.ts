@@ -6,7 +6,7 @@ import {
   type ServerHttp2Stream,
   type ServerStreamResponseOptions,
 } from "node:http2";
-import type { OutgoingHttpHeader, OutgoingHttpHeaders } from "node:http";
+import { validateHeaderValue, type OutgoingHttpHeader, type OutgoingHttpHeaders } from "node:http";
 
 /** Headers in each form in which HTTP/1's `writeHead` takes them. */
 type Headers = OutgoingHttpHeaders | readonly OutgoingHttpHeader[] | readonly (readonly [string, OutgoingHttpHeader])[];
@@ -141,12 +141,12 @@ export class StreamResponse extends Http2ServerResponse {
   }
 
   override setHeader(name: string, value: number | string | readonly string[]): this {
-    if (!ofConnection.has(name.trim().toLowerCase())) super.setHeader(name, value);
+    if (!ofConnection.has(name.trim().toLowerCase())) super.setHeader(name, fieldValue(name, value) as typeof value);
     return this;
   }
 
   override appendHeader(name: string, value: string | string[]): this {
-    if (!ofConnection.has(name.trim().toLowerCase())) super.appendHeader(name, value);
+    if (!ofConnection.has(name.trim().toLowerCase())) super.appendHeader(name, fieldValue(name, value) as typeof value);
     return this;
   }
 
@@ -201,7 +201,8 @@ export class StreamResponse extends Http2ServerResponse {
   }
 
   override writeEarlyHints(hints: Record<string, string | string[]>, callback?: Callback): boolean {
-    const isSent = !this.hasGone && (super.writeEarlyHints(hints) as unknown) !== false;
+    const fitting = Object.fromEntries(Object.entries(hints).map(([name, value]) => [name, fieldValue(name, value) as typeof value]));
+    const isSent = !this.hasGone && (super.writeEarlyHints(fitting) as unknown) !== false;
     callback?.();
     return isSent;
   }
@@ -250,7 +251,7 @@ Object.defineProperties(StreamResponse.prototype, {
   // Node's `addTrailers` calls it for each; its types do not have it.
   setTrailer: {
     value: function (this: StreamResponse, name: string, value: string): void {
-      setTrailer.call(this, name, value);
+      setTrailer.call(this, name, fieldValue(name, value) as string);
       this.hasTrailers = true;
     },
   },
@@ -265,6 +266,22 @@ Object.defineProperties(StreamResponse.prototype, {
 });
 
 function ignore(): void {}
+
+/** Controls, and blanks at either end (RFC 9113, section 8.2.1): a client may reset the stream for them, and would have no answer. */
+const unfitting = /[^\t\P{Cc}]|^[\t ]|[\t ]$/u;
+
+/** A value as it may be sent. Node's HTTP/2 sends what it is given. @throws {TypeError} for controls, the error of HTTP/1 */
+function fieldValue(name: string, value: OutgoingHttpHeader | readonly string[]): OutgoingHttpHeader {
+  if (typeof value === "string") {
+    if (!unfitting.test(value)) return value;
+    const trimmed = value.replaceAll(/^[\t ]+|[\t ]+$/g, "");
+    if (unfitting.test(trimmed)) validateHeaderValue(name, trimmed);
+    return trimmed;
+  }
+  return Array.isArray(value)
+    ? value.map((each) => (typeof each === "string" ? (fieldValue(name, each) as string) : each))
+    : (value as number);
+}
 
 function encodingOf(rest: readonly unknown[]): BufferEncoding | undefined {
   const [encoding] = rest;
@@ -292,7 +309,7 @@ function headersOf(headers: Headers | undefined): OutgoingHttpHeaders {
     for (const name of Object.keys(byName)) {
       const lower = name.toLowerCase();
       const value = byName[name];
-      if (!ofConnection.has(lower) && value !== undefined) kept[lower] = value;
+      if (!ofConnection.has(lower) && value !== undefined) kept[lower] = fieldValue(name, value);
     }
     return kept;
   }
@@ -304,7 +321,8 @@ function headersOf(headers: Headers | undefined): OutgoingHttpHeaders {
     const lower = name.toLowerCase();
     if (ofConnection.has(lower)) continue;
     const earlier = kept[lower];
-    kept[lower] = earlier === undefined ? value : [...[earlier].flat(), ...[value].flat()].map(String);
+    const fitting = fieldValue(name, value);
+    kept[lower] = earlier === undefined ? fitting : [...[earlier].flat(), ...[fitting].flat()].map(String);
   }
   return kept;
 }
