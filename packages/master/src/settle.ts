@@ -60,8 +60,14 @@ function isReplaced(fleet: Fleet, worker: Worker): boolean {
     return !isFresh(fleet, worker) && kept !== worker;
   }
   const fillers = inSlot.filter((each) => fills(fleet, each));
-  const best = fillers.find((each) => isFresh(fleet, each)) ?? fillers[0];
-  return best !== undefined && best !== worker;
+  // Where all of them are to be replaced, one is kept until that is done: of two, the slot's worker and one that stood in for it, say.
+  const best = fillers.find((each) => isFresh(fleet, each)) ?? fillers[0] ?? lastResort(inSlot);
+  return best !== worker;
+}
+
+/** Who serves best of those that are all to be replaced: one that reached a limit rather than one that stands still. */
+function lastResort(inSlot: readonly Worker[]): Worker | undefined {
+  return inSlot.find(({ retires }) => !retires) ?? inSlot.find(({ askedAt }) => askedAt === undefined) ?? inSlot[0];
 }
 
 /** Whether nobody else needs to be started for its slot: workers of a generation that was given up still serve. */

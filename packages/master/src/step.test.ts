@@ -469,6 +469,29 @@ describe("what the simulation found", () => {
     }
   });
 
+  test("a worker that reached a limit leaves, or its successor that stands still by then, once as many are up as should be", () => {
+    const fleet = new Simulation(2, { workerTimeoutMs: 10_000, limits: { ...options.limits, maxRequests: 100 } });
+    fleet.run();
+    // Both slots' workers are up; the other slot's dies and can't be started again before the successor is up and stands still.
+    fleet.hear(1, 0, 100);
+    fleet.exit(2);
+    const [successor, third] = fleet.fleet.workers.filter(({ state }) => state === "starting").map(({ id, slot }) => ({ id, slot }));
+    expect([successor?.slot, third?.slot].sort()).toEqual([0, 1]);
+    const [ofFirst, ofOther] = successor?.slot === 0 ? [successor, third] : [third, successor];
+    fleet.acknowledge(ofFirst?.id ?? 0);
+    for (let second = 0; second < 11; second++) {
+      fleet.now += 1000;
+      fleet.hear(1, 0, 100);
+    }
+    expect(fleet.fleet.workers.find(({ id }) => id === ofFirst?.id)).toMatchObject({ state: "up", retires: true });
+    fleet.taken();
+    fleet.acknowledge(ofOther?.id ?? 0);
+    expect(fleet.taken()).toEqual([]);
+    // The one that stands still is killed when its stack is written.
+    expect(fleet.fleet.workers.find(({ id }) => id === ofFirst?.id)).toMatchObject({ state: "stopping" });
+    expect(fleet.fleet.workers.find(({ id }) => id === 1)).toMatchObject({ state: "up" });
+  });
+
   test("upgrades as a fleet, one begun before the other is over, pile nothing up", () => {
     const simulation = served(3, { upgradeMode: "fleet" });
     for (let times = 0; times < 5; times++) {

@@ -14,6 +14,10 @@ test("a set that was lent between two looks at what really is was not neglected 
   expect(simulate(1195589619, 75_000).violation).toBeUndefined();
 });
 
+test("of two workers of a slot that are both to be replaced one serves on, not both", () => {
+  expect(simulate(2129159208, 28_000).violation).toBeUndefined();
+});
+
 test("a seed does the same again", () => {
   expect(simulate(7, 5000)).toEqual(simulate(7, 5000));
 });
