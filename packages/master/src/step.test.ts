@@ -476,7 +476,7 @@ describe("what the simulation found", () => {
     fleet.hear(1, 0, 100);
     fleet.exit(2);
     const [successor, third] = fleet.fleet.workers.filter(({ state }) => state === "starting").map(({ id, slot }) => ({ id, slot }));
-    expect([successor?.slot, third?.slot].sort()).toEqual([0, 1]);
+    expect([successor?.slot, third?.slot].sort((a = 0, b = 0) => a - b)).toEqual([0, 1]);
     const [ofFirst, ofOther] = successor?.slot === 0 ? [successor, third] : [third, successor];
     fleet.acknowledge(ofFirst?.id ?? 0);
     for (let second = 0; second < 11; second++) {
