@@ -13,7 +13,14 @@ const retry = process.env["CI"] === "true" ? 1 : 0;
 const isLong = process.env["TSSERVE_TESTS"] === "long";
 const longLimits = { testTimeout: 600_000, hookTimeout: 600_000 };
 const ending = isLong ? "*.long.test.ts" : "*.test.ts";
-const chosen = { ...(isLong ? longLimits : limits), retry, exclude: ["**/node_modules/**", ...(isLong ? [] : ["**/*.long.test.ts"])] };
+// What is waited for comes late on a slow machine; vitest's own patience is a second.
+const patience = { poll: { timeout: 20_000 } };
+const chosen = {
+  ...(isLong ? longLimits : limits),
+  expect: patience,
+  retry,
+  exclude: ["**/node_modules/**", ...(isLong ? [] : ["**/*.long.test.ts"])],
+};
 
 // Vitest leaves one core to itself, which is half of two: it has little to do.
 const unitWorkers = Math.max(2, availableParallelism() - 1);
