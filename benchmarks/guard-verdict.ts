@@ -4,20 +4,28 @@ export interface Compared {
   readonly ratios: readonly number[];
 }
 
-export interface Verdict {
-  readonly name: string;
+/** What one run found. */
+export interface Found {
   readonly median: number;
-  /** How far the middle half of the pairs lies apart: what this run itself can't tell from chance. */
+  /** How far the middle half of the pairs lies apart: what that run itself could not tell from chance. */
   readonly noise: number;
-  readonly recorded: number | undefined;
+}
+
+export interface Verdict extends Found {
+  readonly name: string;
+  readonly recorded: Found | undefined;
   readonly isWorse: boolean;
 }
 
-/** Whether a ratio is worse than the one on record, by more than the noise of this very run. */
-export function verdictOf({ name, ratios }: Compared, recorded: number | undefined): Verdict {
+/** By so much one run differs from the next, however alike the pairs of each are. */
+const betweenRuns = 0.02;
+
+/** Whether a ratio is worse than the one on record, by more than the noise of both runs. */
+export function verdictOf({ name, ratios }: Compared, recorded: Found | undefined): Verdict {
   const [low, median, high] = [0.25, 0.5, 0.75].map((share) => quantile(ratios, share)) as [number, number, number];
   const noise = high - low;
-  return { name, median, noise, recorded, isWorse: recorded !== undefined && median > recorded + noise };
+  const isWorse = recorded !== undefined && median > recorded.median * (1 + betweenRuns) + recorded.noise + noise;
+  return { name, median, noise, recorded, isWorse };
 }
 
 function quantile(values: readonly number[], share: number): number {
@@ -28,6 +36,6 @@ function quantile(values: readonly number[], share: number): number {
 }
 
 export function sentenceOf({ name, median, noise, recorded, isWorse }: Verdict): string {
-  const before = recorded === undefined ? "nothing on record" : `on record ${recorded.toFixed(3)}`;
+  const before = recorded === undefined ? "nothing on record" : `on record ${recorded.median.toFixed(3)} ± ${recorded.noise.toFixed(3)}`;
   return `${isWorse ? "WORSE" : "ok"}: ${name}: ${median.toFixed(3)} ± ${noise.toFixed(3)}, ${before}`;
 }

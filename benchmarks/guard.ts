@@ -1,17 +1,17 @@
 // Has a change made something slower or larger? The five cheapest comparisons, in some three minutes: npm run bench:guard
-// Fails where one is worse than its ratio in guard.json by more than the noise of this very run. `--record` writes what it measures there.
+// Fails where one is worse than its ratio in guard.json by more than the noise of both runs. `--record` writes what it measures there.
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "@tsserve/testing";
-import { sentenceOf, verdictOf, type Compared } from "./guard-verdict.ts";
+import { sentenceOf, verdictOf, type Compared, type Found } from "./guard-verdict.ts";
 import { measurePairs, type Running } from "./pairs.ts";
 import { firstAnswer, helloServers, node, path, residentMb, stop } from "./servers.ts";
 import { fleetStart, processStart } from "./starts.ts";
 
 const recordFile = path("guard.json");
 /** By the version of Node: each has ratios of its own. */
-type Ratios = Record<string, Record<string, number>>;
+type Ratios = Record<string, Record<string, Found>>;
 const record = JSON.parse(readFileSync(recordFile, "utf8")) as Ratios;
 const major = process.versions.node.split(".", 1)[0] ?? "";
 
@@ -75,6 +75,8 @@ const compared = [...(await starts()), ...(await fleets()), await hello()];
 const verdicts = compared.map((each) => verdictOf(each, record[major]?.[each.name]));
 for (const verdict of verdicts) console.log(sentenceOf(verdict));
 if (process.argv.includes("--record")) {
-  record[major] = Object.fromEntries(verdicts.map(({ name, median }) => [name, Number(median.toFixed(3))]));
+  record[major] = Object.fromEntries(
+    verdicts.map(({ name, median, noise }) => [name, { median: Number(median.toFixed(3)), noise: Number(noise.toFixed(3)) }]),
+  );
   writeFileSync(recordFile, `${JSON.stringify(record, undefined, 2)}\n`);
 } else if (verdicts.some(({ isWorse }) => isWorse)) process.exitCode = 1;
