@@ -41,6 +41,8 @@ const mostRecords = 10_000;
 export class InterruptedMessages {
   readonly #records = new Map<string | number, Interruption>();
   readonly #counted = new WeakSet<Delivery>();
+  /** A key may be the digest of a whole body, and is asked for several times. */
+  readonly #keys = new WeakMap<Delivery, string | number>();
   #resumedAtMs = Number.NEGATIVE_INFINITY;
 
   readonly #now: () => number;
@@ -82,12 +84,12 @@ export class InterruptedMessages {
   }
 
   knows(delivery: Delivery): boolean {
-    return this.#records.size > 0 && this.#records.has(keyOf(delivery));
+    return this.#records.size > 0 && this.#records.has(this.#keyOf(delivery));
   }
 
   /** What was to become of it, should it have failed here: a run that was made counts, whatever became of its connection. */
   takeOwed(delivery: Delivery): Owed | undefined {
-    const record = this.#records.get(keyOf(delivery));
+    const record = this.#records.get(this.#keyOf(delivery));
     const owed = record?.owed.shift();
     if (record !== undefined && owed !== undefined) record.unanswered = Math.max(0, record.unanswered - 1);
     return owed;
@@ -95,7 +97,7 @@ export class InterruptedMessages {
 
   /** Whether it has come again because of a loss that has not been counted yet: it is by this. */
   takeLoss(delivery: Delivery): boolean {
-    const record = this.#records.get(keyOf(delivery));
+    const record = this.#records.get(this.#keyOf(delivery));
     if (record === undefined || record.unanswered === 0) return false;
     record.unanswered -= 1;
     return true;
@@ -103,7 +105,7 @@ export class InterruptedMessages {
 
   /** In how many of its runs the connection was lost. */
   lossesOf(delivery: Delivery): number {
-    return this.#records.get(keyOf(delivery))?.losses ?? 0;
+    return this.#records.get(this.#keyOf(delivery))?.losses ?? 0;
   }
 
   /**
@@ -111,7 +113,7 @@ export class InterruptedMessages {
    * stands for one message that is not to run again: of two that are the same to the letter, the other one does.
    */
   async takeFinished(delivery: Delivery): Promise<boolean> {
-    const record = this.#records.get(keyOf(delivery));
+    const record = this.#records.get(this.#keyOf(delivery));
     if (record === undefined) return false;
     while (record.finished + record.owed.length === 0 && record.running.size > 0)
       await new Promise<void>((resolve) => record.waiting.push(resolve));
@@ -126,7 +128,7 @@ export class InterruptedMessages {
   /** Each delivery counts once. @returns `undefined` where the broker itself counts what comes back */
   #recordOf(delivery: Delivery): Interruption | undefined {
     if (delivery.recount === undefined) return undefined;
-    const key = keyOf(delivery);
+    const key = this.#keyOf(delivery);
     const record = this.#records.get(key) ?? {
       losses: 0,
       unanswered: 0,
@@ -157,12 +159,16 @@ export class InterruptedMessages {
       }
   }
 
+  #keyOf(delivery: Delivery): string | number {
+    const known = this.#keys.get(delivery);
+    if (known !== undefined) return known;
+    const key = messageKey(delivery) ?? contentKey(delivery);
+    this.#keys.set(delivery, key);
+    return key;
+  }
+
   #ended(delivery: Delivery, record: Interruption): void {
     record.running.delete(delivery);
     for (const wake of record.waiting.splice(0)) wake();
   }
-}
-
-function keyOf(delivery: Delivery): string | number {
-  return messageKey(delivery) ?? contentKey(delivery);
 }
