@@ -1,12 +1,11 @@
 import type { DeploymentPlan } from "../deployment-plan.ts";
+import { imageCommand } from "../image-command.ts";
 import { requiredVariables } from "./host-layout.ts";
 import type { KitFiles } from "./kit.ts";
 import { dockerValue } from "./quote-word.ts";
 
 /** The version of Node that the image has: the newest with long-term support. */
 const baseImage = "node:24-bookworm-slim";
-
-const command = ["node", "node_modules/tsserve/bin/tsserve.js"];
 
 /** `Dockerfile` and `.dockerignore`, to stand beside `package.json`. */
 export function dockerFiles(plan: DeploymentPlan): KitFiles {
@@ -49,7 +48,7 @@ EXPOSE ${ports}
 STOPSIGNAL SIGTERM
 ${healthCheck(plan, Math.ceil(startSeconds))}
 # The exec form: a shell, npm or npx in between would keep the signals from the server.
-ENTRYPOINT ${JSON.stringify(command)}
+ENTRYPOINT ${JSON.stringify(imageCommand)}
 ${configName === undefined ? `CMD ${JSON.stringify([iniPath])}` : `ENV CONFIG_NAME=${configName}`}
 `;
 }
@@ -57,7 +56,7 @@ ${configName === undefined ? `CMD ${JSON.stringify([iniPath])}` : `ENV CONFIG_NA
 function healthCheck(plan: DeploymentPlan, startSeconds: number): string {
   const asked = healthTarget(plan);
   if (asked === undefined) return "# No HEALTHCHECK: the server's port tells a check nothing, and metrics are off.";
-  const check = [...command, "healthcheck", asked.kind, `127.0.0.1:${asked.port}`, "--timeout", "3 seconds"];
+  const check = [...imageCommand, "healthcheck", asked.kind, `127.0.0.1:${asked.port}`, "--timeout", "3 seconds"];
   return `HEALTHCHECK --interval=15s --timeout=5s --start-period=${startSeconds}s --retries=3 \\
     CMD ${JSON.stringify(check)}`;
 }

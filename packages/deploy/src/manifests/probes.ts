@@ -1,5 +1,6 @@
 import type { Container, Probe } from "kubernetes-types/core/v1.js";
 import type { DeploymentPlan } from "../deployment-plan.ts";
+import { imageCommand } from "../image-command.ts";
 import { portNames } from "./manifest.ts";
 
 type Probes = Pick<Container, "startupProbe" | "readinessProbe" | "livenessProbe">;
@@ -40,5 +41,5 @@ function asking(plan: DeploymentPlan, type: ProbeType): Probe {
 }
 
 function byCommand(kind: "http" | "thrift", port: number, type: ProbeType): Probe {
-  return { exec: { command: ["node", "node_modules/tsserve/bin/tsserve.js", "healthcheck", kind, `127.0.0.1:${port}`, "--probe", type] } };
+  return { exec: { command: [...imageCommand, "healthcheck", kind, `127.0.0.1:${port}`, "--probe", type] } };
 }
