@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { get, serveFleet, up, type Fleet } from "./support/fleet.ts";
 import { hasProgram } from "./support/measured.ts";
 import { run } from "./support/run.ts";
-import { serve, type Served } from "./support/serve.ts";
+import { serve, type Served, type ServeOptions } from "./support/serve.ts";
 
 interface CpuProfile {
   readonly nodes: readonly { readonly callFrame: { readonly functionName: string; readonly url: string } }[];
@@ -45,6 +45,12 @@ const portsOf = (pid: number): string =>
     .stdout.split("\n")
     .filter((line) => line.includes(`pid=${pid},`))
     .join("\n");
+
+/** Has the server run in a mount namespace of its own, after this was done there. Needs root. */
+function afterMounting(commands: string): Pick<ServeOptions, "node" | "nodeArgs"> {
+  const node = process.env["TSSERVE_TEST_NODE"] ?? process.execPath;
+  return { node: "/usr/bin/env", nodeArgs: ["unshare", "-m", "sh", "-c", `${commands} && exec "$@"`, "sh", node] };
+}
 
 describe("a CPU profile", () => {
   test("of a stuck worker names the function in which it is stuck; SIGUSR1 has its stack meanwhile, and no port is opened", async () => {
@@ -195,16 +201,7 @@ describe("a heap snapshot", () => {
     // What the worker takes for the memory of the machine, in a mount namespace of its own.
     await using poor = serve({
       server: { control_socket: "./ctl.sock", profile_dir: ".", "metrics.enabled": "false" },
-      node: "/usr/bin/env",
-      nodeArgs: [
-        "unshare",
-        "-m",
-        "sh",
-        "-c",
-        `mount --bind ${folder.path}/meminfo /proc/meminfo && exec "$@"`,
-        "sh",
-        process.env["TSSERVE_TEST_NODE"] ?? process.execPath,
-      ],
+      ...afterMounting(`mount --bind ${folder.path}/meminfo /proc/meminfo`),
     });
     await poor.listening();
     const { code, stderr } = await ctl(poor, "profile", "snapshot");
@@ -226,16 +223,7 @@ test.runIf(process.getuid?.() === 0).each(["cpu", "snapshot"])(
     // A disk of a page, which is taken, in a mount namespace of its own.
     await using server = serve({
       server: { control_socket: "./ctl.sock", profile_dir: folder.path, "metrics.enabled": "false" },
-      node: "/usr/bin/env",
-      nodeArgs: [
-        "unshare",
-        "-m",
-        "sh",
-        "-c",
-        `mount -t tmpfs -o size=4k tmpfs ${folder.path} && head -c 4096 /dev/zero >${folder.path}/full && exec "$@"`,
-        "sh",
-        process.env["TSSERVE_TEST_NODE"] ?? process.execPath,
-      ],
+      ...afterMounting(`mount -t tmpfs -o size=4k tmpfs ${folder.path} && head -c 4096 /dev/zero >${folder.path}/full`),
     });
     const base = await server.listening();
     const taken = await ctl(server, "profile", kind, ...(kind === "cpu" ? ["--seconds", "0.5"] : []));
