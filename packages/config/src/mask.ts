@@ -35,6 +35,8 @@ const assigned =
   /((?:^|[\s?&;,"'(])(?:[a-z0-9]{1,30}[_-]){0,4}(?:password|passwd|pwd|passphrase|secret|token|api[_-]?key|access[_-]?key)=)([^\s&;,"'<>)]{1,1000})/gi;
 const bearer = /(\b(?:bearer|basic) )([A-Za-z0-9+/=._~-]{8,4000})/gi;
 const jsonWebToken = /()\b(eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{4,4000}\.[A-Za-z0-9_-]{0,4000})/g;
+/** What `{"` is in base64. */
+const startOfToken = "eyJ";
 const privateKey = /(-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----)([A-Za-z0-9+/=\s\\]{1,20000})/g;
 
 /** Each with what a text has to contain for it to be worth a look: every line of the log passes here. */
@@ -42,9 +44,14 @@ const patterns: readonly (readonly [pattern: RegExp, mayOccur: (text: string) =>
   [urlPassword, (text) => text.includes("://") && text.includes("@")],
   [assigned, (text) => text.includes("=")],
   [bearer, (text) => /earer |asic |EARER |ASIC /.test(text)],
-  [jsonWebToken, (text) => text.includes("eyJ")],
+  [jsonWebToken, (text) => text.includes(startOfToken)],
   [privateKey, (text) => text.includes("PRIVATE KEY")],
 ];
+
+/** Whether a word, of letters, digits and `._-`, may show by itself that it is secret: only a JSON web token is one without blanks, `=` or `:`. */
+export function mayShowSecret(word: string): boolean {
+  return word.includes(startOfToken);
+}
 
 /** The text without what shows by itself that it is secret, wherever it stands. */
 export function maskPatterns(text: string): string {

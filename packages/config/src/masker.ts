@@ -1,4 +1,4 @@
-import { isSecretKey, masked, maskPatterns, secretParts } from "./mask.ts";
+import { isSecretKey, masked, maskPatterns, mayShowSecret, secretParts } from "./mask.ts";
 
 /** Shorter ones are found in half of all texts: only where they stand alone would they be replaced, and shorter still, never. */
 const shortest = 4;
@@ -19,12 +19,16 @@ export class Masker {
   /** Keys whose values are secret, as `section\nkey`. */
   readonly #keys = new Set<string>();
   #pattern: RegExp | undefined;
+  /** Those of the secrets that may stand in a word. */
+  #words: readonly string[] = [];
 
   /** Every occurrence of these texts will be replaced, also as it stands in JSON or in a URL. Very short ones and common words are left. */
   learn(secrets: Iterable<string>): void {
     const before = this.#secrets.size;
     for (const secret of secrets) for (const form of formsOf(secret.trim())) this.#secrets.add(form);
-    if (this.#secrets.size !== before) this.#pattern = patternOf(this.#secrets);
+    if (this.#secrets.size === before) return;
+    this.#pattern = patternOf(this.#secrets);
+    this.#words = [...this.#secrets].filter((secret) => /^[\w.-]+$/.test(secret));
   }
 
   /** As `learn`, with the passwords of URLs and whatever else shows by itself that it is secret. */
@@ -61,6 +65,14 @@ export class Masker {
   show(section: string, key: string, value: string): string {
     if (value === "") return value;
     return isSecretKey(key) || this.isSecret(section, key) ? masked : this.mask(value);
+  }
+
+  /**
+   * Whether `mask` might change a word, which has letters, digits and `._-` only, such as the id of a request: each line of a log has
+   * another one, and looking for this costs a small part of masking it.
+   */
+  mayMask(word: string): boolean {
+    return this.#words.some((secret) => word.includes(secret)) || mayShowSecret(word);
   }
 
   /** The text, with `****` in place of each secret. */

@@ -178,6 +178,37 @@ describe("the masker", () => {
     expect(new Masker().mask(text)).toBe(shown);
   });
 
+  test("says of a word that it may hold a secret wherever masking it changes anything", () => {
+    const masker = knowing("s3cret", "abc-1", "with blanks in it", "a+b=c/d", "many\nlines");
+    const pieces = [
+      "s3cret",
+      "s3cre",
+      "abc-1",
+      "abc-10",
+      "-",
+      ".",
+      "_x",
+      "req-1a",
+      "eyJhbGciOi",
+      ".eyJzdWIi",
+      ".c2lnbmF0",
+      "0af7651916cd43dd",
+      "with",
+    ];
+    let changed = 0;
+    for (let n = 0; n < 13 ** 3; n++) {
+      const word = [n % 13, Math.floor(n / 13) % 13, Math.floor(n / 169)].map((each) => pieces[each]).join("");
+      if (masker.mask(word) === word) continue;
+      changed += 1;
+      expect(masker.mayMask(word)).toBe(true);
+    }
+    expect(changed).toBeGreaterThan(500);
+    expect(["req-1a", "0af7651916cd43dd8448eb211c80319c", "dff-zz", "s3cre", "with"].map((word) => masker.mayMask(word))).not.toContain(
+      true,
+    );
+    expect(new Masker().mayMask("s3cret")).toBe(false);
+  });
+
   test("keeps what it knows, and hides what it hides once more", () => {
     const masker = knowing("first-secret");
     masker.learn(["second-secret"]);

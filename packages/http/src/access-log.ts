@@ -8,7 +8,7 @@ import { isExcluded } from "./exclusion.ts";
 import type { HttpRequest } from "./http-request.ts";
 import { peerAddress } from "./client.ts";
 import type { LogFile } from "./log-file.ts";
-import { RequestLine } from "./request-line.ts";
+import { RequestLine, type Cleaner } from "./request-line.ts";
 import type { AccessLogSettings } from "./settings.ts";
 
 export interface AccessLog {
@@ -32,7 +32,7 @@ export function makeAccessLog({ log, file, settings, bodyLimit, random }: Access
   const sink = lineSinkOf(log);
   const clean: Clean = sink === undefined ? (part) => part : (part) => sink.clean(part);
   const bindings = JSON.stringify({ ...sink?.base, ...log.bindings() }).slice(1, -1);
-  const line = new RequestLine(bodyLimit, clean, () => sink?.revision ?? 0);
+  const line = new RequestLine(bodyLimit, sink ?? cleansNothing);
   const isJson = settings.format === "json";
   const isCombined = settings.format === "combined";
   const excludesProbes = settings.exclude.some(({ isProbes }) => isProbes);
@@ -78,6 +78,9 @@ export function makeAccessLog({ log, file, settings, bodyLimit, random }: Access
     },
   };
 }
+
+/** Where lines go through the logger, which cleans them whole. */
+const cleansNothing: Cleaner = { revision: 0, clean: (part) => part, mayMask: () => false };
 
 function messageOf(request: HttpRequest): string {
   if (isAborted(request)) return "request aborted";

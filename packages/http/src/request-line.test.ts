@@ -6,7 +6,7 @@ import { recordFields } from "./access-line.ts";
 import { recordOf } from "./access-record.ts";
 import type { Connection } from "./connection.ts";
 import { HttpRequest } from "./http-request.ts";
-import { milliseconds, RequestLine } from "./request-line.ts";
+import { milliseconds, RequestLine, type Cleaner } from "./request-line.ts";
 
 /** One of a list, drawn by a seed. */
 function drawer(seed: number): <T>(list: readonly T[]) => T {
@@ -71,16 +71,22 @@ function draw(seed: number): HttpRequest {
 }
 
 /** As the log's sink cleans. */
-function cleaner(masker: Masker): (part: string) => string {
-  return (part) => masker.mask(part).replaceAll(/[\u007f-\u009f]/g, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`);
+function cleaner(masker: Masker): Cleaner {
+  return {
+    clean: (part) => masker.mask(part).replaceAll(/[\u007f-\u009f]/g, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`),
+    mayMask: (word) => masker.mayMask(word),
+    get revision() {
+      return masker.revision;
+    },
+  };
 }
 
 describe("what a line says of a request", () => {
   test("is what its record says, cleaned, whatever came before it", () => {
     const masker = new Masker();
     masker.learn(["hunter2hunter2"]);
-    const clean = cleaner(masker);
-    const line = new RequestLine("1M", clean, () => masker.revision);
+    const { clean } = cleaner(masker);
+    const line = new RequestLine("1M", cleaner(masker));
     for (let seed = 0; seed < 3000; seed++) {
       const request = draw(seed);
       const endedAt = 1000 + (seed % 5000) / 997;
@@ -93,7 +99,7 @@ describe("what a line says of a request", () => {
 
   test("holds no secret that was learned after it was composed once", () => {
     const masker = new Masker();
-    const line = new RequestLine("1M", cleaner(masker), () => masker.revision);
+    const line = new RequestLine("1M", cleaner(masker));
     const say = (): string => {
       const request = draw(0);
       (request as { url: string }).url = "/orders/topsecret-9";
@@ -106,11 +112,7 @@ describe("what a line says of a request", () => {
   });
 
   test("is right beyond what is remembered", () => {
-    const line = new RequestLine(
-      "1M",
-      (part) => part,
-      () => 0,
-    );
+    const line = new RequestLine("1M", cleaner(new Masker()));
     for (let n = 0; n < 3000; n++) {
       const request = draw(0);
       request.refusal = undefined;

@@ -1,4 +1,5 @@
-import { recordFields, textField, type Clean } from "./access-line.ts";
+import type { LineSink } from "@tsserve/server";
+import { recordFields, textField } from "./access-line.ts";
 import { headerText, isAborted, pageOf, pathOf, printable, recordOf, tlsVersionOf, toldHeaders } from "./access-record.ts";
 import { bodyBytesOf } from "./body-bytes.ts";
 import { addressOf } from "./client.ts";
@@ -39,14 +40,16 @@ class Parts {
   }
 }
 
+/** What takes secrets and control characters out of parts of a line; its revision changes when a part has to be cleaned anew. */
+export type Cleaner = Pick<LineSink, "clean" | "mayMask" | "revision">;
+
 /**
  * Composes what a line says of a request: what `recordFields(recordOf(…))` gives, cleaned, at a fraction of its cost, which is a tenth of a
  * small request's.
  */
 export class RequestLine {
   readonly #bodyLimit: string;
-  readonly #clean: Clean;
-  readonly #revision: () => number;
+  readonly #cleaner: Cleaner;
   #cleanedFor = Number.NaN;
   #methods = new Parts(String);
   #routes = this.#methods;
@@ -59,15 +62,10 @@ export class RequestLine {
   #agents = this.#methods;
   #referers = this.#methods;
 
-  /**
-   * @param bodyLimit as it is written
-   * @param clean takes secrets and control characters out of a part of a line
-   * @param revision changes when a part has to be cleaned anew
-   */
-  constructor(bodyLimit: string, clean: Clean, revision: () => number) {
+  /** @param bodyLimit as it is written */
+  constructor(bodyLimit: string, cleaner: Cleaner) {
     this.#bodyLimit = bodyLimit;
-    this.#clean = clean;
-    this.#revision = revision;
+    this.#cleaner = cleaner;
   }
 
   /** Each field with a comma before it. */
@@ -75,29 +73,32 @@ export class RequestLine {
     const { status, refusal, incoming, response, connection, trace } = request;
     // What was refused, or broken off, is told of at length, and seldom.
     if (refusal !== undefined || status === undefined || status === 413 || response === undefined || isAborted(request))
-      return this.#clean(recordFields(recordOf(request, endedAt, this.#bodyLimit)));
-    if (this.#cleanedFor !== this.#revision()) this.#begin();
+      return this.#cleaner.clean(recordFields(recordOf(request, endedAt, this.#bodyLimit)));
+    if (this.#cleanedFor !== this.#cleaner.revision) this.#begin();
     const { host, agent, referer } = toldHeaders(incoming);
     const { url, id, upstreamId } = request;
     const pattern = patternOf(request);
     const tls = tlsVersionOf(connection.socket);
-    const idField = isOwnRequestId(id) && upstreamId === undefined ? `,"req_id":"${id}"` : this.#clean(textField("req_id", id));
-    const ids = `"trace_id":"${trace.traceId}","span_id":"${trace.spanId}"`;
+    const { traceId, spanId, isNew } = trace;
+    const isKnownClean = isOwnRequestId(id) && upstreamId === undefined;
+    const idField = isKnownClean || !this.#cleaner.mayMask(id) ? `,"req_id":"${id}"` : this.#cleaner.clean(textField("req_id", id));
+    const ids = `,"trace_id":"${traceId}","span_id":"${spanId}"`;
+    const areClean = isNew === true || !(this.#cleaner.mayMask(traceId) || this.#cleaner.mayMask(spanId));
     const route = pattern === undefined ? this.#unrouted.of(url) : this.#routes.of(pattern);
-    return `${idField},${trace.isNew === true ? ids : this.#clean(ids)}${this.#methods.of(incoming.method)}${route}${this.#paths.of(url)}${this.#versions.of(
+    return `${idField}${areClean ? ids : this.#cleaner.clean(ids)}${this.#methods.of(incoming.method)}${route}${this.#paths.of(url)}${this.#versions.of(
       incoming.httpVersion,
     )}${this.#hosts.of(host)},"status":${status},"bytes":${bodyBytesOf(response, connection.lastAnswerBytes)},"duration_ms":${milliseconds(
       endedAt - request.startedAt,
     )}${this.#clients.of(addressOf(incoming))}${this.#agents.of(agent)}${this.#referers.of(referer)}${
       tls === undefined ? "" : textField("tls", tls)
-    }${upstreamId === undefined ? "" : this.#clean(textField("upstream_id", headerText(upstreamId)))}`;
+    }${upstreamId === undefined ? "" : this.#cleaner.clean(textField("upstream_id", headerText(upstreamId)))}`;
   }
 
   /** More secrets are known: nothing that was composed before counts any more. */
   #begin(): void {
-    this.#cleanedFor = this.#revision();
+    this.#cleanedFor = this.#cleaner.revision;
     const cleaned = (name: Parameters<typeof textField>[0], read: (text: string) => string | undefined): Parts =>
-      new Parts((text) => this.#clean(textField(name, read(text))));
+      new Parts((text) => this.#cleaner.clean(textField(name, read(text))));
     this.#methods = cleaned("method", (text) => text);
     this.#routes = cleaned("route", printable);
     const pathIn = (url: string): string => printable(pathOf(url));

@@ -2,7 +2,13 @@ import { pino } from "pino";
 import { expect, test } from "vitest";
 import { giveLineSink, lineSinkOf, type LineSink } from "./line-sink.ts";
 
-const sink = (writeClean: (line: string) => void): LineSink => ({ base: {}, revision: 0, clean: (part) => part, writeClean });
+const sink = (writeClean: (line: string) => void): LineSink => ({
+  base: {},
+  revision: 0,
+  clean: (part) => part,
+  mayMask: () => false,
+  writeClean,
+});
 
 test("a logger has a sink when it was given one, and so have its children, and theirs", () => {
   const written: string[] = [];

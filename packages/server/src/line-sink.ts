@@ -8,6 +8,8 @@ export interface LineSink {
   readonly revision: number;
   /** A part of a line of JSON as it may be written: without secrets, control characters escaped. */
   clean(part: string): string;
+  /** Whether `clean` might change a word, which has letters, digits and `._-` only: costs a small part of it. */
+  mayMask(word: string): boolean;
   /**
    * Takes a line that is made of clean parts. It is written with others of the same turn of the event loop, before any that is logged
    * otherwise.

@@ -47,6 +47,7 @@ export function makeLogger(settings: LoggingSettings, host: Host, folder?: strin
         return host.masker.revision;
       },
       clean: (part) => escapeJsonLine(host.masker.mask(part)),
+      mayMask: (word) => host.masker.mayMask(word),
       writeClean: (line) => {
         if (!isPretty && isSurelyShort(line)) output.writeSoon(line);
         else write(line);

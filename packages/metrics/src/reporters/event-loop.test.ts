@@ -68,7 +68,7 @@ test("timers were late by as long as what ran before them; each report tells of 
   reporter.end?.();
 });
 
-test("a loop that is busy is looked at by a timer of Node's, which tells of lateness as well", async () => {
+test("a loop that is busy is looked at by a timer, which tells of lateness as well", async () => {
   const meter = new Meter();
   const reporter = eventLoopReporter(processGauges(meter, "host", 7));
   standStill(50);

@@ -1,9 +1,9 @@
-import { monitorEventLoopDelay, performance, type EventLoopUtilization } from "node:perf_hooks";
+import { performance, type EventLoopUtilization } from "node:perf_hooks";
 import { eachTurn } from "./each-turn.ts";
 import type { ProcessGauges } from "./process-gauges.ts";
 import type { Reporter } from "./schedule.ts";
 
-/** The monitor of a busy loop is a timer of Node's, which wakes it so often. An idle one is not woken: its turns are measured. */
+/** A busy loop is looked at by a timer, which wakes it so often. An idle one is not woken: its turns are measured. */
 const resolutionMs = 20;
 /** A part of the time. */
 const busyFrom = 0.02;
@@ -43,14 +43,23 @@ export function eventLoopReporter(gauges: ProcessGauges): Reporter {
   };
 }
 
-/** What Node measures is the interval of its timer, in nanoseconds; not counted is the first one, in which this reporter runs. */
+/**
+ * By how much a timer comes late; the interval in which this begins is not counted, as this reporter runs in it. Node's own
+ * `monitorEventLoopDelay` keeps a histogram of 60,000 cells, which it goes through for each quantile: more than a millisecond each,
+ * when fifty numbers are all that there is.
+ */
 function monitorTimer(): Monitor {
-  const histogram = monitorEventLoopDelay({ resolution: resolutionMs });
-  histogram.enable();
+  let lateMs: number[] = [];
+  let last: number | undefined;
+  const timer = setInterval(() => {
+    const now = performance.now();
+    if (last !== undefined) lateMs.push(Math.max(0, now - last - resolutionMs));
+    last = now;
+  }, resolutionMs).unref();
   return {
-    lateness: (quantile) => (histogram.count === 0 ? 0 : Math.max(0, histogram.percentile(quantile * 100) / 1e9 - resolutionMs / 1000)),
-    reset: () => histogram.reset(),
-    end: () => void histogram.disable(),
+    lateness: (quantile) => secondsAt(quantile, lateMs),
+    reset: () => void (lateMs = []),
+    end: () => clearInterval(timer),
   };
 }
 
@@ -63,14 +72,16 @@ function monitorTurns(): Monitor {
     isFirst = false;
   });
   return {
-    lateness: (quantile) => {
-      const sorted = turnsMs.toSorted((a, b) => a - b);
-      return (sorted[Math.max(0, Math.ceil(sorted.length * quantile) - 1)] ?? 0) / 1000;
-    },
+    lateness: (quantile) => secondsAt(quantile, turnsMs),
     reset: () => {
       turnsMs = [];
       isFirst = true;
     },
     end,
   };
+}
+
+function secondsAt(quantile: number, milliseconds: readonly number[]): number {
+  const sorted = milliseconds.toSorted((a, b) => a - b);
+  return (sorted[Math.max(0, Math.ceil(sorted.length * quantile) - 1)] ?? 0) / 1000;
 }
