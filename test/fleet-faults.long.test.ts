@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { freePort, makeTemporaryFolder, openRaw, spawnTsserve, until } from "@tsserve/testing";
 import { describe, expect, test } from "vitest";
 import { app, get, isAlive, serveFleet, up, type Fleet } from "./support/fleet.ts";
+import { afterMounting } from "./support/after-mounting.ts";
 import { run } from "./support/run.ts";
 
 const temporaryFolder = (files: Readonly<Record<string, string>>): { readonly path: string; [Symbol.dispose](): void } => {
@@ -210,6 +211,47 @@ test("the metrics folder may be removed: the fleet's state is written again", as
   rmSync(folder, { recursive: true });
   await until("it again", () => existsSync(folder));
   expect((await get(fleet)).greeting).toBe("one");
+});
+
+describe("what a machine may lack, or lose while a fleet serves:", () => {
+  /** All that is counted so far, and whose gauges there are. */
+  const scraped = async (port: number): Promise<{ readonly requests: number; readonly pids: number }> => {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    const counts = [...text.matchAll(/^http_server_requests_total\{.*\} (\d+)$/gm)].map(([, value]) => Number(value));
+    const pids = new Set([...text.matchAll(/^runtime_heap_used_bytes\{.*pid="(\d+)"/gm)].map(([, pid]) => pid));
+    return { requests: counts.reduce((sum, value) => sum + value, 0), pids: pids.size };
+  };
+  const cases = [
+    { what: "the whole folder for temporary files", as: (lost: string) => ({ env: { TMPDIR: lost } }) },
+    { what: "the working folder", as: (lost: string) => ({ startIn: lost }) },
+    { what: "/proc", as: () => afterMounting("mount -t tmpfs none /proc") },
+  ];
+  // Who is not root can't hide /proc.
+  test.each(cases.filter(({ what }) => what !== "/proc" || process.getuid?.() === 0))(
+    "$what: sums go on, workers are replaced and upgraded, and it stops as asked",
+    async ({ as }) => {
+      using lost = temporaryFolder({});
+      const port = await freePort();
+      await using fleet = await serveFleet({
+        server: `metrics.endpoint = 127.0.0.1:${port}`,
+        ...as(lost.path),
+      });
+      await up(fleet, 2);
+      for (let n = 0; n < 5; n++) await get(fleet);
+      await until("all to be counted", async () => (await scraped(port)).requests === 5);
+      rmSync(lost.path, { recursive: true });
+      for (let n = 0; n < 5; n++) await get(fleet);
+      await until("sums to go on", async () => (await scraped(port)).requests === 10);
+      await until("both workers in a scrape", async () => (await scraped(port)).pids === 2);
+      const [worker] = (await fleet.settled(2)).workers;
+      process.kill(worker?.pid ?? 0, "SIGKILL");
+      await until("another in its place", async () => (await fleet.settled(2)).workers.every(({ pid }) => pid !== worker?.pid));
+      expect(await fleet.ctl("upgrade")).toMatchObject({ code: 0 });
+      expect((await get(fleet)).greeting).toBe("one");
+      fleet.kill("SIGTERM");
+      expect(await fleet.exited()).toMatchObject({ code: 0 });
+    },
+  );
 });
 
 function metricsFolder(pid: number): string | undefined {

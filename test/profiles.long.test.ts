@@ -6,9 +6,10 @@ import { load, lost, makeTemporaryFolder, openRaw, until } from "@tsserve/testin
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { get, serveFleet, up, type Fleet } from "./support/fleet.ts";
+import { afterMounting } from "./support/after-mounting.ts";
 import { hasProgram } from "./support/measured.ts";
 import { run } from "./support/run.ts";
-import { serve, type Served, type ServeOptions } from "./support/serve.ts";
+import { serve, type Served } from "./support/serve.ts";
 
 interface CpuProfile {
   readonly nodes: readonly { readonly callFrame: { readonly functionName: string; readonly url: string } }[];
@@ -45,12 +46,6 @@ const portsOf = (pid: number): string =>
     .stdout.split("\n")
     .filter((line) => line.includes(`pid=${pid},`))
     .join("\n");
-
-/** Has the server run in a mount namespace of its own, after this was done there. Needs root. */
-function afterMounting(commands: string): Pick<ServeOptions, "node" | "nodeArgs"> {
-  const node = process.env["TSSERVE_TEST_NODE"] ?? process.execPath;
-  return { node: "/usr/bin/env", nodeArgs: ["unshare", "-m", "sh", "-c", `${commands} && exec "$@"`, "sh", node] };
-}
 
 describe("a CPU profile", () => {
   test("of a stuck worker names the function in which it is stuck; SIGUSR1 has its stack meanwhile, and no port is opened", async () => {

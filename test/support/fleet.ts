@@ -36,6 +36,8 @@ export interface FleetOptions extends Partial<SpawnOptions> {
   readonly workers?: number;
   readonly server?: string;
   readonly app?: string;
+  /** Another working folder than that of its file. */
+  readonly startIn?: string;
   /** More of `[app:main]`. */
   readonly more?: string;
 }
@@ -45,6 +47,7 @@ export async function serveFleet({
   server = "",
   app: source = app("one"),
   more = "",
+  startIn,
   ...options
 }: FleetOptions = {}): Promise<Fleet> {
   const port = await freePort();
@@ -55,8 +58,15 @@ export async function serveFleet({
   });
   const spawned = spawnTsserve({
     ...options,
-    args: ["app.ini", "--bind", `127.0.0.1:${port}`, "--workers", String(workers), ...(options.args ?? [])],
-    cwd: folder.path,
+    args: [
+      startIn === undefined ? "app.ini" : `${folder.path}/app.ini`,
+      "--bind",
+      `127.0.0.1:${port}`,
+      "--workers",
+      String(workers),
+      ...(options.args ?? []),
+    ],
+    cwd: startIn ?? folder.path,
   });
   const ctl = (...args: string[]): ReturnType<typeof run> => run({}, ["ctl", ...args], { cwd: folder.path });
   const status = async (): ReturnType<Fleet["status"]> =>

@@ -100,3 +100,19 @@ test("an ACK has no answer, and one without a number means nothing; what is no c
   }
   expect(called.filter((each) => each === "strange")).toHaveLength(3);
 });
+
+test.each([
+  ["status", (): never => raise("the figures can't be read")],
+  ["upgrade", () => Promise.reject(new Error("the figures can't be read"))],
+  ["reopen", (): never => raise("the figures can't be read")],
+])("%s that throws is an answer, and nothing else", async (command, thrown) => {
+  const { commands } = commandsOf();
+  expect(await answerTo({ command }, { ...commands, [command]: thrown }, () => undefined)).toEqual({
+    ok: false,
+    error: "the figures can't be read",
+  });
+});
+
+function raise(message: string): never {
+  throw new Error(message);
+}

@@ -1,3 +1,4 @@
+import { asError } from "@tsserve/config";
 import type { Result } from "./master.ts";
 import type { Socket } from "node:net";
 import { isProfileKind } from "./messages.ts";
@@ -54,7 +55,10 @@ export async function answerTo(
   strange: () => void,
 ): Promise<ControlMessage | undefined> {
   const { command } = message;
-  if (typeof command === "string") return run(command, message, commands);
+  if (typeof command === "string") {
+    // Who asks is told; nothing else comes of a command that can't be done.
+    return run(command, message, commands).catch((error: unknown) => ({ ok: false, error: asError(error).message }));
+  }
   strange();
   return { ok: false, error: 'expected a JSON object with a command, such as {"command":"status"}' };
 }

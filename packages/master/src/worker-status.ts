@@ -36,7 +36,7 @@ export function statusOf({ workers }: Fleet, now: number): WorkerStatus[] {
       age_seconds: Math.round((now - startedAt) / 1000),
       active_requests: figures?.activeRequests ?? null,
       requests_total: figures?.requestsTotal ?? null,
-      memory_bytes: figures?.memoryBytes ?? null,
+      memory_bytes: figures?.memoryBytes || null,
       event_loop_utilization: figures?.eventLoopUtilization ?? null,
       ...(figures?.messages && { messages: messagesOf(figures.messages) }),
     }));

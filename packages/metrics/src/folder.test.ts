@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   chownSync,
   existsSync,
   mkdirSync,
@@ -12,8 +13,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { identity, openFolder, problemOfFolder, removeFolder, touchFiles } from "./folder.ts";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { identity, keepFolder, openFolder, problemOfFolder, removeFolder, touchFiles } from "./folder.ts";
 
 let parent = "";
 beforeEach(() => {
@@ -99,4 +100,30 @@ test("what is wrong with a folder is told in words", () => {
   expect(problemOfFolder(join(parent, "none"))).toBe("expected an existing folder, there is none");
   writeFileSync(join(parent, "file"), "");
   expect(problemOfFolder(join(parent, "file"))).toBe("expected a folder, it is none");
+});
+
+describe("a folder that is kept", () => {
+  test.each([0o1777, 0o700, 0o755])("comes again for whom it was, with mode %o", (mode) => {
+    const folder = join(parent, "temporary");
+    mkdirSync(folder);
+    chmodSync(folder, mode);
+    const keep = keepFolder(folder);
+    keep();
+    rmSync(folder, { recursive: true });
+    keep();
+    expect(statSync(folder).mode & 0o7777).toBe(mode);
+    openFolder(identity(process.pid), folder);
+  });
+
+  test("that was never there is not made, nor are those above it", () => {
+    const above = join(parent, "above");
+    const never = keepFolder(join(above, "never"));
+    never();
+    expect(existsSync(above)).toBe(false);
+    mkdirSync(join(above, "temporary"), { recursive: true });
+    const keep = keepFolder(join(above, "temporary"));
+    rmSync(above, { recursive: true });
+    expect(keep).toThrow(/ENOENT/);
+    expect(existsSync(above)).toBe(false);
+  });
 });

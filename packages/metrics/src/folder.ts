@@ -1,4 +1,4 @@
-import { accessSync, constants, lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync, utimesSync } from "node:fs";
+import { accessSync, chmodSync, constants, lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseFileName } from "./file-names.ts";
@@ -44,6 +44,25 @@ export function openFolder(master: ProcessIdentity, parent: string = tmpdir()): 
     if (!found.isDirectory() || !isOwn(found.uid)) throw new Error(`${folder} belongs to somebody else`, { cause: error });
   }
   return folder;
+}
+
+/**
+ * Looks at a folder that others may remove together with all that is in it, such as the one for temporary files.
+ *
+ * @returns makes it anew where it has gone, for whom it was; that alone, not those above it. It throws when that can't be done
+ */
+export function keepFolder(folder: string): () => void {
+  const mode = modeOf(folder);
+  return () => {
+    if (mode === undefined || modeOf(folder) !== undefined) return;
+    mkdirSync(folder);
+    chmodSync(folder, mode);
+  };
+}
+
+function modeOf(folder: string): number | undefined {
+  const found = statSync(folder, { throwIfNoEntry: false });
+  return found && found.mode & 0o7777;
 }
 
 /** Where `openFolder` has it. */

@@ -14,8 +14,9 @@ export function identityOf(pid: number): ProcessIdentity | undefined {
     const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").at(-1)?.split(" ") ?? [];
     return fields[0] === "Z" || fields[0] === "X" ? undefined : { pid, startedAt: Number(fields[19] ?? 0) };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ESRCH" || process.platform === "linux") return undefined;
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return undefined;
   }
+  // Not every jail has `/proc`: what can be sent a signal is there.
   try {
     process.kill(pid, 0);
     return { pid, startedAt: 0 };

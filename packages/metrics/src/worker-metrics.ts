@@ -1,8 +1,9 @@
+import { tmpdir } from "node:os";
 import type { ActiveRequests, Health, Meter, PageAccess } from "@tsserve/server";
 import type { Registry } from "prom-client";
 import { Definitions } from "./definitions.ts";
 import { Exporter } from "./exporter.ts";
-import { identity, openFolder, removeFolder, touchFiles } from "./folder.ts";
+import { identity, keepFolder, openFolder, removeFolder, touchFiles } from "./folder.ts";
 import type { HistoryEvent } from "./history/events.ts";
 import { readFleetReport } from "./history/fleet-report.ts";
 import { Historian } from "./history/historian.ts";
@@ -56,12 +57,16 @@ export class WorkerMetrics {
     const definitions = new Definitions();
     const owner = identity(process.pid);
     const folder = this.#folder;
+    const keepParent = keepFolder(options.parent ?? tmpdir());
     this.#keeper = new Keeper({
       meter,
       owner,
       workerIndex,
       folder,
-      remakeFolder: () => void openFolder(identity(options.masterPid), options.parent),
+      remakeFolder: () => {
+        keepParent();
+        openFolder(identity(options.masterPid), options.parent);
+      },
       definitions,
       registries: () => options.registries(),
       sample: () => options.sample(),

@@ -14,6 +14,7 @@ export { makeGuard, ownerOf } from "./guard.ts";
 export { Health, parseProbe, probeNumbers } from "./health.ts";
 export { giveLineSink, lineSinkOf } from "./line-sink.ts";
 export { both, gaugeActive } from "./request-observers.ts";
+export { residentMemory } from "./resident-memory.ts";
 export { scanForIdle } from "./scan-for-idle.ts";
 export { runLifecycle } from "./lifecycle.ts";
 export { definitionKey, isGauge, latencyBuckets, Meter, seriesKey, sizeBuckets, sortedLabels } from "./meter.ts";

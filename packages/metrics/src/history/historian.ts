@@ -1,6 +1,6 @@
 import { performance, type EventLoopUtilization } from "node:perf_hooks";
 import { getHeapStatistics } from "node:v8";
-import type { ActiveRequests, Meter, RequestDescription } from "@tsserve/server";
+import { residentMemory, type ActiveRequests, type Meter, type RequestDescription } from "@tsserve/server";
 import { eventsName, pointsName, processBase, recordName } from "../file-names.ts";
 import type { ProcessIdentity } from "../process-identity.ts";
 import { EventFile, maskRequests, type HistoryEvent } from "./events.ts";
@@ -161,7 +161,7 @@ export class Historian {
       requests: maskRequests(oldest(requests), (text) => this.#options.mask(text)),
       heap_used_bytes: heap.used_heap_size,
       heap_limit_bytes: heap.heap_size_limit,
-      memory_bytes: process.memoryUsage.rss(),
+      memory_bytes: residentMemory(),
       seconds: this.#seconds,
     };
   }

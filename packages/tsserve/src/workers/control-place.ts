@@ -2,11 +2,12 @@ import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, symlinkSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Environment } from "@tsserve/config";
+import { keepFolder } from "@tsserve/metrics/folder";
 
 /** Where a process listens for commands, and how `tsserve ctl` finds it without being told. */
 export interface ControlPlace {
   readonly path: string;
-  /** Makes what has been removed meanwhile anew: the folder, the link by which it is found. */
+  /** Makes what has been removed meanwhile anew: the folder for temporary files, the one in it, the link by which it is found. */
   keep(): void;
   remove(): void;
 }
@@ -38,12 +39,24 @@ function isOwn(folder: string, uid: number, mayMake: boolean): boolean {
 
 /** The place that the user named, made known to `tsserve ctl` by a link; a place of our choice where none is named. */
 export function controlPlace(env: Environment, pid: number, named: string | undefined): ControlPlace {
+  const keepParent = keepFolder(tmpdir());
   const folder = controlFolder(env, true);
   sweep(folder);
-  if (named !== undefined) return linkedPlace(named, env, pid);
+  const place = named === undefined ? ownPlace(folder, env, pid) : linkedPlace(named, env, pid);
+  const keep = (): void => {
+    try {
+      keepParent();
+    } catch {
+      // Those above it have gone as well: it is tried again, and told by whoever finds no place.
+    }
+    place.keep();
+  };
+  return { ...place, keep };
+}
+
+function ownPlace(folder: string | undefined, env: Environment, pid: number): ControlPlace {
   if (folder === undefined) return privatePlace();
-  const path = join(folder, `${pid}.sock`);
-  return { path, keep: () => void controlFolder(env, true), remove: () => undefined };
+  return { path: join(folder, `${pid}.sock`), keep: () => void controlFolder(env, true), remove: () => undefined };
 }
 
 function linkedPlace(path: string, env: Environment, pid: number): ControlPlace {

@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import type { ActiveRequests, Meter } from "@tsserve/server";
+import { residentMemory, type ActiveRequests, type Meter } from "@tsserve/server";
 import type { MasterChannel } from "./master-channel.ts";
 import { messageFigures } from "./message-figures.ts";
 
@@ -18,7 +18,7 @@ export function reportFigures(requests: ActiveRequests, master: MasterChannel, m
       figures: {
         activeRequests: requests.size,
         requestsTotal: requests.total,
-        memoryBytes: process.memoryUsage.rss(),
+        memoryBytes: residentMemory(),
         eventLoopUtilization: Math.min(1, Math.max(0, Math.round(utilization * 1000) / 1000)),
         messages: messages(),
       },

@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import type { ControlCommands, Result, WorkerState } from "@tsserve/master";
-import { SERVER_STATE, type ActiveRequests, type Server } from "@tsserve/server";
+import { residentMemory, SERVER_STATE, type ActiveRequests, type Server } from "@tsserve/server";
 import type { Host } from "../host.ts";
 import type { ReplDoor } from "../serve/repl-step.ts";
 import type { Watchdog } from "../stacks/watchdog.ts";
@@ -29,7 +29,7 @@ export function singleCommands(
           age_seconds: Math.round((performance.now() - began) / 1000),
           active_requests: requests.size,
           requests_total: requests.total,
-          memory_bytes: process.memoryUsage.rss(),
+          memory_bytes: residentMemory() || null,
           event_loop_utilization: Math.round(performance.eventLoopUtilization().utilization * 1000) / 1000,
         },
       ],

@@ -43,12 +43,14 @@ export function spawnWorker({ index, generation }: Worker, sockets: readonly Bou
 
 /**
  * The working folder as the shell names it: a `current` link that has been moved since leads to the new code. Only if the
- * name led to the working folder at the start.
+ * name led to the working folder at the start. Where that has gone, as an old release goes, the root: no process starts in a
+ * folder that is not there, and paths that begin at the root still mean what they did.
  */
 export function workingFolder({ env, cwd }: Host): () => string {
   const named = env["PWD"];
   const isNamed = named?.startsWith("/") === true && realPathOf(named) === realPathOf(cwd);
-  return () => (isNamed && realPathOf(named) !== undefined ? named : cwd);
+  const found = [...(isNamed ? [named] : []), cwd];
+  return () => found.find((folder) => realPathOf(folder) !== undefined) ?? "/";
 }
 
 function realPathOf(path: string): string | undefined {
