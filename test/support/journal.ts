@@ -29,6 +29,12 @@ export function twice(runs: readonly Run[]): number[] {
   return ns.filter((n, index) => ns.indexOf(n) !== index);
 }
 
+/** Those that one and the same process has handled more than once. */
+export function twiceByOne(runs: readonly Run[]): number[] {
+  const pids = new Set(runs.map(({ pid }) => pid));
+  return [...pids].flatMap((each) => twice(runs.filter(({ pid }) => pid === each)));
+}
+
 /** A process that was killed may have written half a line. */
 function parse(line: string): Run[] {
   try {

@@ -146,6 +146,45 @@ export async function ready(model: ChannelModel, queue: string): Promise<number>
   }
 }
 
+/**
+ * Resolves when nothing is in a queue, neither ready nor unacknowledged, nor in those of its retries and returns. That no message is
+ * ready says nothing of what workers hold, and what waits in the queues that expire comes back later. The queues themselves are
+ * asked: what `list_queues` says of a quorum queue may be five seconds old.
+ */
+export async function drained(broker: Rabbitmq, queue: string, describe: () => string = () => ""): Promise<void> {
+  const total = `
+    Count = fun(Q) -> case amqqueue:get_type(Q) of
+      rabbit_quorum_queue -> element(2, ra:consistent_query(amqqueue:get_pid(Q), fun rabbit_fifo:query_messages_total/1));
+      _ -> proplists:get_value(messages, rabbit_amqqueue:info(Q, [messages])) end end,
+    Name = fun(Q) -> element(4, amqqueue:get_name(Q)) end,
+    IsOf = fun(N) -> re:run(N, "^\\\\Q${queue}\\\\E([.](retry|redelivered)[.].*)?$") =/= nomatch end,
+    lists:sum([Count(Q) || Q <- rabbit_amqqueue:list(), IsOf(Name(Q))]).`;
+  let left = "";
+  // One queue is asked after the other: a message that moves from one to another might be missed, but not twice in a row.
+  const isDrained = async (): Promise<boolean> => {
+    for (let count = 0; count < 2; count += 1) {
+      left = (await broker.query("eval", total)).join("\n");
+      if (left !== "0") return false;
+    }
+    return true;
+  };
+  await until(`${queue} to be empty`, isDrained, { timeoutMs: 100_000, describe: () => `left: ${left}\n${describe()}` });
+}
+
+/** Takes all messages out of a queue; none where it does not exist. @returns the `n` of each */
+export async function takeAll(model: ChannelModel, queue: string): Promise<number[]> {
+  if ((await ready(model, queue)) < 1) return [];
+  const channel = await model.createChannel();
+  const taken: number[] = [];
+  for (;;) {
+    const message = await channel.get(queue, { noAck: true });
+    if (message === false) break;
+    taken.push((JSON.parse(message.content.toString()) as { n: number }).n);
+  }
+  await channel.close();
+  return taken;
+}
+
 function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connectTo(port, "127.0.0.1");
