@@ -122,10 +122,11 @@ describe("SNS and SQS", () => {
   });
 
   test("a handler that takes longer than the visibility runs once", async () => {
-    await using server = consume({ visibility: "1 second", sleep: "3000" });
+    // It is made invisible again after half of its time: a machine that stands still must not do so for the other half.
+    await using server = consume({ visibility: "3 seconds", sleep: "7000" });
     await server.listening();
     await fill(server.queue, 3);
-    await until("all to be handled", () => done(server.runs()).length === 3);
+    await until("all to be handled", () => done(server.runs()).length === 3, { timeoutMs: 60_000 });
     await until("the queue to be empty", () => isEmpty(server.queue));
     expect(server.runs().filter(({ what }) => what === "begun")).toHaveLength(3);
   });
@@ -220,7 +221,7 @@ describe("SNS and SQS", () => {
     await server.log(/the subscription is gone/);
     proxy.onRequest = () => undefined;
     await fill(server.queue, 5);
-    await until("all to be handled", () => done(server.runs()).length === 5, { describe: server.stdout, timeoutMs: 20_000 });
+    await until("all to be handled", () => new Set(done(server.runs())).size === 5, { describe: server.stdout, timeoutMs: 60_000 });
     await sqs.send(new CreateQueueCommand({ QueueName: "other" }));
   });
 

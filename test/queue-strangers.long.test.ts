@@ -96,11 +96,11 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, and what strangers do to it
     await feeding.stop();
     await handled(server, feeding.confirmed);
     console.log(`${rounds} cuts: ${JSON.stringify({ messages: feeding.confirmed, twice: twice(server.runs()).length })}`);
-    expect(twice(server.runs())).toEqual([]);
+    expect(twice(server.runs()).filter((n) => !feeding.sentAgain.has(n))).toEqual([]);
   });
 
   test("a queue that is deleted in the middle of a stop does not keep the stop from ending", async () => {
-    await using server = consume({ server: { stop_timeout: "10" } }, { sleep: "1000" });
+    await using server = consume({ server: { stop_timeout: "60" } }, { sleep: "1000" });
     await server.listening();
     await fill(model, server.queue, 20);
     await until("it to be busy", () => server.runs().length >= 10);
@@ -109,7 +109,7 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, and what strangers do to it
     const channel = await model.createChannel();
     await channel.deleteQueue(server.queue);
     await channel.close();
-    expect((await server.exited(30_000)).code).toBe(0);
+    expect((await server.exited(60_000)).code).toBe(0);
   });
 
   test("a third signal waits for no handler: what runs goes back", async () => {

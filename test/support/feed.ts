@@ -5,6 +5,8 @@ import type { Rabbitmq } from "./rabbitmq.ts";
 export interface Feed {
   /** How many the broker has confirmed by now. */
   readonly confirmed: number;
+  /** Those that may be in the queue more than once: what was not confirmed is sent again. */
+  readonly sentAgain: ReadonlySet<number>;
   /** Resolves when all that were sent are confirmed. */
   stop(): Promise<void>;
 }
@@ -14,6 +16,7 @@ const batch = 20;
 /** @param perSecond about so many; each has the queue's name and its number as its id, unless they are to have none */
 export function feed(broker: Rabbitmq, queue: string, perSecond: number, { withIds = true }: { readonly withIds?: boolean } = {}): Feed {
   let confirmed = 0;
+  const sentAgain = new Set<number>();
   const stopping = new AbortController();
   const running = (async () => {
     let model: ChannelModel | undefined;
@@ -37,11 +40,11 @@ export function feed(broker: Rabbitmq, queue: string, perSecond: number, { withI
           });
         await Promise.race([
           channel.waitForConfirms(),
-          new Promise((_, reject) => setTimeout(() => reject(new Error("no confirmation")), 5000).unref()),
+          new Promise((_, reject) => setTimeout(() => reject(new Error("no confirmation")), 20_000).unref()),
         ]);
         confirmed += batch;
       } catch {
-        // Those that were not confirmed are sent again: what comes twice here is the publisher's doing.
+        for (let n = confirmed; n < confirmed + batch; n += 1) sentAgain.add(n);
         channel = undefined;
         await model?.close().catch(() => undefined);
         await new Promise((resolve) => setTimeout(resolve, 100));
@@ -54,6 +57,7 @@ export function feed(broker: Rabbitmq, queue: string, perSecond: number, { withI
     get confirmed() {
       return confirmed;
     },
+    sentAgain,
     stop: async () => {
       stopping.abort();
       await running;

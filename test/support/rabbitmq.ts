@@ -147,6 +147,21 @@ export async function ready(model: ChannelModel, queue: string): Promise<number>
 }
 
 /**
+ * Closes the connections of all that consume, as an operator does, until `isSeen`. Not by `ctl`, which would keep this process from
+ * what it does meanwhile. A busy broker lists nothing at times, and one that is listed may be closed already.
+ */
+export async function closeConsumers(broker: Rabbitmq, isSeen: () => boolean, describe: () => string = () => ""): Promise<void> {
+  const close = async (): Promise<boolean> => {
+    const connections = await broker.query("list_connections", "pid", "client_properties");
+    const pids = connections.filter((line) => line.includes("tsserve consumer")).map((line) => line.split("\t")[0] ?? "");
+    for (const pid of pids) await broker.query("close_connection", pid, "a test").catch(() => undefined);
+    if (pids.length > 0) await until("it to be seen", isSeen, { timeoutMs: 5000 }).catch(() => undefined);
+    return isSeen();
+  };
+  await until("the connection to be lost", close, { timeoutMs: 60_000, describe });
+}
+
+/**
  * Resolves when nothing is in a queue, neither ready nor unacknowledged, nor in those of its retries and returns. That no message is
  * ready says nothing of what workers hold, and what waits in the queues that expire comes back later. The queues themselves are
  * asked: what `list_queues` says of a quorum queue may be five seconds old.
