@@ -1,7 +1,7 @@
 import { createServer as createNetServer, type AddressInfo, type Server as NetServer } from "node:net";
 import type { Server as HttpServer } from "node:http";
 import { asError } from "@tsserve/config";
-import { acceptAlso, leaveSocket, stopAccepting, type Listener } from "@tsserve/listener";
+import { acceptAlso, endAccepting, leaveSocket, stopAccepting, type Listener } from "@tsserve/listener";
 import { systemClock, timerMs, type Cause, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
 import { Connections } from "./connections.ts";
 import { runPreClose } from "./fastify-pre-close.ts";
@@ -72,7 +72,7 @@ export async function makeServer(
     stop: async (deadline) => {
       ending = true;
       drain();
-      for (const acceptor of acceptors) if (acceptor.listening) stopAccepting(acceptor);
+      await endAccepting(acceptors, listeners);
       // WebSockets are told why they end before a plugin (@fastify/websocket) closes them without a word.
       const emptied = connections.end(deadline);
       // What ends the app's streams is not waited for: it may itself wait for requests to end.

@@ -15,7 +15,7 @@ export { checkUnixPath } from "./unix-path.ts";
 export { clearStaleSocket } from "./unix-socket.ts";
 export { SlotSockets } from "./slot-sockets.ts";
 export { systemdDescriptors } from "./systemd.ts";
-export { acceptAlso, leaveSocket, stopAccepting } from "./stop-accepting.ts";
+export { acceptAlso, endAccepting, leaveSocket, stopAccepting } from "./stop-accepting.ts";
 
 export type { BoundSocket } from "./bind-sockets.ts";
 export type { EinhornWorker, ProcessIdentity } from "./einhorn.ts";

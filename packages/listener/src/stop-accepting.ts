@@ -1,4 +1,5 @@
 import { Server } from "node:net";
+import { closeWithEmptyQueue } from "./empty-queue.ts";
 import type { Listener } from "./listener.ts";
 
 /**
@@ -10,6 +11,20 @@ export function stopAccepting(server: Server): void {
   Server.prototype.close.call(server);
   // "close" comes when the last connection has ended; the file of a unix socket goes now.
   server.emit(acceptingEnded);
+}
+
+/**
+ * Stops accepting for good on all acceptors of a server, the first of which listen on `listeners`. Where a socket is this process's own,
+ * clients that the kernel has connected already are served first; where a master or a successor has it too, they wait for that one.
+ */
+export async function endAccepting(acceptors: readonly Server[], listeners: readonly Listener[]): Promise<void> {
+  const isOwn = (index: number): boolean => listeners[index]?.inherited === false;
+  const end = async (acceptor: Server, index: number): Promise<void> => {
+    if (!acceptor.listening) return;
+    if (isOwn(index)) await closeWithEmptyQueue(acceptor);
+    stopAccepting(acceptor);
+  };
+  await Promise.all(acceptors.map(end));
 }
 
 /**

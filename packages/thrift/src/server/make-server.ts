@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Server as NetServer } from "node:net";
-import { acceptAlso, leaveSocket, stopAccepting, type Listener } from "@tsserve/listener";
+import { acceptAlso, endAccepting, leaveSocket, stopAccepting, type Listener } from "@tsserve/listener";
 import { parseConfig } from "@tsserve/config";
 import { both, commonSettings, systemClock, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
 import { accessLog } from "./access-log.ts";
@@ -92,7 +92,7 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
     stop: async (deadline) => {
       isStopping = true;
       replies.isDraining = true;
-      close();
+      await endAccepting(acceptors, listeners);
       return { cut: await connections.end(deadline) };
     },
     accept: (listener) => acceptAlso(listener, makeAcceptor(), acceptors),
