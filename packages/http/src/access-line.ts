@@ -38,24 +38,24 @@ export function jsonLine(record: AccessRecord, message: string, nowMs: number): 
  * @param bindings what every line of the logger says, as fields of JSON
  */
 export function infoLine(fields: string, message: string, nowMs: number, bindings: string): string {
-  return `{"level":"info","time":"${isoTime(nowMs)}",${bindings}${fields}${messageField(message)}}\n`;
+  return `${infoTime(nowMs)}${bindings}${fields}${messageEnd(message)}`;
 }
 
 /** A line of the file from what `recordFields` gives. */
 export function fileLine(fields: string, message: string, nowMs: number): string {
-  return `{"time":"${isoTime(nowMs)}"${fields}${messageField(message)}}\n`;
+  return `${fileTime(nowMs)}${fields}${messageEnd(message)}`;
 }
 
 /** Takes out of a part of a line what may not be in one: secrets, control characters. */
 export type Clean = (part: string) => string;
 
-function messageField(message: string): string {
-  return message === completed ? completedField : `,"msg":${quoted(message)}`;
+function messageEnd(message: string): string {
+  return message === completed ? completedEnd : `,"msg":${quoted(message)}}\n`;
 }
 
 /** What nearly all lines say. */
 export const completed = "request completed";
-const completedField = `,"msg":"${completed}"`;
+const completedEnd = `,"msg":"${completed}"}\n`;
 
 /** Each field of a record with a comma before it. */
 export function recordFields(record: AccessRecord): string {
@@ -109,6 +109,10 @@ const isoSecond = once(1000, (nowMs) => new Date(nowMs).toISOString().slice(0, -
 
 /** `2000-10-10T13:55:36.123Z`. */
 const isoTime = once(1, (nowMs) => `${isoSecond(nowMs)}${String(nowMs % 1000).padStart(3, "0")}Z`);
+
+/** What a line of the log begins with, and one of the file: the same for all of one millisecond. */
+const infoTime = once(1, (nowMs) => `{"level":"info","time":"${isoTime(nowMs)}",`);
+const fileTime = once(1, (nowMs) => `{"time":"${isoTime(nowMs)}"`);
 
 const clfTime = once(1000, (nowMs) => timeOf(new Date(nowMs)));
 

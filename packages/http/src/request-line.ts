@@ -40,6 +40,24 @@ class Parts {
   }
 }
 
+/**
+ * Parts in a row, which are as a rule the same as in the line before: then they are one text. V8 keeps a text that is put together as a
+ * tree of its pieces, and walks through it when it is written.
+ */
+class Row {
+  private parts: readonly [string, string, string, string, string] = ["", "", "", "", ""];
+  private text = "";
+
+  of(one: string, two: string, three: string, four = "", five = ""): string {
+    const { parts } = this;
+    if (one !== parts[0] || two !== parts[1] || three !== parts[2] || four !== parts[3] || five !== parts[4]) {
+      this.parts = [one, two, three, four, five];
+      this.text = `${one}${two}${three}${four}${five}`;
+    }
+    return this.text;
+  }
+}
+
 /** What takes secrets and control characters out of parts of a line; its revision changes when a part has to be cleaned anew. */
 export type Cleaner = Pick<LineSink, "clean" | "mayMask" | "revision">;
 
@@ -61,6 +79,8 @@ export class RequestLine {
   #clients = this.#methods;
   #agents = this.#methods;
   #referers = this.#methods;
+  readonly #asked = new Row();
+  readonly #asking = new Row();
 
   /** @param bodyLimit as it is written */
   constructor(bodyLimit: string, cleaner: Cleaner) {
@@ -81,17 +101,26 @@ export class RequestLine {
     const tls = tlsVersionOf(connection.socket);
     const { traceId, spanId, isNew } = trace;
     const isKnownClean = isOwnRequestId(id) && upstreamId === undefined;
-    const idField = isKnownClean || !this.#cleaner.mayMask(id) ? `,"req_id":"${id}"` : this.#cleaner.clean(textField("req_id", id));
-    const ids = `,"trace_id":"${traceId}","span_id":"${spanId}"`;
+    const isIdClean = isKnownClean || !this.#cleaner.mayMask(id);
     const areClean = isNew === true || !(this.#cleaner.mayMask(traceId) || this.#cleaner.mayMask(spanId));
+    const ids =
+      isIdClean && areClean
+        ? `,"req_id":"${id}","trace_id":"${traceId}","span_id":"${spanId}"`
+        : this.#cleaner.clean(`${textField("req_id", id)},"trace_id":"${traceId}","span_id":"${spanId}"`);
     const route = pattern === undefined ? this.#unrouted.of(url) : this.#routes.of(pattern);
-    return `${idField}${areClean ? ids : this.#cleaner.clean(ids)}${this.#methods.of(incoming.method)}${route}${this.#paths.of(url)}${this.#versions.of(
-      incoming.httpVersion,
-    )}${this.#hosts.of(host)},"status":${status},"bytes":${bodyBytesOf(response, connection.lastAnswerBytes)},"duration_ms":${milliseconds(
-      endedAt - request.startedAt,
-    )}${this.#clients.of(addressOf(incoming))}${this.#agents.of(agent)}${this.#referers.of(referer)}${
+    const asked = this.#asked.of(
+      this.#methods.of(incoming.method),
+      route,
+      this.#paths.of(url),
+      this.#versions.of(incoming.httpVersion),
+      this.#hosts.of(host),
+    );
+    const asking = this.#asking.of(this.#clients.of(addressOf(incoming)), this.#agents.of(agent), this.#referers.of(referer));
+    const bytes = bodyBytesOf(response, connection.lastAnswerBytes);
+    const rest = upstreamId === undefined ? "" : this.#cleaner.clean(textField("upstream_id", headerText(upstreamId)));
+    return `${ids}${asked},"status":${status},"bytes":${bytes},"duration_ms":${milliseconds(endedAt - request.startedAt)}${asking}${
       tls === undefined ? "" : textField("tls", tls)
-    }${upstreamId === undefined ? "" : this.#cleaner.clean(textField("upstream_id", headerText(upstreamId)))}`;
+    }${rest}`;
   }
 
   /** More secrets are known: nothing that was composed before counts any more. */

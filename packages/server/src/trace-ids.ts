@@ -17,7 +17,7 @@ export function newSpanId(): string {
 
 // Each question to the system's source of chance, and each conversion to hex, takes longer than all else that a line of a log does: it is
 // asked for many at once, and ids are pieces of one text.
-const random = Buffer.alloc(2048);
+const random = Buffer.alloc(8192);
 let digits = "";
 let taken = 0;
 
