@@ -36,7 +36,7 @@ async function load(port: number, seconds: number): Promise<{ requests: number; 
 }
 
 /** As the scheduler counts it, in nanoseconds, for each thread. */
-function cpuMicrosOf(pid: number): number {
+export function cpuMicrosOf(pid: number): number {
   let nanos = 0;
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
     try {

@@ -1,7 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { freePort, makeTemporaryFolder, until, type TemporaryFolder } from "@tsserve/testing";
+import { freePort, makeTemporaryFolder, spawnTsserve, until, type TemporaryFolder } from "@tsserve/testing";
 import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { fixture, serve } from "./support/serve.ts";
@@ -152,6 +152,74 @@ test("an image is told by its environment what it serves", async () => {
   folder.remove();
 });
 
+/** What a Dockerfile says to its container. */
+function imageOf(dockerfile: string): { env: Record<string, string>; check: string[] } {
+  const joined = dockerfile.replaceAll(/\s*\\\n\s*/g, " ");
+  const variables = [...joined.matchAll(/^ENV (.*)$/gm)].flatMap(([, line = ""]) => line.split(" "));
+  const [, check = "[]"] = /^HEALTHCHECK .* CMD (.*)$/m.exec(joined) ?? [];
+  return {
+    env: Object.fromEntries(variables.map((each) => each.split("=", 2) as [string, string])),
+    check: (JSON.parse(check) as string[]).slice(2),
+  };
+}
+
+describe("an image of several kinds", () => {
+  test("listens where the section that runs says, on all addresses, and its check asks that one as it can be asked", async () => {
+    const ports = { main: await freePort(), api: await freePort(), secure: await freePort(), exporter: await freePort() };
+    const tls = fixture("../tls/");
+    const folder = makeTemporaryFolder({
+      "package.json": '{"name":"shop"}',
+      "configs/shop.ini": `[DEFAULT]
+metrics.enabled = false
+[server:main]
+factory = tsserve/http
+port = ${ports.main}
+[app:main]
+factory = ${fixture("hello.js")}
+[server:api]
+factory = tsserve/thrift
+bind = localhost:${ports.api}
+[app:api]
+factory = ${fixture("thrift-loaded.js")}
+[server:secure]
+factory = tsserve/http
+bind = 127.0.0.1:${ports.secure}
+tls.certificate = ${tls}localhost.pem
+tls.key = ${tls}localhost.key.pem
+metrics.enabled = true
+metrics.endpoint = 127.0.0.1:${ports.exporter}
+[app:secure]
+factory = ${fixture("hello.js")}
+[server:closed]
+factory = tsserve/http
+port = ${ports.main}
+health = false
+[app:closed]
+factory = ${fixture("hello.js")}
+`,
+    });
+    const printed = await run({}, ["kit", "docker", "configs/shop.ini"], { cwd: folder.path });
+    expect([printed.code, printed.stderr]).toEqual([0, ""]);
+    const { env, check } = imageOf(printed.stdout);
+    expect(env).toMatchObject({ CONFIG_NAME: "shop", TSSERVE_BIND: "0.0.0.0:*" });
+    for (const [type, address, asked] of [
+      ["main", `http://0.0.0.0:${ports.main}`, /^OK!\n$/],
+      ["api", `thrift://0.0.0.0:${ports.api}`, /^OK!\n$/],
+      ["secure", `https://0.0.0.0:${ports.secure}`, /^OK!\n$/],
+      ["closed", `http://0.0.0.0:${ports.main}`, /nothing can be asked/],
+    ] as const) {
+      const environment = { ...env, WORKER_TYPE: type };
+      const before = await run({}, check, { cwd: folder.path, env: environment });
+      if (type !== "closed") expect([type, before.code], before.stderr).toEqual([type, 1]);
+      await using server = spawnTsserve({ args: [], cwd: folder.path, env: environment });
+      expect(await server.listening()).toBe(address);
+      const { code, stdout, stderr } = await run({}, check, { cwd: folder.path, env: environment });
+      expect([type, code, stdout, stderr]).toEqual([type, 0, expect.stringMatching(asked), ""]);
+    }
+    folder.remove();
+  });
+});
+
 describe("kit", () => {
   test("an unknown kind names the nearest; what exists is not overwritten, nor is anything beside it written", async () => {
     const unknown = await run(files(inis["one process"] ?? ""), ["kit", "sytemd", "app.ini"]);
@@ -172,7 +240,7 @@ describe("kit", () => {
     expect(dockerfile).toMatch(/^USER node$/m);
     for (const line of dockerfile.split("\n").filter((each) => /^(?:ENTRYPOINT|CMD|HEALTHCHECK)/.test(each)))
       expect(line).not.toMatch(/npm|npx|\bsh\b/);
-    expect(dockerfile).toContain(ini.includes("thrift") ? "TSSERVE_BIND=0.0.0.0:9191" : "TSSERVE_BIND=0.0.0.0:9090");
+    expect(dockerfile).toMatch(ini.includes("thrift") ? /^EXPOSE 9191$/m : /^EXPOSE 9090/m);
     if (ini.includes("API_KEY")) expect(dockerfile).toContain("-e API_KEY=…");
     folder.remove();
   });

@@ -242,8 +242,8 @@ aws_endpoint_urls.sqs = ${aws.address}
 });
 
 describe("a collector", () => {
-  test.each(["refuses", "silent", "nonsense", "drips", "away"] as const)(
-    "that %s costs no request, a line of the log at most, and no lasting stop",
+  test.each(["refuses", "silent", "nonsense", "drips", "away", "resets", "too much", "unavailable", "slow"] as const)(
+    "whose answer is “%s” costs no request, a line of the log at most, and no lasting stop",
     async (how) => {
       await using collector = await collect(how === "away" ? "takes" : how);
       await using sentry = await fakeSentry(how === "away" ? "takes" : how);

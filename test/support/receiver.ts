@@ -3,8 +3,15 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";
 
-/** What becomes of what is sent: it is taken, refused with this status, answered with nonsense, never answered, or without an end. */
-export type Answer = "takes" | "refuses" | "nonsense" | "silent" | "drips";
+/**
+ * What becomes of what is sent: it is taken, refused with this status, answered with nonsense, never answered, or without an end; the
+ * connection is reset, it is too much just now (429, 503: come again in an hour), or the answer comes late.
+ */
+export type Answer = "takes" | "refuses" | "nonsense" | "silent" | "drips" | "resets" | "too much" | "unavailable" | "slow";
+
+/** Answers of those that take nothing for a while. */
+const busy: Readonly<Partial<Record<Answer, number>>> = { "too much": 429, unavailable: 503 };
+const slowMs = 1500;
 
 export interface Receiver extends AsyncDisposable {
   readonly port: number;
@@ -33,13 +40,19 @@ export async function receive({ answer, refusal, taken, received }: ReceiverOpti
       const body = request.headers["content-encoding"] === "gzip" ? gunzipSync(sent) : sent;
       received?.(body);
       if (answer === "silent") return;
+      if (answer === "resets") {
+        request.socket.resetAndDestroy();
+        return;
+      }
       if (answer === "drips") {
         const drip = setInterval(() => response.write(" "), 50);
         response.on("close", () => clearInterval(drip));
         return;
       }
-      if (answer === "takes") taken(body);
+      if (answer === "takes" || answer === "slow") taken(body);
       if (answer === "nonsense") response.writeHead(200, { "content-type": "application/x-protobuf" }).end(Buffer.alloc(100_000, 0xff));
+      else if (busy[answer] !== undefined) response.writeHead(busy[answer], { "retry-after": "3600" }).end();
+      else if (answer === "slow") setTimeout(() => response.end("{}"), slowMs).unref();
       else response.writeHead(answer === "takes" ? 200 : refusal).end("{}");
     });
   }).listen(0, "127.0.0.1");

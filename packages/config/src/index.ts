@@ -37,6 +37,7 @@ export { choicesOf } from "./spec.ts";
 export { isSecret, secret } from "./secret.ts";
 export { learnerOf, withLearner } from "./learner.ts";
 export { defaultFromEnv, dictOf, fallback, optional, tristate, tupleOf } from "./parsers/combined.ts";
+export { isEveryHost, isLocalHost, isLoopbackAddress, isLoopbackHost } from "./hosts.ts";
 export { descriptorOf, endpoint, formatEndpoint, listenEndpoint } from "./parsers/endpoint.ts";
 export { byteSize, float, integer, integerBase, percent, positive } from "./parsers/number.ts";
 export { file, unixGroup, unixUser } from "./parsers/system.ts";

@@ -5,6 +5,7 @@
  */
 export { environmentReferences } from "./environment-references.ts";
 export { podStop } from "./grace-period.ts";
+export { healthTarget } from "./health-target.ts";
 export { isKitName, kits } from "./kit/kit.ts";
 export { helmChart } from "./manifests/helm-chart.ts";
 export { manifests } from "./manifests/manifests.ts";
@@ -22,6 +23,7 @@ export type {
 } from "./deployment-plan.ts";
 export type { Reference } from "./environment-references.ts";
 export type { PodStop } from "./grace-period.ts";
+export type { HealthTarget } from "./health-target.ts";
 export type { KitFiles, KitName } from "./kit/kit.ts";
 export type { Manifest } from "./manifests/manifest.ts";
 export type { PoolUsers } from "./pool-demand.ts";

@@ -57,9 +57,11 @@ export const commands: Readonly<Record<CommandName, Command>> = {
     load: () => import("./commands/shell.ts"),
   },
   healthcheck: {
-    usage: "tsserve healthcheck http|thrift ENDPOINT [options]",
-    summary: "ask a running server how it is; exit 0 when it is well",
-    options: ["probe", "timeout"],
+    usage: "tsserve healthcheck http|thrift ENDPOINT, or CONFIG.ini [options]",
+    summary: "ask a running server how it is, that of the file on this machine; exit 0 when it is well",
+    options: ["probe", "timeout", "app-name", "server-name", "env-file", "bind"],
+    // Where the server has it from its variable, the check has it, too.
+    unlisted: ["bind"],
     load: () => import("./commands/healthcheck.ts"),
   },
   ctl: {

@@ -29,6 +29,19 @@ describe("where", () => {
     ["host = [::1]\nport = 1", [], { endpoints: [{ host: "::1", port: 1 }] }],
     ["port = 1", [":2", "fd://3"].slice(0, 1), { endpoints: [{ host: "", port: 2 }], from: "command line", beatsFile: true }],
     ["", [":2"], { from: "command line", beatsFile: false }],
+    ["", ["0.0.0.0:*"], { endpoints: [{ host: "0.0.0.0", port: 9090 }], from: "command line", beatsFile: false }],
+    ["host = localhost\nport = 8080", ["0.0.0.0:*"], { endpoints: [{ host: "0.0.0.0", port: 8080 }], beatsFile: true }],
+    [
+      "bind = 127.0.0.1:80, [::1]:80, /run/a.sock, :443",
+      ["[::]:*"],
+      {
+        endpoints: [
+          { host: "::", port: 80 },
+          { host: "::", port: 443 },
+        ],
+      },
+    ],
+    ["bind = /run/a.sock", [":*", "/run/b.sock"], { endpoints: [{ host: "", port: 9090 }, { path: "/run/b.sock" }] }],
   ])("%j with --bind %j", (keys, binds, expected) => {
     expect(read(keys, binds)).toMatchObject(expected);
   });

@@ -15,7 +15,7 @@ export interface ListenSettings {
 }
 
 /**
- * `--bind` (or `TSSERVE_BIND`) wins over the file's `bind`, or `host` and `port`.
+ * `--bind` (or `TSSERVE_BIND`) wins over the file's `bind`, or `host` and `port`; of `HOST:*`, the ports are the file's.
  *
  * @param nodeVersion as `process.versions.node`
  * @throws {ConfigurationError} @throws {UsageError} for a wrong `--bind`
@@ -54,10 +54,19 @@ function endpointsOf(
   if (bind !== undefined && (host !== undefined || port !== undefined))
     throw problem("bind", "expected either bind, or host and port, not both", section);
   if (bind?.length === 0) throw problem("bind", "expected at least one endpoint", section);
-  if (values.binds.length > 0) return { endpoints: readBinds(values.binds), from: "command line" };
-  if (bind !== undefined) return { endpoints: bind, from: "file" };
-  if (host !== undefined || port !== undefined) return { endpoints: [endpointAt(host ?? "localhost", port ?? 9090)], from: "file" };
-  return { endpoints: readBinds([]), from: "default" };
+  const isInFile = bind !== undefined || host !== undefined || port !== undefined;
+  const inFile = bind ?? (isInFile ? [endpointAt(host ?? "localhost", port ?? 9090)] : readBinds([]));
+  if (values.binds.length > 0)
+    return { endpoints: values.binds.flatMap((each) => readBinds(withPorts(each, inFile))), from: "command line" };
+  return { endpoints: inFile, from: isInFile ? "file" : "default" };
+}
+
+/** `HOST:*` stands for the file's ports at this address: one setting for all sections of an image. */
+function withPorts(bind: string, inFile: readonly Endpoint[]): string[] {
+  const host = /^(.*):\*$/.exec(bind.trim())?.[1];
+  if (host === undefined) return [bind];
+  const ports = new Set(inFile.flatMap((each) => ("path" in each ? [] : [each.port])));
+  return [...(ports.size === 0 ? [9090] : ports)].map((port) => `${host}:${port}`);
 }
 
 function endpointAt(host: string, port: number): Endpoint {

@@ -23,7 +23,7 @@ export async function main(host: Host): Promise<number> {
   }
 }
 
-const takingFile: ReadonlySet<CommandName> = new Set<CommandName>(["serve", "check", "routes", "shell"]);
+const takingFile: ReadonlySet<CommandName> = new Set<CommandName>(["serve", "check", "routes", "shell", "healthcheck"]);
 
 /** Without arguments, an image is told by its environment which file it serves. */
 function filesOf(name: CommandName, positionals: readonly string[], { env }: Host): readonly string[] {

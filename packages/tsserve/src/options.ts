@@ -53,7 +53,7 @@ export const options: Readonly<Record<OptionName, Option>> = {
   bind: {
     type: "string",
     value: "ENDPOINT",
-    help: "where to listen, may repeat (default localhost:9090); :9090, [::1]:9090, /run/app.sock",
+    help: "where to listen, may repeat (default localhost:9090); :9090, [::1]:9090, /run/app.sock; 0.0.0.0:* has the file's ports",
     multiple: true,
   },
   reload: { type: "boolean", help: "restart when the source or the INI file changes; for development only" },

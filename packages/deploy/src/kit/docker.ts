@@ -1,4 +1,5 @@
 import type { DeploymentPlan } from "../deployment-plan.ts";
+import { healthTarget } from "../health-target.ts";
 import { imageCommand } from "../image-command.ts";
 import { requiredVariables } from "./host-layout.ts";
 import type { KitFiles } from "./kit.ts";
@@ -33,9 +34,9 @@ RUN npm run build --if-present && npm prune --omit=dev
 
 FROM ${baseImage}
 LABEL org.opencontainers.image.title="${name}"
-# In a container, localhost can't be reached from outside.
+# In a container, localhost can't be reached from outside: all addresses, and the ports of the section that runs.
 ENV NODE_ENV=production \\
-    TSSERVE_BIND=0.0.0.0:${port}${plan.serverName === "main" ? "" : ` \\\n    TSSERVE_SERVER_NAME=${dockerValue(plan.serverName)}`}${plan.appName === "main" ? "" : ` \\\n    TSSERVE_APP_NAME=${dockerValue(plan.appName)}`}
+    TSSERVE_BIND=0.0.0.0:*${sectionVariables(plan)}
 # What one image runs as is chosen by WORKER_TYPE (the name of a [server:…] and an [app:…] section), WORKER_COUNT (its
 # workers), WORKER_CONNECTIONS (requests in progress in each worker) and, where no file is named below, CONFIG_NAME (of
 # configs/NAME.ini).
@@ -46,32 +47,34 @@ COPY --from=build /app /app
 USER node
 EXPOSE ${ports}
 STOPSIGNAL SIGTERM
-${healthCheck(plan, Math.ceil(startSeconds))}
+${healthCheck(plan, configName === undefined ? [iniPath] : [], Math.ceil(startSeconds))}
 # The exec form: a shell, npm or npx in between would keep the signals from the server.
 ENTRYPOINT ${JSON.stringify(imageCommand)}
 ${configName === undefined ? `CMD ${JSON.stringify([iniPath])}` : `ENV CONFIG_NAME=${configName}`}
 `;
 }
 
-function healthCheck(plan: DeploymentPlan, startSeconds: number): string {
-  const asked = healthTarget(plan);
-  if (asked === undefined) return "# No HEALTHCHECK: the server's port tells a check nothing, and metrics are off.";
-  const check = [...imageCommand, "healthcheck", asked.kind, `127.0.0.1:${asked.port}`, "--timeout", "3 seconds"];
+/** The check reads the file as the server does, so that it asks the section that runs. */
+function healthCheck(plan: DeploymentPlan, file: readonly string[], startSeconds: number): string {
+  if (healthTarget(plan) === undefined) return "# No HEALTHCHECK: the server's port tells a check nothing, and metrics are off.";
+  const check = [...imageCommand, "healthcheck", ...file, "--timeout", "3 seconds"];
   return `HEALTHCHECK --interval=15s --timeout=5s --start-period=${startSeconds}s --retries=3 \\
     CMD ${JSON.stringify(check)}`;
 }
 
-/** Who can tell from within the container how the server is. The exporter knows, too, and speaks plain HTTP. */
-function healthTarget({ kind, port, serverHealth = "http", metricsPort, localMetricsPort }: DeploymentPlan): HealthTarget | undefined {
-  if (kind === "thrift") return { kind: "thrift", port };
-  const exporter = metricsPort ?? localMetricsPort;
-  if (exporter !== undefined && (kind === "other" || serverHealth !== "http")) return { kind: "http", port: exporter };
-  return serverHealth === "http" ? { kind: "http", port } : undefined;
-}
-
-interface HealthTarget {
-  readonly kind: "http" | "thrift";
-  readonly port: number;
+/** Which sections are served where nothing else is said. One name for both can be changed by WORKER_TYPE alone. */
+function sectionVariables({ serverName, appName }: DeploymentPlan): string {
+  const variables: [string, string][] =
+    serverName === appName
+      ? [["WORKER_TYPE", serverName]]
+      : [
+          ["TSSERVE_SERVER_NAME", serverName],
+          ["TSSERVE_APP_NAME", appName],
+        ];
+  return variables
+    .filter(([, section]) => section !== "main")
+    .map(([name, section]) => ` \\\n    ${name}=${dockerValue(section)}`)
+    .join("");
 }
 
 const dockerignore = `# What is built or installed anew in the image, and what must not get into it.

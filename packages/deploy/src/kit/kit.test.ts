@@ -219,20 +219,35 @@ describe("docker", () => {
   });
 
   test.each<[Partial<DeploymentPlan>, string[]]>([
-    [{ kind: "http" }, ["http", "127.0.0.1:9090"]],
-    [{ kind: "queue" }, ["http", "127.0.0.1:9090"]],
-    [{ kind: "thrift" }, ["thrift", "127.0.0.1:9090"]],
-    [{ kind: "other", metricsPort: 6060 }, ["http", "127.0.0.1:6060"]],
-    [{ kind: "other" }, ["http", "127.0.0.1:9090"]],
-    [{ kind: "other", localMetricsPort: 6060 }, ["http", "127.0.0.1:6060"]],
-    [{ kind: "http", metricsPort: 6060 }, ["http", "127.0.0.1:9090"]],
-    [{ kind: "http", serverHealth: "https", metricsPort: 6060 }, ["http", "127.0.0.1:6060"]],
-    [{ kind: "http", serverHealth: "none", localMetricsPort: 6060 }, ["http", "127.0.0.1:6060"]],
-    [{ kind: "http", serverHealth: "https" }, []],
-    [{ kind: "queue", serverHealth: "none" }, []],
-  ])("the health of %j is asked by %j", (more, expected) => {
+    [{}, ["app.ini"]],
+    [{ kind: "thrift" }, ["app.ini"]],
+    [{ kind: "other", metricsPort: 6060 }, ["app.ini"]],
+    [{ iniPath: "my app.ini" }, ["my app.ini"]],
+    // Where the image is told the file by its name, the check is, too.
+    [{ iniPath: "configs/live.ini" }, []],
+  ])("the health of %j is asked by its file: %j", (more, file) => {
     const command = /CMD (\["node".*healthcheck.*\])/.exec(lines(more).join("\n"))?.[1] ?? "[]";
-    expect((JSON.parse(command) as string[]).slice(3, 5)).toEqual(expected);
+    expect((JSON.parse(command) as string[]).slice(2)).toEqual(["healthcheck", ...file, "--timeout", "3 seconds"]);
+  });
+
+  test.each<Partial<DeploymentPlan>>([
+    { kind: "http", serverHealth: "https" },
+    { kind: "queue", serverHealth: "none" },
+  ])("the health of %j can't be asked, which is said", (more) => {
+    expect(lines(more).join("\n")).toMatch(/^# No HEALTHCHECK: /m);
+    expect(lines(more).join("\n")).not.toMatch(/^HEALTHCHECK/m);
+  });
+
+  test.each<[Partial<DeploymentPlan>, string[]]>([
+    [{}, []],
+    [{ serverName: "api", appName: "api" }, ["WORKER_TYPE=api"]],
+    [{ serverName: "a b", appName: "a b" }, ['WORKER_TYPE="a b"']],
+    [{ serverName: "api" }, ["TSSERVE_SERVER_NAME=api"]],
+    [{ appName: "api" }, ["TSSERVE_APP_NAME=api"]],
+    [{ serverName: "a", appName: "b" }, ["TSSERVE_SERVER_NAME=a", "TSSERVE_APP_NAME=b"]],
+  ])("which sections %j serves can be changed where one name says both, and it listens where the section says", (more, expected) => {
+    const [, variables = ""] = /^ENV NODE_ENV=production \\\n((?:.*\\\n)*.*)$/m.exec(lines(more).join("\n")) ?? [];
+    expect(variables.split(/ \\\n/).map((each) => each.trim())).toEqual(["TSSERVE_BIND=0.0.0.0:*", ...expected]);
   });
 
   test("a file in configs is chosen by its name, and another by its path", () => {

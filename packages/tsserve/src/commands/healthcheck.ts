@@ -9,14 +9,16 @@ const defaultTimeoutMs = 1000;
 const longestAnswer = 1000;
 
 /** Asks a running server how it is: prints `OK!`, or the reason why not. */
-export async function run(host: Host, [kind, where, ...rest]: readonly string[], values: OptionValues): Promise<number> {
-  const ask = kind === "http" ? askHttp : kind === "thrift" ? askThrift : undefined;
-  if (ask === undefined || where === undefined || rest.length > 0)
-    throw new UsageError("expected tsserve healthcheck http|thrift ENDPOINT");
-  const target = read("ENDPOINT", where, endpoint);
+export async function run(host: Host, positionals: readonly string[], values: OptionValues): Promise<number> {
+  const asked = await whomToAsk(host, positionals, values);
   const probe = parseProbe(values.probe ?? "readiness");
   if (probe === undefined) throw new UsageError(`--probe: expected readiness, liveness or startup, found "${values.probe}"`);
   const timeoutMs = values.timeout === undefined ? defaultTimeoutMs : read("--timeout", values.timeout, timespanOrSeconds);
+  if (asked === undefined) {
+    host.print("OK: of what is served there, nothing can be asked: its port tells a check nothing, and metrics are off");
+    return exitCodes.stopped;
+  }
+  const { ask, target } = asked;
   try {
     await ask(target, probe, timeoutMs);
     host.print("OK!");
@@ -25,6 +27,35 @@ export async function run(host: Host, [kind, where, ...rest]: readonly string[],
     host.printError(`${formatEndpoint(target)}: ${(error as Error).message}`);
     return 1;
   }
+}
+
+type Ask = (target: Endpoint, probe: Probe, timeoutMs: number) => Promise<void>;
+
+interface Asked {
+  readonly ask: Ask;
+  readonly target: Endpoint;
+}
+
+const asks: Readonly<Record<"http" | "thrift", Ask>> = { http: askHttp, thrift: askThrift };
+
+/** A kind and an endpoint, or a file, whose sections say both. */
+async function whomToAsk(host: Host, positionals: readonly string[], values: OptionValues): Promise<Asked | undefined> {
+  const [kind, where] = positionals;
+  if (kind === "http" || kind === "thrift") {
+    if (where === undefined || positionals.length > 2) throw new UsageError(`expected tsserve healthcheck ${kind} ENDPOINT`);
+    return { ask: asks[kind], target: read("ENDPOINT", where, endpoint) };
+  }
+  if (kind === undefined || where !== undefined)
+    throw new UsageError("expected tsserve healthcheck http|thrift ENDPOINT, or tsserve healthcheck CONFIG.ini");
+  // Whoever names an endpoint needs nothing of this.
+  const [{ planDeployment }, { healthTarget }] = await Promise.all([import("../deploy/plan-deployment.ts"), import("@tsserve/deploy")]);
+  const plan = await planDeployment(host, [kind], values, { carriesFile: false });
+  const target = healthTarget(plan);
+  if (target === undefined) return undefined;
+  const isExporter = target.port !== plan.port;
+  const place = isExporter ? undefined : plan.unixSocket;
+  const address = isExporter ? undefined : plan.address;
+  return { ask: asks[target.kind], target: place === undefined ? { host: address ?? "127.0.0.1", port: target.port } : { path: place } };
 }
 
 function read<T>(name: string, text: string, parser: Parser<T>): T {

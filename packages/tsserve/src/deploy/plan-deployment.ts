@@ -1,6 +1,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { ConfigurationError, descriptorOf, parseIni, type IniDocument, type IniEntry, type Problem } from "@tsserve/config";
+import {
+  ConfigurationError,
+  descriptorOf,
+  isEveryHost,
+  isLocalHost,
+  parseIni,
+  type IniDocument,
+  type IniEntry,
+  type Problem,
+} from "@tsserve/config";
 import { environmentReferences, type DeploymentPlan, type EnvironmentReference, type ServerKind } from "@tsserve/deploy";
 import { makeConfiguration, valuesFor, type Configuration, type ConfigurationSource } from "../configuration.ts";
 import type { Host } from "../host.ts";
@@ -118,7 +127,7 @@ function whereToListen({ listen }: Configuration): Pick<DeploymentPlan, "port" |
     if ("path" in endpoint) unixSocket ??= endpoint.path;
     else if (port === undefined && endpoint.port !== 0) ({ host, port } = endpoint);
   }
-  const address = host === "localhost" ? "127.0.0.1" : /^(?:0\.0\.0\.0|::)?$/.test(host) ? undefined : host;
+  const address = host === "localhost" ? "127.0.0.1" : isEveryHost(host) ? undefined : host;
   return { port: port ?? defaultPort, address, unixSocket: port === undefined ? unixSocket : undefined };
 }
 
@@ -126,7 +135,7 @@ function whereToListen({ listen }: Configuration): Pick<DeploymentPlan, "port" |
 function exporterOf({ metrics }: Configuration): Pick<DeploymentPlan, "metricsPort" | "localMetricsPort"> {
   if (!metrics.enabled || !("port" in metrics.endpoint)) return {};
   const { host, port } = metrics.endpoint;
-  return /^(?:localhost|127\..*|::1)$/.test(host) ? { localMetricsPort: port } : { metricsPort: port };
+  return isLocalHost(host) ? { localMetricsPort: port } : { metricsPort: port };
 }
 
 /** What a proxy in front has to agree with, and who asks how the server is. */

@@ -1,0 +1,75 @@
+import { expect, test } from "vitest";
+import { isEveryHost, isLocalHost, isLoopbackAddress, isLoopbackHost } from "./hosts.ts";
+
+test.each([
+  ["127.0.0.1", true],
+  ["127.255.0.3", true],
+  ["::1", true],
+  ["0:0:0:0:0:0:0:1", true],
+  ["::ffff:127.0.0.1", true],
+  ["::FFFF:127.0.0.1", true],
+  ["::ffff:7f00:1", true],
+  ["::ffff:10.0.0.1", false],
+  ["::ffff:a00:1", false],
+  ["10.0.0.1", false],
+  ["127.0.0.1.evil.example", false],
+  ["127.0.0.256", false],
+  ["0.0.0.0", false],
+  ["::", false],
+  ["fe80::1%lo", false],
+  ["", false],
+])("the address %s is the loopback's: %s", (address, expected) => expect(isLoopbackAddress(address)).toBe(expected));
+
+test.each([
+  ["localhost", true],
+  ["LocalHost:6060", true],
+  ["localhost.:6060", true],
+  ["app.localhost:6060", true],
+  ["127.0.0.1:6060", true],
+  ["127.0.0.2", true],
+  ["[::1]:6060", true],
+  ["[::ffff:127.0.0.1]", true],
+  ["localhost.evil.example", false],
+  ["evil.example:6060", false],
+  ["evillocalhost", false],
+  ["127.0.0.1.nip.io", false],
+  ["localhost@evil.example", false],
+  ["localhost:6060:1", false],
+  ["[::1", false],
+  ["::1", false],
+  ["0.0.0.0:6060", false],
+  ["", false],
+  [":6060", false],
+])("the host %s is the loopback's: %s", (host, expected) => expect(isLoopbackHost(host)).toBe(expected));
+
+test.each([
+  ["localhost", true],
+  ["LOCALHOST", true],
+  ["app.localhost", true],
+  ["127.0.0.1", true],
+  ["127.9.9.9", true],
+  ["::1", true],
+  ["0:0:0:0:0:0:0:1", true],
+  ["::ffff:127.0.0.1", true],
+  ["", false],
+  ["0.0.0.0", false],
+  ["::", false],
+  ["10.0.0.1", false],
+  ["localhost.example", false],
+  ["fe80::1", false],
+])("a server at %j is for its own machine: %s", (host, expected) => expect(isLocalHost(host)).toBe(expected));
+
+test.each([
+  ["", true],
+  ["0.0.0.0", true],
+  ["0", true],
+  ["::", true],
+  ["::0", true],
+  ["0:0:0:0:0:0:0:0", true],
+  ["::0.0.0.0", true],
+  ["::1", false],
+  ["127.0.0.1", false],
+  ["10.0.0.0", false],
+  ["localhost", false],
+  ["00.example", false],
+])("a server at %j listens on all interfaces: %s", (host, expected) => expect(isEveryHost(host)).toBe(expected));
