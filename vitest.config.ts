@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 import { TellRetried } from "./test/support/tell-retried.ts";
 
 // Processes are spawned and killed: a hang must end, and a slow machine must not fail a test.
-const limits = { testTimeout: 60_000, hookTimeout: 60_000 };
+const limits = { testTimeout: 120_000, hookTimeout: 120_000 };
 
 // CI's machine is shared, and may stand still for seconds: there, a test that failed is tried once more, and told at the end. By hand,
 // none is.

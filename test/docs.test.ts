@@ -69,7 +69,7 @@ describe("samples", () => {
       const { stdout, stderr } = spawnSync(process.execPath, ["client.mjs", endpoint], {
         cwd: folder.path,
         encoding: "utf8",
-        timeout: 20_000,
+        timeout: 50_000,
       });
       expect(stderr).toBe("");
       expect(stdout.trim().split("\n")).toEqual(promisedBy(samples["client.mjs"] ?? ""));
@@ -98,7 +98,7 @@ describe("samples", () => {
     };
     const folder = makeTemporaryFolder(files);
     try {
-      const { stdout, stderr } = spawnSync(process.execPath, ["example.mjs"], { cwd: folder.path, encoding: "utf8", timeout: 20_000 });
+      const { stdout, stderr } = spawnSync(process.execPath, ["example.mjs"], { cwd: folder.path, encoding: "utf8", timeout: 50_000 });
       const promised = promisedBy(samplesOf(page)["example.mjs"] ?? "");
       expect(stderr).toBe("");
       expect(stdout.trim().split("\n")).toEqual(promised);
@@ -119,7 +119,7 @@ describe("examples", () => {
       cwd,
       encoding: "utf8",
       env: { ...process.env, USER: "joe" },
-      timeout: 20_000,
+      timeout: 50_000,
     });
     expect([stdout, stderr.replace(/^npm warn.*$/gm, "")]).toEqual(["HELLO, JOE\n", ""]);
     const { stdout: types } = await run({}, ["thrift-types", "echo.thrift"], { cwd });

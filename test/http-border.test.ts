@@ -295,7 +295,7 @@ test("garbage behind requests in progress is answered after them", async () => {
 });
 
 test("a request that lay unread while the loop was busy at the end of the drain is answered", async () => {
-  await using server = awkward("plain", { server: { drain_time: "300 milliseconds" } });
+  await using server = awkward("plain", { server: { drain_time: "1 second" } });
   const base = await server.listening();
   using quiet = await openRaw(base);
   quiet.send(get("/first"));
@@ -303,7 +303,7 @@ test("a request that lay unread while the loop was busy at the end of the drain 
   using blocks = await openRaw(base);
   server.kill();
   await server.log(/draining/);
-  blocks.send(get("/block?ms=1500"));
+  blocks.send(get("/block?ms=2500"));
   await server.log(/^blocking/);
   quiet.send(get("/unread"));
   expect(await quiet.closed()).toMatch(/hello \/unread/);

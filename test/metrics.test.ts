@@ -258,10 +258,11 @@ describe("the metrics of several workers", () => {
     expect(scrapes).toBeGreaterThan(50);
     expect(cut).toBeLessThanOrEqual(2 * 3);
     // A killed worker may have taken along what it counted in its last second, nothing else.
-    const seen = await scrape(fleet.metrics);
+    const seen = await until("the gauges of both, and of nobody else", async () => {
+      const now = await scrape(fleet.metrics);
+      return now.text.match(/^runtime_heap_used_bytes\{/gm)?.length === 2 && now.sum("app_level") > 0 ? now : undefined;
+    });
     expect(seen.sum("app_hits_total")).toBeGreaterThan(60);
-    expect(seen.sum("app_level")).toBeGreaterThan(0);
-    expect(seen.text.match(/^runtime_heap_used_bytes\{/gm)).toHaveLength(2);
     // For each of four indexes and two processes its values and series, and what the master says.
     expect(readdirSync(fleet.folderOfMetrics()).filter((name) => /\.(?:values|series)$/.test(name)).length).toBeLessThanOrEqual(
       2 * (4 + 2),
@@ -461,7 +462,7 @@ describe("a metrics folder in other people's hands", () => {
           if (round === 1) await fetch(`http://127.0.0.1:${fleet.port}/die`).catch(() => undefined);
           if (round === 1) await until("a successor", async () => (await fleet.settled(2)).workers.some(({ pid }) => !before.has(pid)));
         }
-        expect(fleet.logs().some(({ msg }) => msg.startsWith("metrics can't be written"))).toBe(true);
+        await fleet.log(/^metrics can't be written/);
         rmSync(`${parent.path}/filler`);
         // But for what the one that died could not write.
         await until("what could not be written", async () => (await look()).sum("app_hits_total") > 140);
@@ -528,21 +529,24 @@ describe("reporters", () => {
     const server = { "monitoring.blocked_hub": "100 milliseconds" };
     await using served = await serveMeasured({ app: "blocks.js", server, args: ["--debug"] });
     await served.log(/^the watchdog thread listens/);
-    for (let n = 0; n < 5; n++) {
-      await fetch(`${served.url}/block?ms=500`);
+    // Long enough for the watchdog's thread to be given a core meanwhile.
+    for (let n = 0; n < 3; n++) {
+      await fetch(`${served.url}/block?ms=1000`);
       await fetch(`${served.url}/block?ms=10`);
     }
     const count = async (): Promise<Scrape> => await scrape(served.metrics);
     const seen = await until("all", async () =>
-      (await count()).sum("runtime_hub_blocked_seconds_count") >= 5 ? await count() : undefined,
+      (await count()).sum("runtime_hub_blocked_seconds_count") >= 3 ? await count() : undefined,
     );
-    expect(seen.sum("runtime_hub_blocked_seconds_sum")).toBeGreaterThan(2.3);
+    expect(seen.sum("runtime_hub_blocked_seconds_sum")).toBeGreaterThan(2.7);
     // A machine that is short of cores may block the loop, too: those stacks are others.
-    const stacks = served
-      .logs()
-      .filter(({ msg }) => msg === "monitoring.blocked_hub: the event loop is blocked for more than 100 ms; this is where")
-      .filter(({ stack }) => String(stack).includes(`standStill (${fixture("blocks.js")}`));
-    expect(stacks).toHaveLength(5);
+    const found = (): Readonly<Record<string, unknown>>[] =>
+      served
+        .logs()
+        .filter(({ msg }) => msg === "monitoring.blocked_hub: the event loop is blocked for more than 100 ms; this is where")
+        .filter(({ stack }) => String(stack).includes(`standStill (${fixture("blocks.js")}`));
+    const stacks = await until("their stacks", () => (found().length >= 3 ? found() : undefined));
+    expect(stacks).toHaveLength(3);
     expect(stacks[0]?.["requests"]).toMatchObject([{ method: "GET", route: "/block" }]);
   });
 

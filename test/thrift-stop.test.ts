@@ -83,9 +83,12 @@ test("during the drain it serves on, says that it is not ready, and tells THeade
   // The answer told it to leave: the connection is not kept.
   await until("the connection to be given up", () => client.figures().size === 0);
   await expect(client.call("add_later", [1, 2, 0])).resolves.toBe(3);
-  const ready = await run({}, ["healthcheck", "thrift", endpoint]);
+  const ready = await run({}, ["healthcheck", "thrift", endpoint, "--timeout", "30 seconds"]);
   expect(ready).toMatchObject({ code: 1, stderr: `${endpoint}: the readiness probe got false\n` });
-  expect(await run({}, ["healthcheck", "thrift", endpoint, "--probe", "liveness"])).toMatchObject({ code: 0, stdout: "OK!\n" });
+  expect(await run({}, ["healthcheck", "thrift", endpoint, "--probe", "liveness", "--timeout", "30 seconds"])).toMatchObject({
+    code: 0,
+    stdout: "OK!\n",
+  });
   expect(await server.exited()).toMatchObject({ code: 0 });
 });
 
@@ -175,5 +178,5 @@ test("a connection that idles for longer than idle_timeout is closed, one that d
   half.send(framed(message("compact", "ping", undefined, { type: callType })).subarray(0, 7));
   await idle.closed();
   await half.closed();
-  expect(server.logs().some(({ reason }) => reason === "a message did not come within receive_timeout (1000 ms)")).toBe(true);
+  await until("the reason", () => server.logs().some(({ reason }) => reason === "a message did not come within receive_timeout (1000 ms)"));
 });

@@ -23,7 +23,7 @@ describe("TLS", () => {
   });
 
   test("plain HTTP gets a sentence, a slow handshake an end; both are counted, and nobody else notices", async () => {
-    await using server = serve({ server: { ...tlsIni, header_timeout: "500 milliseconds" }, args: ["--debug"] });
+    await using server = serve({ server: { ...tlsIni, header_timeout: "1 second" }, args: ["--debug"] });
     const url = await server.listening();
     const plain = await openRaw(url.replace("https", "http"));
     plain.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -33,7 +33,9 @@ describe("TLS", () => {
     expect(await slow.closed()).toBe("");
     await server.log(/^a TLS handshake failed: plain_http/);
     await server.log(/^a TLS handshake failed: (?:timeout|reset)/);
-    expect(await ask(await handshake(portOf(url)))).toContain("200 OK");
+    // A busy machine may need longer than the limit for one.
+    const socket = await until("a handshake in time", () => handshake(portOf(url)).catch(() => undefined));
+    expect(await ask(socket)).toContain("200 OK");
   });
 
   test("a stop loses nothing: connections that are kept, new ones, handshakes on their way", async () => {

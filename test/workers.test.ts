@@ -122,7 +122,7 @@ describe("a worker", () => {
     ["max_memory = 1M", /is replaced: max_memory: it has \d+ MB/],
   ] as const) {
     test(`is replaced before it stops accepting: ${limit}`, async () => {
-      await using fleet = await serveFleet({ server: `${limit}\ndrain_time = 200 milliseconds` });
+      await using fleet = await serveFleet({ server: `${limit}\ndrain_time = 1 second` });
       await up(fleet, 2);
       const end = new AbortController();
       const result = load({

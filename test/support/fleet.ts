@@ -92,7 +92,7 @@ export async function serveFleet({
     [Symbol.asyncDispose]: async () => {
       // Workers are in groups of their own: they leave when their master has gone.
       spawned.kill("SIGTERM");
-      await spawned.exited(20_000).catch(() => undefined);
+      await spawned.exited(40_000).catch(() => undefined);
       await spawned[Symbol.asyncDispose]();
       folder.remove();
     },

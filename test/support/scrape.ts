@@ -10,7 +10,7 @@ export interface Scrape {
 }
 
 export async function scrape(port: number, headers: Readonly<Record<string, string>> = {}, path = "/metrics"): Promise<Scrape> {
-  const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers, signal: AbortSignal.timeout(5000) });
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers, signal: AbortSignal.timeout(30_000) });
   return parseScrape(response.status, response.headers.get("content-type") ?? "", await response.text());
 }
 

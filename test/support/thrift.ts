@@ -36,7 +36,7 @@ export function serveThrift(options: ServeOptions = {}): Served & { endpoint(): 
 }
 
 export function benchClient(endpoint: string, options: Partial<ClientOptions> = {}): ThriftClient & Disposable {
-  const client = makeClient(bench, { endpoint, timeoutMs: 10_000, ...options });
+  const client = makeClient(bench, { endpoint, timeoutMs: 30_000, ...options });
   return { ...client, [Symbol.dispose]: () => client.close() };
 }
 

@@ -32,7 +32,7 @@ export async function openRaw(where: string): Promise<RawConnection> {
     send: (text) => void socket.write(text),
     received: () => received,
     receives: (pattern) => until(`${pattern} to arrive`, () => pattern.exec(received)?.[0], { describe }),
-    closed: (timeoutMs = 10_000) =>
+    closed: (timeoutMs = 30_000) =>
       until("the connection to close", () => isClosed && { received }, { timeoutMs, describe }).then((all) => all.received),
     get isClosed() {
       return isClosed;

@@ -83,7 +83,7 @@ export function spawnTsserve({
       return (line["addresses"] as string[])[0] ?? "";
     },
     kill: (signal = "SIGTERM") => void child.kill(signal),
-    exited: (timeoutMs = 20_000) => until("the end of the process", () => exit, { timeoutMs, describe: evidence }),
+    exited: (timeoutMs = 40_000) => until("the end of the process", () => exit, { timeoutMs, describe: evidence }),
     [Symbol.asyncDispose]: async () => {
       if (exit !== undefined) return;
       killFamily(child);

@@ -3,12 +3,13 @@ const pollMs = 10;
 /**
  * Waits until a condition holds: until `probe` gives something that is neither `undefined` nor `false`.
  *
- * @throws {Error} when it does not within `timeoutMs`; `describe` is asked for what there was instead
+ * @throws {Error} when it does not within `timeoutMs` (default: half a minute, since a busy machine may stand still for seconds);
+ *   `describe` is asked for what there was instead
  */
 export async function until<T>(
   what: string,
   probe: () => T | undefined | false | Promise<T | undefined | false>,
-  { timeoutMs = 10_000, describe = () => "" }: { readonly timeoutMs?: number; readonly describe?: () => string } = {},
+  { timeoutMs = 30_000, describe = () => "" }: { readonly timeoutMs?: number; readonly describe?: () => string } = {},
 ): Promise<T> {
   const end = performance.now() + timeoutMs;
   for (;;) {
