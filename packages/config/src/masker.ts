@@ -82,13 +82,17 @@ export class Masker {
   }
 }
 
-/** How a secret may stand in a text: as it is, in JSON, in a URL. */
+/** How a secret may stand in a text: as it is, in JSON, in JSON that is a text in JSON, as a part of a URL, in a whole one, in a form. */
 function formsOf(secret: string): string[] {
   if (!isWorthHiding(secret)) return [];
   const lines = secret.includes("\n") ? secret.split("\n").filter((line) => line.trim().length >= 16) : [];
-  return [
-    ...new Set([secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(wellFormed(secret)), ...lines.map((line) => line.trim())]),
-  ];
+  const whole = wellFormed(secret);
+  const inUrls = [encodeURIComponent(whole), encodeURI(whole), new URLSearchParams([["", whole]]).toString().slice(1)];
+  return [...new Set([secret, inJson(secret), inJson(inJson(secret)), ...inUrls, ...lines.map((line) => line.trim())])];
+}
+
+function inJson(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
 }
 
 function isWorthHiding(secret: string): boolean {

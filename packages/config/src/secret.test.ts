@@ -159,6 +159,27 @@ describe("the masker", () => {
     );
   });
 
+  test.each(["plain", 'quo"ted', "back\\slash", "a&b<c>", "blank s p%40ss", "plus+=/", "pässwörd-ключ", "it's (!) ~*", "$tr0ng$"])(
+    "hides %j in whatever form it is",
+    (part) => {
+      const secret = `${part} and 1 more`;
+      const masker = knowing(secret);
+      const json = (text: string): string => JSON.stringify({ v: text });
+      const texts = {
+        "as it is": `x ${secret} y`,
+        "in JSON": json(secret),
+        "in JSON in JSON": json(json(secret)),
+        "as a part of a URL": `http://h/${encodeURIComponent(secret)}?q=${encodeURIComponent(secret)}`,
+        "in a whole URL": encodeURI(`http://h/?q=${secret}&x`),
+        "in a form": new URLSearchParams({ v: secret }).toString(),
+      };
+      for (const [form, text] of Object.entries(texts)) {
+        expect(masker.mask(text), form).not.toMatch(/and.{1,3}1.{1,3}more/);
+        expect(masker.mask(text), form).toContain(masked);
+      }
+    },
+  );
+
   test("leaves words, numbers of few digits and parts of other words", () => {
     const masker = knowing("true", "info", "8080", "abc", "pass1", "");
     expect(masker.mask("true info 8080 abc pass12 pass1")).toBe(`true info 8080 abc pass12 ${masked}`);

@@ -43,9 +43,18 @@ const firstCells = 256;
 export class Meter {
   values: Float64Array = new Float64Array(firstCells);
   readonly series: Series[] = [];
+  /** By the labels as they were given. */
   readonly #byKey = new Map<string, Series>();
+  /** As they are exported. */
+  readonly #keys = new Set<string>();
+  readonly #mask: (text: string) => string;
   readonly #samplers: (() => void)[] = [];
   #used = 0;
+
+  /** @param mask takes secrets out of the values of labels, which are exported; default: there are none */
+  constructor(mask: (text: string) => string = (text) => text) {
+    this.#mask = mask;
+  }
 
   /** How many cells are in use. */
   get used(): number {
@@ -54,15 +63,28 @@ export class Meter {
 
   /** The series of a family for these labels: the same for the same. */
   seriesOf(family: MetricFamily, labels: Labels, suffix = ""): Series {
-    const key = seriesKey(family, labels, suffix);
-    const known = this.#byKey.get(key);
+    const given = seriesKey(family, labels, suffix);
+    const known = this.#byKey.get(given);
     if (known !== undefined) return known;
+    const { key, labels: shown } = this.#exportedAs(family, labels, suffix);
     const cells = family.type === "histogram" ? (family.buckets?.length ?? 0) + 2 : 1;
-    const series: Series = { key, family, labels: sortedLabels(labels), suffix, cell: this.#reserve(cells), cells };
+    const series: Series = { key, family, labels: shown, suffix, cell: this.#reserve(cells), cells };
     if (isGauge(series)) this.values[series.cell] = Number.NaN;
     this.series.push(series);
-    this.#byKey.set(key, series);
+    this.#byKey.set(given, series);
+    this.#keys.add(key);
     return series;
+  }
+
+  /** Two series that differ in a secret stay two: those that come later are numbered. */
+  #exportedAs(family: MetricFamily, labels: Labels, suffix: string): Pick<Series, "key" | "labels"> {
+    const sorted = Object.entries(sortedLabels(labels)).map(([name, value]) => [name, value, this.#mask(value)] as const);
+    for (let number = 1; ; number++) {
+      const shown = sorted.map(([name, value, masked]) => [name, number > 1 && masked !== value ? `${masked} ${number}` : masked]);
+      const exported = Object.fromEntries(shown) as Labels;
+      const key = seriesKey(family, exported, suffix);
+      if (!this.#keys.has(key)) return { key, labels: exported };
+    }
   }
 
   /** Called before the values are looked at, to set what is only known when asked for. */

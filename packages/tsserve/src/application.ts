@@ -53,7 +53,7 @@ export async function prepareApplication(configuration: Configuration, log: Logg
   const extras = serverFactory.module as ServerModuleExtras;
   extras.prepare?.();
   const requests = new ActiveRequests();
-  const meter = configuration.metrics.enabled ? new Meter() : undefined;
+  const meter = configuration.metrics.enabled ? new Meter((text) => configuration.masker.mask(text)) : undefined;
   const pools = new Map<string, () => PoolFigures | undefined>();
   const poolMaxima = new Map<string, number>();
   const health = new Health(SERVER_STATE, (err, probe, owner) => log.warn({ err, probe, owner }, "a health check failed"));
