@@ -162,16 +162,16 @@ describe("the masker", () => {
   test.each(["plain", 'quo"ted', "back\\slash", "a&b<c>", "blank s p%40ss", "plus+=/", "pässwörd-ключ", "it's (!) ~*", "$tr0ng$"])(
     "hides %j in whatever form it is",
     (part) => {
-      const secret = `${part} and 1 more`;
-      const masker = knowing(secret);
+      const known = `${part} and 1 more`;
+      const masker = knowing(known);
       const json = (text: string): string => JSON.stringify({ v: text });
       const texts = {
-        "as it is": `x ${secret} y`,
-        "in JSON": json(secret),
-        "in JSON in JSON": json(json(secret)),
-        "as a part of a URL": `http://h/${encodeURIComponent(secret)}?q=${encodeURIComponent(secret)}`,
-        "in a whole URL": encodeURI(`http://h/?q=${secret}&x`),
-        "in a form": new URLSearchParams({ v: secret }).toString(),
+        "as it is": `x ${known} y`,
+        "in JSON": json(known),
+        "in JSON in JSON": json(json(known)),
+        "as a part of a URL": `http://h/${encodeURIComponent(known)}?q=${encodeURIComponent(known)}`,
+        "in a whole URL": encodeURI(`http://h/?q=${known}&x`),
+        "in a form": new URLSearchParams({ v: known }).toString(),
       };
       for (const [form, text] of Object.entries(texts)) {
         expect(masker.mask(text), form).not.toMatch(/and.{1,3}1.{1,3}more/);
