@@ -2,6 +2,7 @@
 // Needs wrk and taskset (Debian: apt-get install wrk). Both servers of a pair run at once on core 0, the load on core 1 asks one
 // after the other in short slices; CPU time of the server per request is compared, slice by slice. Both are started anew several times:
 // what V8 makes of the same code differs by a tenth from one process to the next ("nothing" compares two of the very same).
+// Pairs called bound-… have no tsserve in them: what a setting costs at the least where it is done by hand.
 //
 //     node --import tsx benchmarks/http-production.ts [slices] [name of a pair …]
 import { spawnSync, type ChildProcess } from "node:child_process";
@@ -23,7 +24,8 @@ interface Pair {
   readonly other: Side;
   /** Header lines that the load sends to both, as a proxy in front would. */
   readonly headers: readonly string[];
-  readonly wanted: number;
+  /** `undefined` where it is measured what can be had. */
+  readonly wanted: number | undefined;
 }
 
 const none = ["access_log = false", "request_id_header ="];
@@ -52,6 +54,12 @@ const byHand: Side = {
   args: (port) => [path("apps/hello-by-hand.js"), String(port), "tls"],
 };
 
+const bound = (name: string, ...how: readonly string[]): Side => ({
+  name,
+  scheme: "http",
+  args: (port, folder) => [path("apps/bounds-by-hand.js"), String(port), ...how.map((each) => each.replace("FOLDER", folder))],
+});
+
 const plain = tsserve("none of them", none);
 const proxied = ["X-Forwarded-For: 192.0.2.7", "X-Request-Id: 0190-abc"];
 const pairs: Readonly<Record<string, Pair>> = {
@@ -65,6 +73,18 @@ const pairs: Readonly<Record<string, Pair>> = {
     other: plain,
     headers: [],
     wanted: 0.98,
+  },
+  "bound-line": {
+    one: bound("Fastify by hand, a constant line a request to a file", "--fastify", "--line", "FOLDER/access.log"),
+    other: bound("Fastify by hand", "--fastify"),
+    headers: [],
+    wanted: undefined,
+  },
+  "bound-rotation": {
+    one: bound("a bare server of Node's that closes after 1,000 requests", "--close-each", "1000"),
+    other: bound("a bare server of Node's"),
+    headers: [],
+    wanted: undefined,
   },
   all: { one: tsserve("all of them", [rotation, realIp, ...toFile]), other: plain, headers: proxied, wanted: 0.95 },
   tls: { one: tsserve("TLS", [...none, ...certificate], "https"), other: byHand, headers: [], wanted: 0.97 },
@@ -84,7 +104,7 @@ for (const name of chosen) {
   const sorted = ratios.toSorted((a, b) => a - b);
   const quartile = (part: number): string => (sorted[Math.floor((sorted.length - 1) * part)] ?? Number.NaN).toFixed(3);
   console.log(
-    `${pair.one.name} / ${pair.other.name}: ${median(ratios).toFixed(3)} (quartiles ${quartile(0.25)}, ${quartile(0.75)}), wanted ${pair.wanted}`,
+    `${pair.one.name} / ${pair.other.name}: ${median(ratios).toFixed(3)} (quartiles ${quartile(0.25)}, ${quartile(0.75)})${pair.wanted === undefined ? "" : `, wanted ${pair.wanted}`}`,
   );
 }
 

@@ -1,13 +1,14 @@
 // HTTP/2. `drains COUNT`: is every stream answered that was handled, over so many stops under load, by turns over TLS and h2c?
-// `speed ROUNDS`: what does it serve, against HTTP/1 over TLS, with sixteen streams on four connections? (needs h2load, wrk)
-import { spawnSync } from "node:child_process";
+// `speed ROUNDS`: what does it serve, against HTTP/1 over TLS, with sixteen streams on four connections; what does Fastify by hand on
+// Node's `http2` serve against the same of its own, which is the bound; and what ours of that? (needs h2load)
+import { spawnSync, type ChildProcess } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort, makeTemporaryFolder, spawnTsserve } from "@tsserve/testing";
 import { ask, loadHttp2, openSession } from "../test/support/http2.ts";
 import { certificate } from "../test/support/tls.ts";
-import { bin, cpuSeconds, node, path, startPinned, stop } from "./servers.ts";
+import { bin, cpuMicrosOf, node, path, startPinned, stop } from "./servers.ts";
 
 const tls = { "tls.certificate": certificate("localhost"), "tls.key": certificate("localhost.key") };
 
@@ -79,7 +80,7 @@ interface Figures {
   readonly cpuMicros: number;
 }
 
-function h2load(port: number, protocol: "h2" | "h1", requests: number): number {
+function h2load(port: number, protocol: Protocol, requests: number): number {
   const args = protocol === "h2" ? ["-c4", "-m16"] : ["-c64", "--h1"];
   const { stdout } = spawnSync("taskset", ["-c", "1", "h2load", ...args, `-n${requests}`, `https://127.0.0.1:${port}/`], {
     encoding: "utf8",
@@ -89,29 +90,70 @@ function h2load(port: number, protocol: "h2" | "h1", requests: number): number {
   return Number(rps);
 }
 
+const protocols = ["h2", "h1"] as const;
+type Protocol = (typeof protocols)[number];
+type Round = Record<Protocol, Figures>;
+
 async function speed(rounds: number): Promise<void> {
   const folder = makeTemporaryFolder({ "app.ini": iniOf(tls, { factory: path("apps/hello.js") }) });
-  const port = await freePort();
-  const server = startPinned(0, [bin, join(folder.path, "app.ini"), "--bind", `127.0.0.1:${port}`]);
-  await firstAnswer(port);
-  const pid = server.pid as number;
-  const measure = (protocol: "h2" | "h1", requests: number): Figures => {
-    const before = cpuSeconds(pid);
-    const rps = h2load(port, protocol, requests);
-    return { rps, cpuMicros: ((cpuSeconds(pid) - before) * 1e6) / requests };
+  const start = async (args: (port: number) => string[]): Promise<Side> => {
+    const port = await freePort();
+    const server = startPinned(0, args(port));
+    await firstAnswer(port);
+    return { server, port };
   };
-  for (const protocol of ["h2", "h1"] as const) measure(protocol, 30_000);
-  const ratios: Figures[] = [];
+  const ours = await start((port) => [bin, join(folder.path, "app.ini"), "--bind", `127.0.0.1:${port}`]);
+  const byHand = await start((port) => [path("apps/http2-by-hand.js"), String(port)]);
+  const sides = [ours, byHand];
+  for (const side of sides) for (const protocol of protocols) measure(side, protocol, 60_000);
+  const found: [Round, Round][] = [];
   for (let round = 0; round < rounds; round++) {
-    const order = round % 2 === 0 ? (["h2", "h1"] as const) : (["h1", "h2"] as const);
-    const found = Object.fromEntries(order.map((protocol) => [protocol, measure(protocol, 15_000)])) as Record<"h1" | "h2", Figures>;
-    ratios.push({ rps: found.h2.rps / found.h1.rps, cpuMicros: found.h2.cpuMicros / found.h1.cpuMicros });
+    const turn = sides.flatMap((side, index) => protocols.map((protocol) => ({ side, index, protocol })));
+    const figures = [{}, {}] as [Round, Round];
+    // Each goes first in turn.
+    for (const { side, index, protocol } of round % 2 === 0 ? turn : turn.toReversed())
+      (figures[index] as Round)[protocol] = measure(side, protocol, 15_000);
+    found.push(figures);
   }
-  await stop(server);
+  for (const { server } of sides) await stop(server);
   folder.remove();
-  console.log(`HTTP/2, 16 streams on 4 connections, against HTTP/1 over TLS on 64, ${rounds} rounds, median (quartiles):`);
-  console.log(`requests per second: ${quartiles(ratios.map(({ rps }) => rps))}`);
-  console.log(`CPU per request: ${quartiles(ratios.map(({ cpuMicros }) => cpuMicros))}`);
+  console.log(
+    `HTTP/2, 16 streams on 4 connections; HTTP/1 over TLS on 64; ${rounds} rounds, median (quartiles), above 1 in favour of the first:`,
+  );
+  tell(
+    "tsserve over HTTP/2 / tsserve over HTTP/1",
+    found.map(([one]) => [one.h2, one.h1]),
+  );
+  tell(
+    "by hand over HTTP/2 / by hand over HTTP/1: the bound",
+    found.map(([, hand]) => [hand.h2, hand.h1]),
+  );
+  tell(
+    "tsserve over HTTP/2 / by hand over HTTP/2",
+    found.map(([one, hand]) => [one.h2, hand.h2]),
+  );
+  tell(
+    "tsserve over HTTP/1 / by hand over HTTP/1",
+    found.map(([one, hand]) => [one.h1, hand.h1]),
+  );
+}
+
+interface Side {
+  readonly server: ChildProcess;
+  readonly port: number;
+}
+
+function measure({ server, port }: Side, protocol: Protocol, requests: number): Figures {
+  const pid = server.pid as number;
+  const before = cpuMicrosOf(pid);
+  const rps = h2load(port, protocol, requests);
+  return { rps, cpuMicros: (cpuMicrosOf(pid) - before) / requests };
+}
+
+function tell(what: string, pairs: readonly (readonly [Figures, Figures])[]): void {
+  const rps = quartiles(pairs.map(([one, other]) => one.rps / other.rps));
+  const cpu = quartiles(pairs.map(([one, other]) => other.cpuMicros / one.cpuMicros));
+  console.log(`${what}: requests per second ${rps}, by CPU time ${cpu}`);
 }
 
 async function firstAnswer(port: number): Promise<void> {
