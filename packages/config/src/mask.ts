@@ -18,6 +18,20 @@ export function isSecretKey(key: string, { weak = true }: { readonly weak?: bool
   return (weak && secretLastWord.test(last)) || words.some((word) => secretWord.test(word));
 }
 
+/** Settings of servers that are called like secrets, and name files. */
+const fileSettings: ReadonlySet<string> = new Set(["tls.key", "amqp.ssl_key"]);
+
+/** Whether a setting that is called like a secret names a file. Whoever is called at night has to see which; a key itself is never shown. */
+export function isFileSetting(key: string, value: string): boolean {
+  if (!fileSettings.has(key) || value.length > 4096 || /[\n\r]|-----|:\/\//.test(value)) return false;
+  return /^(?:\.{0,2}|~)\//.test(value) || /\.[a-z]{2,4}$/i.test(value);
+}
+
+/** Whether the value of a key of a section is secret by the key's name. */
+export function isSecretEntry(section: string, key: string, value: string): boolean {
+  return isSecretKey(key) && !(section.startsWith("server:") && isFileSetting(key, value));
+}
+
 /** `db.apiKey_2` has the words db, api, key. */
 function wordsOf(key: string): string[] {
   return key

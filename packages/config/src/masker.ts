@@ -1,4 +1,4 @@
-import { isSecretKey, masked, maskPatterns, mayShowSecret, secretParts } from "./mask.ts";
+import { isSecretEntry, isSecretKey, masked, maskPatterns, mayShowSecret, secretParts } from "./mask.ts";
 
 /** Shorter ones are found in half of all texts: only where they stand alone would they be replaced, and shorter still, never. */
 const shortest = 4;
@@ -64,7 +64,7 @@ export class Masker {
   /** The value of a key as it may be shown: nothing of it where it is secret, else without the secrets in it. */
   show(section: string, key: string, value: string): string {
     if (value === "") return value;
-    return isSecretKey(key) || this.isSecret(section, key) ? masked : this.mask(value);
+    return isSecretEntry(section, key, value) || this.isSecret(section, key) ? masked : this.mask(value);
   }
 
   /**

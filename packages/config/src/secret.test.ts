@@ -26,6 +26,38 @@ function problemsOf(run: () => unknown): readonly Problem[] {
   return [];
 }
 
+describe("a setting that is called like a secret, and names a file", () => {
+  const pem = "-----BEGIN PRIVATE KEY-----\\nMIIEvQIBADANBgkq\\n-----END PRIVATE KEY-----";
+  test.each([
+    ["server:main", "tls.key", "/etc/tls/app.pem", false],
+    ["server:api", "tls.key", "certs/key.pem", false],
+    ["server:api", "tls.key", "./key", false],
+    ["server:main", "amqp.ssl_key", "../client.key", false],
+    ["server:main", "tls.key", pem, true],
+    ["server:main", "tls.key", "hunter2hunter2", true],
+    ["server:main", "tls.key", "MIIEvQIBADANBgkqhkiG9w0/BAQEFAASC+w==", true],
+    ["server:main", "tls.key", "https://me:hunter2@keys/app.pem", true],
+    ["server:main", "api.key", "/etc/tls/app.pem", true],
+    ["server:main", "tls.password", "/etc/tls/app.pem", true],
+    ["app:main", "tls.key", "/etc/tls/app.pem", true],
+  ])("[%s] %s = %s: hidden: %s", (name, key, value, isHidden) => {
+    const masker = new Masker();
+    const { values, locate } = resolveSection(parseIni(`[${name}]\n${key} = ${value}`, "x.ini"), name, {}, masker);
+    const [outer = "", inner = ""] = key.split(".");
+    parseConfig(values, { [outer]: { [inner]: optionalSetting(string, "A file.") } });
+    const [problem] = locate([{ key, message: `${values[key]}: there is no such file`, value: values[key] }]);
+    const shown = [problem?.message ?? "", problem?.value ?? "", masker.show(name, key, value), masker.mask(`can't read ${value}`)];
+    for (const each of shown) expect(each.includes(value)).toBe(!isHidden);
+  });
+
+  test("is hidden where a spec says that it is secret", () => {
+    const masker = new Masker();
+    const { values } = resolveSection(parseIni("[server:main]\ntls.key = /etc/tls/app.pem", "x.ini"), "server:main", {}, masker);
+    parseConfig(values, { tls: { key: secret(string) } });
+    expect([masker.isSecret("server:main", "tls.key"), masker.mask("/etc/tls/app.pem")]).toEqual([true, masked]);
+  });
+});
+
 describe("names of keys", () => {
   test.each([
     ["password", true],

@@ -1,7 +1,7 @@
 import { expand, variable, type Environment } from "./expand.ts";
 import type { IniDocument, IniEntry } from "./ini.ts";
 import { withLearner } from "./learner.ts";
-import { isSecretKey, masked, maskPatterns, withoutSecret } from "./mask.ts";
+import { isSecretEntry, masked, maskPatterns, withoutSecret } from "./mask.ts";
 import type { Masker } from "./masker.ts";
 import { didYouMean } from "./nearest.ts";
 import { ConfigurationError, type Problem } from "./problem.ts";
@@ -38,7 +38,7 @@ export function resolveSection(document: IniDocument, name: string, env: Environ
     const { key, value } = entry;
     const expansion = expand(value, env);
     values[key] = expansion.text;
-    const isSecret = isSecretKey(key);
+    const isSecret = isSecretEntry(name, key, expansion.text);
     masker?.learnFrom([expansion.text]);
     if (isSecret) masker?.learnValue(name, key, expansion.text);
     masker?.learnVariables(expansion.used.map((variableName) => [variableName, variable(env, variableName) ?? ""]));
@@ -63,10 +63,10 @@ export function resolveSection(document: IniDocument, name: string, env: Environ
 /** A problem that an app's own copy of this package found, or a factory of its own, may still tell a secret. */
 function withoutSecrets(problem: Problem, values: Readonly<Record<string, string>>, section: string, masker: Masker | undefined): Problem {
   const { key, message, value } = problem;
-  const isSecret = isSecretKey(key) || masker?.isSecret(section, key) === true;
+  const text = Object.hasOwn(values, key) ? (values[key] ?? "") : "";
+  const isSecret = isSecretEntry(section, key, text) || masker?.isSecret(section, key) === true;
   const mask = (text: string): string => masker?.mask(text) ?? maskPatterns(text);
   if (!isSecret) return { ...problem, message: mask(message), value: value === undefined ? undefined : mask(value) };
-  const text = Object.hasOwn(values, key) ? (values[key] ?? "") : "";
   return { ...problem, message: mask(withoutSecret(message, text)), value: value === undefined ? undefined : masked };
 }
 

@@ -1,5 +1,5 @@
 import type { Environment } from "./expand.ts";
-import { isSecretKey, masked, maskPatterns, withoutSecret } from "./mask.ts";
+import { isFileSetting, isSecretKey, masked, maskPatterns, withoutSecret } from "./mask.ts";
 import type { Problem } from "./problem.ts";
 
 /** Turns the text of one value into what it means; throws an `Error` that says what was expected. */
@@ -95,8 +95,9 @@ export function textOf(raw: Readonly<Record<string, string | undefined>>, key: s
 function readText(source: Source, key: string, parser: Parser<unknown>): unknown {
   const text = textOf(source.raw, key);
   if (text === undefined || text === "") return absent;
-  const isSecret = source.isSecret === true || isMarkedSecret(parser) || isSecretKey(key);
-  if (isSecret) source.learn?.(key, text);
+  const isMarked = source.isSecret === true || isMarkedSecret(parser);
+  const isSecret = isMarked || isSecretKey(key);
+  if (isMarked || (isSecret && !isFileSetting(key, text))) source.learn?.(key, text);
   try {
     return parser(text);
   } catch (error) {

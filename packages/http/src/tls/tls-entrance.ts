@@ -85,7 +85,7 @@ export class TlsEntrance {
     try {
       certificates = readCertificates(settings);
     } catch (error) {
-      // A path that is the value of a key for keys is masked, as secrets are: the name of the setting says which one it is.
+      // The name of the setting says which file it is where its path is hidden, as that of a variable called `TLS_KEY` is.
       const setting = error instanceof CertificateFileError ? `${keyOf(settings, error.path)}: ` : "";
       const message = `${setting}${(error as Error).message}`;
       if (message !== this.#refused) log.error({ reason: message }, `a certificate can't be used, the old one stays: ${message}`);
