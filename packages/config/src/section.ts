@@ -63,11 +63,11 @@ export function resolveSection(document: IniDocument, name: string, env: Environ
 /** A problem that an app's own copy of this package found, or a factory of its own, may still tell a secret. */
 function withoutSecrets(problem: Problem, values: Readonly<Record<string, string>>, section: string, masker: Masker | undefined): Problem {
   const { key, message, value } = problem;
-  const text = Object.hasOwn(values, key) ? (values[key] ?? "") : "";
-  const isSecret = isSecretEntry(section, key, text) || masker?.isSecret(section, key) === true;
+  const read = Object.hasOwn(values, key) ? (values[key] ?? "") : "";
+  const isSecret = isSecretEntry(section, key, read) || masker?.isSecret(section, key) === true;
   const mask = (text: string): string => masker?.mask(text) ?? maskPatterns(text);
   if (!isSecret) return { ...problem, message: mask(message), value: value === undefined ? undefined : mask(value) };
-  return { ...problem, message: mask(withoutSecret(message, text)), value: value === undefined ? undefined : masked };
+  return { ...problem, message: mask(withoutSecret(message, read)), value: value === undefined ? undefined : masked };
 }
 
 function missing(document: IniDocument, name: string): ConfigurationError {
