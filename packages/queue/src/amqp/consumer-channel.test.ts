@@ -202,20 +202,54 @@ test("acknowledgements that were never told are, when the channel has closed, an
   expect(settlements(broker)).toEqual([["ack", 1, false]]);
 });
 
-test("what was held for long is acknowledged when the socket has been heard: if that is gone, nothing is told to nobody", async () => {
-  const { broker, channel, raw, deliveries, unheard } = await opened();
-  for (const content of ["1", "2"]) raw.deliver(content);
-  const [one, two] = deliveries as [UnsettledDelivery, UnsettledDelivery];
-  vi.spyOn(performance, "now").mockReturnValue(one.receivedAtMs + 60_000);
+/** Two of four messages have been held for a minute: what was acknowledged is in doubt until a question is answered. */
+async function longHeld(): Promise<Opened & { readonly asked: () => number }> {
+  const all = await opened();
+  for (const content of ["1", "2", "3"]) all.raw.deliver(content);
+  const first = all.deliveries[0] as UnsettledDelivery;
+  vi.spyOn(performance, "now").mockReturnValue(first.receivedAtMs + 60_000);
+  all.raw.deliver("4");
+  return { ...all, asked: () => all.broker.called("prefetch").length - 1 };
+}
+
+test("an acknowledgement after a long time counts as told once the broker has answered what was asked after it", async () => {
+  const { broker, channel, raw, deliveries, unheard, asked } = await longHeld();
+  const [one, two, three, four] = deliveries as [UnsettledDelivery, UnsettledDelivery, UnsettledDelivery, UnsettledDelivery];
+  // No more is asked for one that came just now, though others have been held for long.
+  channel.acknowledge(four);
+  await turn();
+  expect(asked()).toBe(0);
   channel.acknowledge(one);
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(settlements(broker)).toEqual([]);
   await turn();
-  expect(settlements(broker)).toEqual([["ack", 1, false]]);
+  expect(asked()).toBe(1);
+  broker.faults.set("prefetch", "silence");
   channel.acknowledge(two);
-  await new Promise((resolve) => setImmediate(resolve));
-  await raw.fail(refusal(320, "CONNECTION_FORCED")).catch(() => undefined);
   await turn();
-  expect([settlements(broker).length, unheard]).toEqual([1, [two]]);
+  channel.acknowledge(three);
+  await turn();
+  // One question at a time.
+  expect([asked(), settlements(broker)]).toEqual([2, [4, 1, 2, 3].map((tag) => ["ack", tag, false])]);
+  await raw.fail(refusal(320, "CONNECTION_FORCED")).catch(() => undefined);
+  expect(unheard).toEqual([two, three]);
+  await channel.close();
+  expect(unheard).toHaveLength(2);
+  vi.restoreAllMocks();
+});
+
+test("what is acknowledged while a question is out is asked about when that is answered, whenever it came", async () => {
+  const { broker, channel, raw, deliveries, unheard, asked } = await longHeld();
+  const [one, , , four] = deliveries as [UnsettledDelivery, UnsettledDelivery, UnsettledDelivery, UnsettledDelivery];
+  let answer: () => void = () => undefined;
+  const prefetch = vi.spyOn(raw, "prefetch").mockImplementation(() => new Promise<void>((resolve) => (answer = resolve)));
+  channel.acknowledge(one);
+  await turn();
+  channel.acknowledge(four);
+  await turn();
+  expect([prefetch.mock.calls.length, settlements(broker).length]).toEqual([1, 2]);
+  answer();
+  await turn();
+  expect(prefetch).toHaveBeenCalledTimes(2);
+  await raw.fail(refusal(320, "CONNECTION_FORCED")).catch(() => undefined);
+  expect([unheard, asked()]).toEqual([[four], 0]);
   vi.restoreAllMocks();
 });

@@ -10,8 +10,8 @@ const quietMs = 150;
 const longestHoldMs = 500;
 const lookEveryMs = 10;
 /**
- * What has been here for so long may have blocked the event loop, and the connection may be gone: acknowledgements wait until what the
- * socket has to say has been heard. They would else be written to nobody, and nobody would know that. A broker waits for two seconds at least.
+ * What leaves after so long may have blocked the event loop, and the connection may be gone without our knowing: what is written then
+ * is written to nobody. A broker waits for two seconds at least.
  */
 const mayHaveBlockedMs = 1000;
 
@@ -22,7 +22,7 @@ export interface ConsumerChannelOptions {
   readonly rpcTimeoutMs: number;
   /** Messages may come before `open` has resolved: in one piece with the broker's answer. */
   onMessage(message: ConsumeMessage, channel: ConsumerChannel, delivery: UnsettledDelivery): void;
-  /** An acknowledgement of it was never told: the broker has taken it back. */
+  /** An acknowledgement of it was never told, or most likely not: the broker has taken it back. */
   onUnheard(delivery: UnsettledDelivery): void;
   /** A fault of ours, which must not go unseen. */
   onError(error: unknown): void;
@@ -44,6 +44,9 @@ export class ConsumerChannel {
   /** Whether acknowledgements wait until the consumer is cancelled. */
   #holds = false;
   #isFlushing = false;
+  /** Told to a broker that may not be there any more: it answers a question that was asked after them, or the channel closes. */
+  #inDoubt: UnsettledDelivery[] = [];
+  #isAsking = false;
   #end: (reason: BrokerError | undefined) => void = () => undefined;
 
   private constructor(channel: Channel, options: ConsumerChannelOptions) {
@@ -177,15 +180,39 @@ export class ConsumerChannel {
   }
 
   #flushAtEndOfTurn(): void {
-    const { oldestReceivedAtMs } = this.#unsettled;
-    const mayHaveBlocked = oldestReceivedAtMs !== undefined && performance.now() - oldestReceivedAtMs > mayHaveBlockedMs;
-    if (mayHaveBlocked) setImmediate(() => this.#endFlushing());
-    else this.#endFlushing();
+    this.#isFlushing = false;
+    if (this.#holds) return;
+    const leaving =
+      this.#isAsking || this.#unsettled.hasLeavingFromBefore(performance.now() - mayHaveBlockedMs) ? this.#unsettled.listLeaving() : [];
+    this.#flush();
+    if (leaving.length > 0) this.#ask(leaving);
   }
 
-  #endFlushing(): void {
-    this.#isFlushing = false;
-    if (!this.#holds) this.#flush();
+  /**
+   * AMQP confirms no acknowledgement, but answers questions in the order of all that a channel sends. So an answer says that what was
+   * sent before has arrived. The question is the harmless one that changes nothing.
+   */
+  #ask(told: readonly UnsettledDelivery[]): void {
+    this.#inDoubt.push(...told);
+    if (this.#isAsking || !this.#isOpen) return;
+    this.#isAsking = true;
+    const { length } = this.#inDoubt;
+    void this.#answerOf(() => this.#channel.prefetch(this.#options.prefetch)).then((isAnswered) => {
+      this.#isAsking = false;
+      // Without an answer the channel is gone, or about to be.
+      if (!isAnswered || !this.#isOpen) return;
+      this.#inDoubt = this.#inDoubt.slice(length);
+      if (this.#inDoubt.length > 0) this.#ask([]);
+    });
+  }
+
+  async #answerOf(question: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await question();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #flush(): void {
@@ -202,7 +229,8 @@ export class ConsumerChannel {
 
   #close(reason: BrokerError | undefined): void {
     this.#isOpen = false;
-    for (const delivery of this.#unsettled.takeLeaving()) this.#options.onUnheard(delivery);
+    for (const delivery of [...this.#inDoubt, ...this.#unsettled.takeLeaving()]) this.#options.onUnheard(delivery);
+    this.#inDoubt = [];
     this.#end(reason);
   }
 }

@@ -39,9 +39,16 @@ export class Unsettled {
     return this.#leaving.length;
   }
 
-  /** When the oldest came that the broker has not heard of; it may have been for long. */
-  get oldestReceivedAtMs(): number | undefined {
-    return this.#first?.receivedAtMs;
+  /** Whether one that is acknowledged, and not told, has come before a time. */
+  hasLeavingFromBefore(ms: number): boolean {
+    const oldest = this.#first;
+    // The first is the oldest of all: mostly that is the whole answer.
+    return oldest !== undefined && oldest.receivedAtMs < ms && this.#leaving.some(({ receivedAtMs }) => receivedAtMs < ms);
+  }
+
+  /** Those that are acknowledged, and not told. */
+  listLeaving(): UnsettledDelivery[] {
+    return [...this.#leaving];
   }
 
   /** The highest tag that the broker has not heard of. */
