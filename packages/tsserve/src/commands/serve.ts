@@ -6,7 +6,6 @@ import type { Host } from "../host.ts";
 import type { Configuration } from "../configuration.ts";
 import { interruptible } from "../interruptible.ts";
 import { logEvents } from "../log-events.ts";
-import { makeLogger } from "../make-logger.ts";
 import { checkMetrics } from "../metrics/metrics-settings.ts";
 import type { OptionValues } from "../options.ts";
 import { adoptEnvironment, readConfiguration } from "../read-configuration.ts";
@@ -89,7 +88,8 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     obeyMaster(host, master);
   }
   await checkMetrics(configuration.metrics);
-  // Log. What is logged of failures may have another reader.
+  // Log. What is logged of failures may have another reader. The logger is loaded while the watchdog boots, which is waited for below.
+  const { makeLogger } = await import("../make-logger.ts");
   if (configuration.sentry !== undefined) failureReports().want();
   const rootLog = makeLogger(configuration.logging, host, configuration.folder);
   const log = rootLog.child({ logger: "tsserve", ...(worker?.childIndex === undefined ? {} : { worker: worker.childIndex }) });
