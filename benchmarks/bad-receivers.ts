@@ -1,6 +1,6 @@
 // What do requests notice of a collector of traces and a tracker of errors that are away, silent, slow, or want no more? All are recorded,
 // and in each slice some fail: in alternating slices against a receiver that takes all. Needs wrk and taskset (Debian: apt-get install wrk).
-// node --import tsx benchmarks/bad-receivers.ts [ROUNDS] [--node PATH]
+// node --import tsx benchmarks/bad-receivers.ts [ROUNDS] [KIND …] [--node PATH]
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { parseArgs } from "node:util";
@@ -55,7 +55,9 @@ async function measure({ child, port, latencies, micros }: Measured, isWarmUp = 
   micros.push((cpuMicrosOf(child.pid as number) - before) / requests);
 }
 
-const kinds: readonly (Answer | "away")[] = ["takes", "away", "silent", "slow", "resets", "too much", "unavailable", "drips"];
+const all: readonly (Answer | "away")[] = ["takes", "away", "silent", "slow", "resets", "too much", "unavailable", "drips"];
+const chosen = positionals.slice(1);
+const kinds = all.filter((each) => each === "takes" || chosen.length === 0 || chosen.includes(each));
 const folder = makeTemporaryFolder({ "app.mjs": source });
 const running: Measured[] = [];
 try {
@@ -79,8 +81,8 @@ try {
   for (let round = -warmUpRounds; round < 0; round++) for (const each of running) await measure(each, true);
   for (let round = 0; round < rounds; round++) for (const each of round % 2 === 0 ? running : running.toReversed()) await measure(each);
   const takes = running.find(({ name }) => name === "takes");
-  const toTakes = (all: readonly number[], of: readonly number[] = []): string =>
-    spread(all.map((each, round) => each / (of[round] ?? Number.NaN)));
+  const toTakes = (each: readonly number[], of: readonly number[] = []): string =>
+    spread(each.map((value, round) => value / (of[round] ?? Number.NaN)));
   for (const { name, latencies, micros } of running) {
     console.log(
       `${name}: ${median(latencies).toFixed(0)} µs an answer, ${toTakes(latencies, takes?.latencies)} of "takes"; ${median(micros).toFixed(1)} µs of CPU, ${toTakes(micros, takes?.micros)}`,

@@ -6,6 +6,8 @@ import { describe, expect, test } from "vitest";
 import { collect, type CollectedSpan } from "./support/collector.ts";
 import { receive, type Answer } from "./support/receiver.ts";
 import { fakeSentry } from "./support/sentry.ts";
+import { fixture } from "./support/serve.ts";
+import { serveThrift } from "./support/thrift.ts";
 
 const here = JSON.stringify(import.meta.filename);
 const jobs = `
@@ -15,6 +17,11 @@ const { trace } = require("@opentelemetry/api");
 const own = (name, work) => trace.getTracer("jobs").startActiveSpan(name, async (span) => { try { return await work(); } finally { span.end(); } });
 const aborted = (signal) => new Promise((resolve) => { const hold = setInterval(() => {}, 1000); signal.addEventListener("abort", () => { clearInterval(hold); resolve(); }, { once: true }); });
 export const works = (config, args, context) => own("clean", async () => { context.log.info("cleaning"); await fetch(config.next); });
+export const calls = async (config) => {
+  const { loadService, makeClient } = require("tsserve/thrift");
+  const client = makeClient(loadService(config.idl, "Bench"), { endpoint: config.next });
+  try { await own("call", () => client.call("add_later", [1, 2, 0])); } finally { client.close(); }
+};
 export const plain = async (config) => { await fetch(config.next); };
 export const seven = () => own("clean", () => 7);
 export const fails = (config) => own("clean", () => { throw new TypeError("no rows for " + config.password); });
@@ -84,6 +91,26 @@ describe("a script's trace", () => {
     expect(own).toMatchObject({ traceId, parentId: root?.spanId });
     expect(asked.traceparents).toEqual([`00-${traceId}-${own?.spanId}-01`]);
     expect(job.logs().find(({ msg }) => msg === "cleaning")).toMatchObject({ trace_id: traceId, span_id: root?.spanId });
+  });
+
+  test.each(["01", "00"])("goes on through our Thrift client to a server that is traced, too (flags %s)", async (flags) => {
+    await using collector = await collect();
+    const endpoint = `tracing.endpoint = ${collector.url}`;
+    await using asked = serveThrift({ server: { "tracing.endpoint": collector.url, "tracing.sample": "0%" } });
+    const app = `next = ${await asked.endpoint()}\nidl = ${fixture("../thrift/bench.thrift")}`;
+    await using job = start(["--job", "nightly", "./jobs.mjs:calls"], endpoint, app, environment(flags));
+    expect(await job.exited(), job.stderr()).toEqual({ code: 0, signal: null });
+    asked.kill();
+    expect(await asked.exited()).toEqual({ code: 0, signal: null });
+    const [root, own, served] = ["nightly", "call", "add_later"].map((name) => byName(collector.spans, name));
+    if (flags === "00") expect(collector.spans).toEqual([]);
+    else {
+      expect(root).toMatchObject({ traceId, parentId, kind: 1 });
+      expect(own).toMatchObject({ traceId, parentId: root?.spanId });
+      expect(served).toMatchObject({ traceId, parentId: own?.spanId, kind: 2 });
+    }
+    const line = asked.logs().find((each) => each["method"] === "add_later");
+    expect(line).toMatchObject({ trace_id: traceId });
   });
 
   test("is recorded as who started it decided, else by lot, and passed on as such", async () => {

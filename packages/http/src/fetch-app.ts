@@ -28,6 +28,8 @@ async function answer(app: FetchApp, incoming: IncomingMessage, response: Server
     refuse(incoming, response, request, log);
     return;
   }
+  // Where a framework tells its error handler of the request, the tracker of errors finds whose it is. Not to be seen in what an app prints.
+  Object.defineProperty(request, requestKey, { value: (incoming as TrackedMessage)[requestKey] });
   const answered: unknown = await app.fetch(request);
   if (!isResponse(answered)) throw new TypeError(`fetch gave ${answered === null ? "null" : `a ${typeof answered}`}, expected a Response`);
   if (!response.writable) {

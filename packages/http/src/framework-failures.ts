@@ -6,7 +6,7 @@ import { hasClientLeft } from "./client-left.ts";
 import { requestKey, type TrackedMessage } from "./http-request.ts";
 
 /** Tells the error tracker what an app failed with, by whichever framework's way: the log does not see what a framework answers itself. */
-export function tellFailure(incoming: IncomingMessage | undefined, thrown: unknown, owner: string): void {
+export function tellFailure(incoming: IncomingMessage | Request | undefined, thrown: unknown, owner: string): void {
   const request = (incoming as TrackedMessage | undefined)?.[requestKey];
   failureReports().tell({
     error: asError(thrown),
@@ -68,12 +68,18 @@ export function followFailures(app: unknown): void {
     (onError as (handler: HonoErrorHandler) => unknown).call(app, async (error: unknown, context: unknown) => {
       const given = await answer.call(app, error, context);
       const status = readField(given, "status");
-      if (typeof status === "number" && status >= 500) tellFailure(undefined, error, "the app");
+      if (typeof status === "number" && status >= 500) tellFailure(requestIn(readField(context, "req"), "raw"), error, "the app");
       return given;
     });
     return;
   }
   if (typeof config === "object" && config !== null && typeof parts(app)["fetch"] === "function") followH3(config as H3Config);
+}
+
+/** The request that a framework's own object leads to, where that is still the one that the app was given. */
+function requestIn(value: unknown, name: string): Request | undefined {
+  const request = readField(value, name);
+  return request instanceof Request ? request : undefined;
 }
 
 interface H3Config {
@@ -84,7 +90,7 @@ function followH3(config: H3Config): void {
   const own = config.onError;
   config.onError = (error, event) => {
     // What was thrown lies below the error of h3's own class.
-    if (isServerFault(error)) tellFailure(undefined, readField(error, "cause") ?? error, "the app");
+    if (isServerFault(error)) tellFailure(requestIn(event, "req"), readField(error, "cause") ?? error, "the app");
     return own?.call(config, error, event);
   };
 }
