@@ -170,6 +170,19 @@ describe("what ends a start, with --log-format json: one JSON line on stderr", (
   }
 });
 
+test.each([
+  ["throws", { type: "RangeError", message: "no database", stack: expect.stringMatching(/^RangeError: no database\n {4}at .*job\.mjs:1/) }],
+  ["rejects", { type: "Error", message: "no rows" }],
+  ["fails", { type: "Error", message: "a value that is no Error was thrown: just text" }],
+])("what a script %s with is one JSON line on stderr, too", async (name, err) => {
+  const job =
+    "export const throws = () => { throw new RangeError('no database'); }; export const rejects = async () => { throw new Error('no rows'); }; export const fails = () => { throw 'just text'; };\n";
+  const files = { "app.ini": ini(), "job.mjs": job };
+  const { stderr, code } = await run(files, ["script", "app.ini", `./job.mjs:${name}`], { env: { TSSERVE_LOG_FORMAT: "json" } });
+  expect(code).toBe(1);
+  expect(JSON.parse(stderr)).toMatchObject({ level: "fatal", exit_code: 1, msg: `./job.mjs:${name} threw: ${err.message}`, err });
+});
+
 test("an error of the user's factory ends with the user's frames", async () => {
   const app = "export function makeApp() {\n  deeper();\n}\nfunction deeper() {\n  throw new Error('no database');\n}";
   const { stderr } = await run({ "app.ini": ini(), "app.mjs": app }, ["app.ini"]);

@@ -15,13 +15,25 @@ export function tellFailure(host: Host, error: unknown): number {
   return exitCode;
 }
 
+/** Tells on stderr that a function of the app's threw, which ends the command: with its stack, and in the same two forms. */
+export function tellThrown(host: Host, name: string, thrown: unknown, exitCode: number): void {
+  const isJson = asksForJson(host.args, host.env);
+  const line = (): string => lineOf(host, exitCode, `${name} threw: ${asError(thrown).message}`, { err: errorOf(thrown) });
+  host.printError(isJson ? line() : `${name} threw:\n${stackOf(thrown)}`);
+}
+
+/** Tells on stderr in one sentence why a process ends. */
+export function tellReason(host: Host, reason: string, exitCode: number): void {
+  host.printError(asksForJson(host.args, host.env) ? lineOf(host, exitCode, reason, {}) : `tsserve: ${reason}`);
+}
+
 function textOf(error: unknown): string {
   if (!isTsserveError(error)) return `tsserve: ${asError(error).stack ?? asError(error).message}`;
   return error.code === "ERR_TSSERVE_USAGE" ? `tsserve: ${error.message}\nTry tsserve --help.` : error.message;
 }
 
 /** In the form of the log's lines. The values that were found stand in `msg` only, where secret ones are masked. */
-function jsonLine({ pid, hostname }: Host, error: unknown, exitCode: number): string {
+function jsonLine(host: Host, error: unknown, exitCode: number): string {
   const place = (problem: Problem): object => ({
     file: problem.file,
     line: problem.line,
@@ -30,19 +42,17 @@ function jsonLine({ pid, hostname }: Host, error: unknown, exitCode: number): st
     message: problem.message,
   });
   const { cause } = asError(error);
-  return JSON.stringify({
-    time: new Date().toISOString(),
-    level: "fatal",
-    pid,
-    hostname,
-    logger: "tsserve",
+  return lineOf(host, exitCode, asError(error).message, {
     code: isTsserveError(error) ? error.code : undefined,
-    exit_code: exitCode,
-    msg: asError(error).message,
     ...(isConfigurationError(error) ? { problems: error.problems.map(place) } : {}),
     // Its text is a part of `msg`, where it is the user's; the type is what a machine looks for.
     err: cause === undefined && isTsserveError(error) ? undefined : errorOf(isTsserveError(error) ? cause : error),
   });
+}
+
+function lineOf({ pid, hostname }: Host, exitCode: number, msg: string, more: object): string {
+  const time = new Date().toISOString();
+  return JSON.stringify({ time, level: "fatal", pid, hostname, logger: "tsserve", exit_code: exitCode, msg, ...more });
 }
 
 function errorOf(thrown: unknown): object {

@@ -36,6 +36,7 @@ import { builtInSettings } from "../server-settings.ts";
 import { tellFailure } from "../tell-failure.ts";
 import { obeyMaster } from "../workers/obey-master.ts";
 import { lostMaster } from "../workers/orphan.ts";
+import { tellReason } from "../tell-failure.ts";
 import { warnOfLostEinhorn } from "../workers/lost-einhorn.ts";
 import { openMasterChannel } from "../workers/own-worker.ts";
 
@@ -47,8 +48,9 @@ export async function run(host: Host, positionals: readonly string[], values: Op
   }
   const masterPid = lostMaster(host, process.send !== undefined);
   if (masterPid !== undefined) {
-    host.printError(`tsserve: the master ${masterPid} has gone before its worker started`);
-    return exitCodeAfter({ kind: "start-interrupted", cause: { kind: "orphaned", masterPid }, lost: false });
+    const exitCode = exitCodeAfter({ kind: "start-interrupted", cause: { kind: "orphaned", masterPid }, lost: false });
+    tellReason(host, `the master ${masterPid} has gone before its worker started`, exitCode);
+    return exitCode;
   }
   const configuration = await interruptible(host, readConfiguration(host, positionals, values));
   if (configuration.master.workers !== undefined && values.reload === undefined && !isWorker(host)) {

@@ -1,6 +1,7 @@
-import { asError, stackOf } from "@tsserve/config";
+import { asError } from "@tsserve/config";
 import { exitCodes, signalExitCode } from "@tsserve/server";
 import type { Host } from "../host.ts";
+import { tellThrown } from "../tell-failure.ts";
 
 /** How a job ended. */
 export interface JobEnd {
@@ -67,7 +68,7 @@ function endOf(
   if ("thrown" in outcome) {
     // A job that is told to stop usually ends by throwing: that is no failure to tell of.
     if (stopped !== undefined) return stopped;
-    host.printError(`${name} threw:\n${stackOf(outcome.thrown)}`);
+    tellThrown(host, name, outcome.thrown, exitCodes.lost);
     return { exitCode: exitCodes.lost, succeeded: false, error: asError(outcome.thrown) };
   }
   const { value } = outcome;
