@@ -193,6 +193,32 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ", () => {
     await until("a message of the new queue", () => done(server.runs()).includes(100));
   });
 
+  test("a message that kills the worker of an ordered consumer holds up the others, on a classic queue for ever, and each worker names it", async () => {
+    await using server = consume({ args: ["--workers", "1"] }, { ordered: "true" });
+    await server.listening();
+    await send(server.queue, JSON.stringify({ n: 1, act: "die" }), { messageId: "the-deadly-one" });
+    await send(server.queue, JSON.stringify({ n: 2 }));
+    const told = await until(
+      "two workers to have told of it",
+      () => {
+        const lines = server.logs().filter(({ msg }) => /nothing is known of its last run/.test(msg));
+        return new Set(lines.map(({ pid }) => pid)).size >= 2 ? lines : undefined;
+      },
+      { timeoutMs: 60_000, describe: server.stdout },
+    );
+    expect(new Set(told.map(({ message_id }) => message_id))).toEqual(new Set(["the-deadly-one"]));
+    expect(new Set(server.runs().map(({ n }) => n))).toEqual(new Set([1]));
+    // Taken out by hand, it holds up nobody.
+    server.kill();
+    await server.exited(40_000);
+    const channel = await model.createChannel();
+    const first = await until("it to be back", async () => (await channel.get(server.queue, { noAck: true })) || undefined);
+    expect(first.properties.messageId).toBe("the-deadly-one");
+    await channel.close();
+    await using next = consume({}, { queue: server.queue, ordered: "true" });
+    await until("the other to be handled", () => done(next.runs()).includes(2), { timeoutMs: 60_000, describe: next.stdout });
+  });
+
   test("health, routes and check; check connects to nothing", async () => {
     await using server = consume({}, { keys: "a.*, b" });
     const base = await server.listening();

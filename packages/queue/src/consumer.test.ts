@@ -83,6 +83,16 @@ test("consumers share the places of their process, and who waits longest comes f
   expect(other.begun).toEqual(["b"]);
 });
 
+test.each([
+  [true, true, 1],
+  [true, false, 0],
+  [false, true, 0],
+])("ordered: %s, handed out before: %s: that nothing is known of it is told so often: %s", (ordered, isSuspect, count) => {
+  const { consumer, begun, told } = made({ amqp: { ordered } });
+  consumer.deliver(aDelivery("a", { isSuspect, redelivered: isSuspect }).delivery);
+  expect([begun, told.filter((text) => text.includes("nothing is known of its last run")).length]).toEqual([["a"], count]);
+});
+
 test("an ordered consumer runs one at a time, and a failed one before the next", async () => {
   const { consumer, begun, running } = made({ amqp: { ordered: true }, raw: { retry_delay: "1 millisecond" } });
   for (const id of ["a", "b"]) consumer.deliver(aDelivery(id).delivery);

@@ -127,9 +127,17 @@ export class Consumer implements Sink {
     else if (delivery.isUnexplained === true || (delivery.redelivered && this.#interrupted.knows(delivery)))
       this.#leaving.track(this.#redeliveries.comeBack(delivery));
     else {
+      if (this.definition.isOrdered && delivery.isSuspect) this.#tellOfReturn(delivery);
       this.#turns.add(delivery);
       this.#pump();
     }
+  }
+
+  /** In order nothing can be sent on with its return counted: should it end its worker each time, this is all that tells of it. */
+  #tellOfReturn({ id }: Delivery): void {
+    const text =
+      "a message comes again, and nothing is known of its last run: if that ended its worker, it holds up all that come after it";
+    this.#log.warn({ message_id: id }, text);
   }
 
   /** Nothing new is taken from now on: what waits to be retried in place goes back. */
