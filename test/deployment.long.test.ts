@@ -163,6 +163,37 @@ function imageOf(dockerfile: string): { env: Record<string, string>; check: stri
   };
 }
 
+describe("where a file has it listen", () => {
+  const ini = (bind: string): string => (inis["one process"] ?? "").replace("client_max_size", `${bind}\nclient_max_size`);
+
+  test.each([
+    [
+      "port = $PORT",
+      {},
+      /^app\.ini:3: \[server:main\] port: needs a value of PORT, which is not set here \(set it for this command, or write \$\{PORT:-…\}\)/,
+    ],
+    ["bind = $BIND", {}, /^app\.ini:3: \[server:main\] bind: needs a value of BIND, which is not set here/],
+    ["drain_time = $DRAIN", {}, /^app\.ini:3: \[server:main\] drain_time: needs a value of DRAIN/],
+    ["port = $PORT", { PORT: "many" }, /^app\.ini:3: \[server:main\] port: expected an integer, found "many"/],
+  ])("%s with %j: what has to be known is asked for by its name", async (bind, env, message) => {
+    for (const command of [["k8s"], ["kit", "systemd"]]) {
+      const { code, stderr } = await run(files(ini(bind)), [...command, "app.ini"], { env });
+      expect([code, stderr]).toEqual([2, expect.stringMatching(message)]);
+    }
+  });
+
+  test.each([
+    [["k8s"], true],
+    [["kit", "systemd"], true],
+    [["kit", "nginx"], true],
+    [["kit", "docker"], false],
+    [["kit", "logrotate"], false],
+  ])("%j says which places are not in what it writes: %s", async (command, isSaid) => {
+    const { code, stderr } = await run(files(ini("bind = 127.0.0.1:8080, :8443, /run/a.sock")), [...command, "app.ini"]);
+    expect([code, stderr.includes("and at :8443, /run/a.sock: add those by hand")]).toEqual([0, isSaid]);
+  });
+});
+
 describe("an image of several kinds", () => {
   test("listens where the section that runs says, on all addresses, and its check asks that one as it can be asked", async () => {
     const ports = { main: await freePort(), api: await freePort(), secure: await freePort(), exporter: await freePort() };

@@ -46,6 +46,8 @@ export interface DeploymentPlan {
   readonly address?: string | undefined;
   /** Where the server listens on a host of its own, where it is a unix socket. */
   readonly unixSocket?: string | undefined;
+  /** Where the file has it listen besides, which one port or socket does not stand for. */
+  readonly otherPlaces?: readonly string[] | undefined;
   readonly drainSeconds: number;
   readonly stopSeconds: number;
   readonly startSeconds: number;

@@ -41,6 +41,7 @@ describe("where", () => {
         ],
       },
     ],
+    ["bind = 127.0.0.1:0", ["0.0.0.0:*"], { endpoints: [{ host: "0.0.0.0", port: 9090 }] }],
     ["bind = /run/a.sock", [":*", "/run/b.sock"], { endpoints: [{ host: "", port: 9090 }, { path: "/run/b.sock" }] }],
   ])("%j with --bind %j", (keys, binds, expected) => {
     expect(read(keys, binds)).toMatchObject(expected);

@@ -61,11 +61,11 @@ function endpointsOf(
   return { endpoints: inFile, from: isInFile ? "file" : "default" };
 }
 
-/** `HOST:*` stands for the file's ports at this address: one setting for all sections of an image. */
+/** `HOST:*` stands for the file's ports at this address: one setting for all sections of an image. A port of the kernel's choice is none that others could know. */
 function withPorts(bind: string, inFile: readonly Endpoint[]): string[] {
   const host = /^(.*):\*$/.exec(bind.trim())?.[1];
   if (host === undefined) return [bind];
-  const ports = new Set(inFile.flatMap((each) => ("path" in each ? [] : [each.port])));
+  const ports = new Set(inFile.flatMap((each) => ("path" in each || each.port === 0 ? [] : [each.port])));
   return [...(ports.size === 0 ? [9090] : ports)].map((port) => `${host}:${port}`);
 }
 

@@ -8,11 +8,13 @@ export interface HostLayout {
   readonly command: string;
   readonly logFolder: string;
   readonly user: string;
-  /** Where the server listens behind the proxy of the host: `127.0.0.1:PORT` or the path of a unix socket. */
+  /** Where the server listens behind the proxy of the host: where the file says, `127.0.0.1:PORT` for all interfaces, or the path of a unix socket. */
   readonly bind: string;
+  /** What the server then has to believe what the proxy says of clients: a value of `real_ip_from`. */
+  readonly proxyPlace: string;
 }
 
-export function hostLayout({ name, iniPath, port, unixSocket }: DeploymentPlan): HostLayout {
+export function hostLayout({ name, iniPath, port, address = "127.0.0.1", unixSocket }: DeploymentPlan): HostLayout {
   const current = `/srv/${name}/current`;
   return {
     current,
@@ -21,7 +23,9 @@ export function hostLayout({ name, iniPath, port, unixSocket }: DeploymentPlan):
     command: `/usr/bin/env node ${current}/node_modules/tsserve/bin/tsserve.js`,
     logFolder: `/var/log/${name}`,
     user: name,
-    bind: unixSocket ?? `127.0.0.1:${port}`,
+    bind: unixSocket ?? `${address.includes(":") ? `[${address}]` : address}:${port}`,
+    // Who connects to an address of its own machine comes from that address.
+    proxyPlace: unixSocket !== undefined ? "unix" : address === "127.0.0.1" ? "loopback" : address,
   };
 }
 

@@ -62,11 +62,34 @@ test.each([
   expect(textOf(name, { iniPath: "my app.ini", appName: "a b" })).toContain(expected);
 });
 
+test.each([
+  [{ unixSocket: "/run/my shop/a.sock" }, "supervisor", '--bind "/run/my shop/a.sock"'],
+  [{ unixSocket: "/run/my shop/a.sock" }, "nginx", 'server "unix:/run/my shop/a.sock";'],
+  [{ unixSocket: "/run/my shop/a.sock" }, "nginx", "real_ip_from = unix\n"],
+  [{ unixSocket: "/run/my shop/a.sock" }, "systemd", "ListenStream=/run/my shop/a.sock\n"],
+  [{ unixSocket: "/run/50%/a.sock" }, "supervisor", '--bind "/run/50%%/a.sock"'],
+  [{ unixSocket: "/run/50%/a.sock" }, "systemd", "ListenStream=/run/50%%/a.sock\n"],
+  [{ unixSocket: "/run/a.sock" }, "nginx", "server unix:/run/a.sock;"],
+  [{ address: "::1" }, "nginx", "server [::1]:9090;"],
+  [{ address: "::1" }, "nginx", "real_ip_from = ::1\n"],
+  [{ address: "::1" }, "systemd", "ListenStream=[::1]:9090\n"],
+  [{ address: "10.0.0.5" }, "nginx", "server 10.0.0.5:9090;"],
+  [{ address: "10.0.0.5" }, "supervisor", "--bind 10.0.0.5:9090"],
+  [{ address: "10.0.0.5" }, "systemd", "ListenStream=10.0.0.5:9090\n"],
+  [{}, "nginx", "server 127.0.0.1:9090;"],
+  [{}, "nginx", "real_ip_from = loopback\n"],
+] as const)("the place %j is one and the same to all that have to agree: %s says %j", (more, name, expected) => {
+  expect([...kits[name]({ ...plan, ...more }).values()].join("\n")).toContain(expected);
+});
+
 describe("where a service lives", () => {
   test.each<[Partial<DeploymentPlan>, string]>([
     [{}, "127.0.0.1:9090"],
     [{ port: 80 }, "127.0.0.1:80"],
     [{ unixSocket: "/run/shop/shop.sock" }, "/run/shop/shop.sock"],
+    [{ address: "127.0.0.1" }, "127.0.0.1:9090"],
+    [{ address: "::1" }, "[::1]:9090"],
+    [{ address: "10.0.0.5", port: 80 }, "10.0.0.5:80"],
   ])("%j listens behind its proxy at %s", (more, bind) => {
     expect(hostLayout({ ...plan, ...more }).bind).toBe(bind);
   });

@@ -1,6 +1,7 @@
 import type { DeploymentPlan } from "../deployment-plan.ts";
 import { hostLayout } from "./host-layout.ts";
 import type { KitFiles } from "./kit.ts";
+import { nginxWord } from "./quote-word.ts";
 
 const defaultKeepAliveSeconds = 75;
 /** nginx gives an idle connection up by so much sooner than the server: else it meets connections that are just being closed. */
@@ -9,12 +10,12 @@ const soonerSeconds = 5;
 /** `NAME.nginx.conf`: a `server` block and its upstream, for the `http` context. */
 export function nginxFile(plan: DeploymentPlan): KitFiles {
   const { name, iniPath, maxBodyBytes, keepAliveSeconds = defaultKeepAliveSeconds } = plan;
-  const { bind, current } = hostLayout(plan);
-  const upstream = bind.includes("/") ? `unix:${bind}` : bind;
+  const { bind, current, proxyPlace } = hostLayout(plan);
+  const upstream = bind.includes("/") ? nginxWord(`unix:${bind}`) : bind;
   const scheme = plan.speaksTls === true ? "https" : "http";
   const idle = Math.max(1, Math.floor(keepAliveSeconds) - soonerSeconds);
   const text = `# ${name}: derived from ${iniPath} by "tsserve kit nginx". To install: /etc/nginx/conf.d/, inside the http block.
-# The server has to believe what nginx says of the client: real_ip_from = ${bind.includes("/") ? "unix" : "loopback"}
+# The server has to believe what nginx says of the client: real_ip_from = ${proxyPlace}
 
 upstream ${name} {
     server ${upstream};

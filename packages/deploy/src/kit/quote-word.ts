@@ -13,5 +13,8 @@ export const systemdWord: QuoteWord = (word) => (isPlain(word) ? word : inQuotes
 export const supervisorWord: QuoteWord = (word) => (isPlain(word) ? word : inQuotes(word).replaceAll("%", "%%"));
 export const circusWord: QuoteWord = (word) => (isPlain(word) ? word : inQuotes(word));
 
+/** A parameter of a directive of nginx. */
+export const nginxWord: QuoteWord = (word) => (isPlain(word) ? word : inQuotes(word));
+
 /** The value of an `ENV` in a Dockerfile (docs.docker.com/reference/dockerfile/#env), where `$` begins a variable. */
 export const dockerValue: QuoteWord = (word) => (isPlain(word) ? word : inQuotes(word).replaceAll("$", "\\$"));

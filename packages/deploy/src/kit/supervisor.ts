@@ -13,7 +13,7 @@ export function supervisorFile(plan: DeploymentPlan): KitFiles {
 ${plan.hasMaster ? `; A rolling upgrade: supervisorctl signal HUP ${name}` : `; A restart closes the port for a moment; with workers = N in the file, a SIGHUP upgrades without that.`}
 
 [program:${name}]
-command=${command} ${supervisorWord(iniFile)} --bind ${bind}${sectionOptions(plan, supervisorWord)} --log-format json
+command=${command} ${supervisorWord(iniFile)} --bind ${supervisorWord(bind)}${sectionOptions(plan, supervisorWord)} --log-format json
 directory=${current}
 user=${user}
 environment=${variables}

@@ -105,7 +105,7 @@ WantedBy=sockets.target
 }
 
 function listenStream({ port, address, unixSocket }: DeploymentPlan): string {
-  if (unixSocket !== undefined) return `ListenStream=${unixSocket}`;
+  if (unixSocket !== undefined) return `ListenStream=${unixSocket.replaceAll("%", "%%")}`;
   if (address === undefined) return `ListenStream=${port}`;
   const family = isIP(address);
   if (family === 0)

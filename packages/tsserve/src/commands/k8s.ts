@@ -4,6 +4,7 @@ import { helmChart, manifests, poolDemand, printManifests, type DeploymentPlan, 
 import { exitCodes } from "@tsserve/server";
 import { planDeployment } from "../deploy/plan-deployment.ts";
 import { queuesOf } from "../deploy/queues-of.ts";
+import { warnOfOtherPlaces } from "../deploy/warn-of-other-places.ts";
 import { writeNewFiles } from "../deploy/write-new-files.ts";
 import type { Host } from "../host.ts";
 import { UsageError, type OptionValues } from "../options.ts";
@@ -24,6 +25,7 @@ export async function run(host: Host, positionals: readonly string[], values: Op
   if (options.autoscaler === "keda" && plan.kind !== "queue") throw new UsageError("--hpa keda: expected factory = tsserve/queue");
   const queues = options.autoscaler === "keda" ? await queuesOf(host, positionals, values) : undefined;
   const all = { ...options, queues };
+  warnOfOtherPlaces(host, plan);
   warnOfPools(host, plan, options);
   if (values.helm === undefined) host.print(printManifests(plan, manifests(plan, all)).trimEnd());
   else for (const path of writeNewFiles(resolve(host.cwd, values.helm), helmChart(plan, all))) host.print(path);

@@ -3,6 +3,7 @@ import { didYouMean } from "@tsserve/config";
 import { isKitName, kits } from "@tsserve/deploy";
 import { exitCodes } from "@tsserve/server";
 import { planDeployment } from "../deploy/plan-deployment.ts";
+import { warnOfOtherPlaces } from "../deploy/warn-of-other-places.ts";
 import { writeNewFiles } from "../deploy/write-new-files.ts";
 import type { Host } from "../host.ts";
 import { UsageError, type OptionValues } from "../options.ts";
@@ -14,7 +15,10 @@ export async function run(host: Host, [kind, ...positionals]: readonly string[],
     const found = kind === undefined ? "" : `, found "${kind}"${didYouMean(kind, names)}`;
     throw new UsageError(`expected tsserve kit ${names.join("|")} CONFIG.ini${found}`);
   }
-  const files = kits[kind](await planDeployment(host, positionals, values, { carriesFile: false }));
+  const plan = await planDeployment(host, positionals, values, { carriesFile: false });
+  // An image listens at all ports of its section, and logrotate at none.
+  if (kind !== "docker" && kind !== "logrotate") warnOfOtherPlaces(host, plan);
+  const files = kits[kind](plan);
   if (values.output !== undefined) {
     for (const path of writeNewFiles(resolve(host.cwd, values.output), files)) host.print(path);
     return exitCodes.stopped;

@@ -3,9 +3,12 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import {
   ConfigurationError,
   descriptorOf,
+  formatEndpoint,
+  isConfigurationError,
   isEveryHost,
   isLocalHost,
   parseIni,
+  type Endpoint,
   type IniDocument,
   type IniEntry,
   type Problem,
@@ -45,7 +48,11 @@ export async function planDeployment(
   const document = parseIni(source.text, source.file);
   if (carriesFile) refuse(literalSecrets(document));
   const references = referencesOf(document, values);
-  const configuration = await makeConfiguration({ ...source, environment: withStandIns(source, references), serverSettings });
+  const configuration = await makeConfiguration({ ...source, environment: withStandIns(source, references), serverSettings }).catch(
+    (error: unknown) => {
+      throw isConfigurationError(error) ? new ConfigurationError(error.problems.map(explainUnset)) : error;
+    },
+  );
   const times = {
     kind: kindOf(configuration),
     drainSeconds: configuration.lifecycle.drainTimeMs / 1000,
@@ -109,6 +116,13 @@ function withStandIns(
   return { ...environment, ...Object.fromEntries(unset.map(({ name }) => [name, `$${name}`])) };
 }
 
+/** Of a setting that is no text, the plan needs the value. */
+function explainUnset(problem: Problem): Problem {
+  const name = /^\$([A-Za-z_]\w*)$/.exec(problem.value ?? "")?.[1];
+  if (name === undefined) return problem;
+  return { ...problem, message: `needs a value of ${name}, which is not set here (set it for this command, or write \${${name}:-…})` };
+}
+
 const kinds: Readonly<Record<string, ServerKind>> = { "tsserve/http": "http", "tsserve/thrift": "thrift", "tsserve/queue": "queue" };
 
 function kindOf({ server }: Configuration): ServerKind {
@@ -117,18 +131,20 @@ function kindOf({ server }: Configuration): ServerKind {
 }
 
 /** The first TCP endpoint; a unix socket is for the host's own proxy. */
-function whereToListen({ listen }: Configuration): Pick<DeploymentPlan, "port" | "address" | "unixSocket"> {
-  let port: number | undefined;
-  let host = "";
-  let unixSocket: string | undefined;
-  for (const endpoint of listen.endpoints) {
-    // What it is started with is no place that others can know.
-    if (descriptorOf(endpoint) !== undefined) continue;
-    if ("path" in endpoint) unixSocket ??= endpoint.path;
-    else if (port === undefined && endpoint.port !== 0) ({ host, port } = endpoint);
-  }
+function whereToListen({ listen }: Configuration): Pick<DeploymentPlan, "port" | "address" | "unixSocket" | "otherPlaces"> {
+  // What it is started with, or what the kernel chooses, is no place that others can know.
+  const known = listen.endpoints.filter((each) => descriptorOf(each) === undefined && ("path" in each || each.port !== 0));
+  const tcp = known.find((each): each is Extract<Endpoint, { port: number }> => "port" in each);
+  const unixSocket = known.find((each): each is Extract<Endpoint, { path: string }> => "path" in each)?.path;
+  const { host = "", port } = tcp ?? {};
+  const taken = tcp ?? known[0];
   const address = host === "localhost" ? "127.0.0.1" : isEveryHost(host) ? undefined : host;
-  return { port: port ?? defaultPort, address, unixSocket: port === undefined ? unixSocket : undefined };
+  return {
+    port: port ?? defaultPort,
+    address,
+    unixSocket: port === undefined ? unixSocket : undefined,
+    otherPlaces: known.filter((each) => each !== taken).map(formatEndpoint),
+  };
 }
 
 /** Others reach an exporter that listens on the loopback address from within the pod or the host only. */
