@@ -1,9 +1,9 @@
 // How long from exec to the first 200, and how much memory then, against the same Fastify app started by hand? How long until four
-// workers have acknowledged, and until an upgrade has replaced them?
+// workers have acknowledged, and until an upgrade has replaced them, and until four processes by hand answer that start at once?
 // node --import tsx benchmarks/start.ts [PAIRS]
 import { helloNames, helloServers } from "./servers.ts";
 import { spread } from "./pairs.ts";
-import { fleetStart, processStart, type Start } from "./starts.ts";
+import { fleetStart, processStart, startsAtOnce, type Start } from "./starts.ts";
 
 const pairs = Number(process.argv[2] ?? 20);
 
@@ -11,6 +11,7 @@ const starts = new Map<string, () => Promise<Start>>([
   ...helloNames.map((name) => [name, () => processStart(helloServers[name])] as const),
   ...helloNames.map((name) => [`${name}, on one core`, () => processStart(helloServers[name], "0")] as const),
   ["four workers", () => fleetStart(4)],
+  ["four by hand, at once", () => startsAtOnce(helloServers["by hand, with a logger"], 4)],
 ]);
 // What V8 compiles, tsserve keeps from the first start on, once that has gone on for a moment.
 await processStart(helloServers.tsserve, undefined, 5000);
@@ -38,6 +39,7 @@ for (const name of helloNames.slice(0, 2)) {
   compare("tsserve, on one core", `${name}, on one core`);
 }
 compare("four workers", "tsserve");
+compare("four by hand, at once", "by hand, with a logger");
 const upgrades = (measured.get("four workers") ?? []).map(({ upgradeMs = Number.NaN, ms }, index) => [
   upgradeMs,
   upgradeMs / (of("tsserve", (start) => start.ms)[index] ?? ms),
