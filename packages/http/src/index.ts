@@ -13,5 +13,5 @@ export type { FastifyLike } from "./fastify-like.ts";
 export type { FastifyOptions } from "./fastify-options.ts";
 export type { FetchApp } from "./fetch-app.ts";
 export type { HttpAppInput } from "./http-app.ts";
-export type { HandlerFactory } from "./take-events.ts";
+export type { HandlerFactory } from "./load-handler.ts";
 export type { HttpSettings } from "./settings.ts";

@@ -1,7 +1,7 @@
 import { ServerResponse, type IncomingMessage, type RequestListener } from "node:http";
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
-import { asError, factoryThrew, notAFunction } from "@tsserve/config";
+import { asError } from "@tsserve/config";
 import { both, type ServerContext } from "@tsserve/server";
 import { bodyTooLarge } from "./body-limit.ts";
 import { makeHeadCheck, type Refusal } from "./check-head.ts";
@@ -12,13 +12,14 @@ import { closeIfStillIdle, type Connections } from "./connections.ts";
 import { countBody } from "./count-body.ts";
 import { Descriptors } from "./descriptors.ts";
 import { Entrance } from "./entrance/entrance.ts";
-import { guardListener, logFailure, requestFailed } from "./guard-listener.ts";
+import { logFailure, requestFailed } from "./guard-listener.ts";
 import { answerHealth } from "./health-endpoint.ts";
 import type { HttpApp } from "./http-app.ts";
 import { requestKey, type HttpRequest, type TrackedMessage } from "./http-request.ts";
 import { makeStreamHeadCheck } from "./http2/check-stream-head.ts";
+import { loadHandler, loadRenderer } from "./load-handler.ts";
 import { Overload } from "./overload.ts";
-import { OwnAnswers, type ErrorRenderer } from "./own-answer.ts";
+import { OwnAnswers } from "./own-answer.ts";
 import { makeIdentify } from "./request-id.ts";
 import type { RequestObservers } from "./request-observers.ts";
 import { makeTakeRequest } from "./requests.ts";
@@ -28,9 +29,6 @@ import type { TlsEntrance } from "./tls/tls-entrance.ts";
 import { traceEnd, traceHandling } from "./trace-requests.ts";
 import { trustedProxies } from "./trusted-proxies.ts";
 import { isNoUpgrade, makeTakeUpgrade } from "./upgrades.ts";
-
-/** What a `handler` module exports: wraps or replaces the app's request listener. */
-export type HandlerFactory = (next: RequestListener, context: ServerContext) => RequestListener | Promise<RequestListener>;
 
 const expectationFailed: Refusal = { status: 417, reason: "header", message: "the only expectation that is met here is 100-continue" };
 
@@ -222,24 +220,6 @@ async function wrapApp(app: RequestListener, opened: HttpApp, settings: HttpSett
   if (settings.handler !== undefined) handle = await loadHandler(settings.handler, handle, context);
   if (settings.health && !opened.ownsHealth) handle = answerHealth(handle, context.health, context.log);
   return handle;
-}
-
-async function loadHandler(written: string, next: RequestListener, context: ServerContext): Promise<RequestListener> {
-  const factory = (await context.loadFunction(written, "makeHandler")) as unknown as HandlerFactory;
-  let handler: unknown;
-  try {
-    handler = await factory(next, context);
-  } catch (error) {
-    throw factoryThrew(context.placeOf("handler"), written, error);
-  }
-  if (typeof handler !== "function")
-    throw notAFunction(context.placeOf("handler"), `what ${written} gave`, `a ${typeof handler}`, "a function (request, response)");
-  return guardListener(handler as RequestListener, `the handler ${written}`, context.log);
-}
-
-async function loadRenderer(written: string | undefined, context: ServerContext): Promise<ErrorRenderer | undefined> {
-  if (written === undefined) return undefined;
-  return (await context.loadFunction(written, "renderError")) as unknown as ErrorRenderer;
 }
 
 /** What of Node's parser is used: it calls `onIncoming` with each message (`parserOnIncoming` in lib/_http_server.js). */
