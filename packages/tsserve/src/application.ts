@@ -83,7 +83,8 @@ export async function prepareApplication(configuration: Configuration, log: Logg
     health,
     requests,
     meter,
-    loadFunction: async (written, defaultName) => (await loadFunction(written, placeOf(file, server, "handler"), folder, defaultName)).call,
+    loadFunction: async (written, defaultName) =>
+      (await loadFunction(written, placeOf(file, server, keyWith(written, server.values)), folder, defaultName)).call,
   };
   const watched = async <T>(run: () => Promise<T>): Promise<T> => {
     const end = watchListen((place, where) => ownLog.warn({ place, where }, listensItself(place, where)));
@@ -145,4 +146,9 @@ async function callServerFactory(make: () => Server | Promise<Server>, configura
     if (isTsserveError(error)) throw error;
     throw factoryThrew(placeOf(file, server, "factory"), server.values["factory"] ?? "", error);
   }
+}
+
+/** Which setting of a server names a module. */
+function keyWith(written: string, values: Readonly<Record<string, string>>): string {
+  return Object.keys(values).find((key) => key !== "factory" && values[key] === written) ?? "handler";
 }

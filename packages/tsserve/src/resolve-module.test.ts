@@ -1,3 +1,4 @@
+import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { isTsserveError } from "@tsserve/config";
@@ -37,6 +38,26 @@ async function failureOf(specifier: string): Promise<string> {
   if (!isTsserveError(thrown)) throw new Error(`${specifier} gave ${String(thrown)}`);
   return thrown.message;
 }
+
+describe("a folder that can't be read", () => {
+  // Who may do everything is refused no folder: a file in the place of one is.
+  test("is told of, with the reason", async () => {
+    expect(await failureOf("./app.js/inner.js")).toMatch(/app\.js can't be read: ENOTDIR/);
+    expect(await failureOf("./no/such/app.js")).toMatch(/\(the folder .*\/no\/such does not exist\)$/);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)("is told of as such to whoever has no right to", async () => {
+    const locked = makeTemporaryFolder({ "app.js": "" });
+    chmodSync(locked.path, 0o700);
+    process.seteuid?.(65_534);
+    try {
+      await expect(resolveModule("./app.js", locked.path)).rejects.toThrow(`(the folder ${locked.path} can't be read: permission denied)`);
+    } finally {
+      process.seteuid?.(0);
+      locked.remove();
+    }
+  });
+});
 
 describe("a path", () => {
   test.each([

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync, type Stats } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -19,15 +19,31 @@ export async function resolveModule(specifier: string, folder: string): Promise<
 
 function resolvePath(specifier: string, folder: string): string {
   const path = resolve(folder, specifier);
-  if (existsSync(path) && statSync(path).isFile()) return pathToFileURL(path).href;
-  throw moduleNotFound("", path, hint(path));
+  const found = entryAt(path);
+  if (found?.isFile() === true) return pathToFileURL(path).href;
+  throw moduleNotFound("", path, found === undefined ? hint(path) : " (it is a folder; name the file in it)");
 }
 
-/** A folder in place of a file, a wrong ending or a slip of the finger. */
+/** @returns `undefined` also where one of its folders may not be looked into: `hint` tells */
+function entryAt(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A wrong ending, a slip of the finger, or a folder that is not there or can't be read. */
 function hint(path: string): string {
-  if (!existsSync(dirname(path))) return ` (the folder ${dirname(path)} does not exist)`;
-  if (existsSync(path)) return " (it is a folder; name the file in it)";
-  const siblings = readdirSync(dirname(path)).filter((name) => /\.[cm]?[jt]s$/.test(name));
+  const folder = dirname(path);
+  let siblings: string[];
+  try {
+    siblings = readdirSync(folder).filter((name) => /\.[cm]?[jt]s$/.test(name));
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return ` (the folder ${folder} does not exist)`;
+    return ` (the folder ${folder} can't be read: ${code === "EACCES" ? "permission denied" : message})`;
+  }
   const stem = basename(path).replace(/\.[cm]?[jt]s$/, "");
   const otherEnding = siblings.find((name) => name.replace(/\.[cm]?[jt]s$/, "") === stem);
   return otherEnding === undefined ? didYouMean(basename(path), siblings) : `, did you mean "${otherEnding}"?`;

@@ -102,8 +102,7 @@ export function startWatchdog(host: Host, settings: WatchdogSettings, endStuck: 
     end: () => {
       // A thread with a session of the inspector, or one that was closed a moment ago, ends with the process (profile-thread.cts).
       if (Atomics.load(shared, cells.isProfiled) === 0n) void thread.terminate();
-      // What it had made for somebody who did not come.
-      if (settings.profiles.stuckFolder !== undefined) rmSync(settings.profiles.stuckFolder, { recursive: true, force: true });
+      if (settings.profiles.stuckFolder !== undefined) removeIfPossible(settings.profiles.stuckFolder);
     },
   };
 }
@@ -167,4 +166,13 @@ function makeThread(workerData: WatchdogData): Worker {
   });
   thread.unref();
   return thread;
+}
+
+/** What it had made for somebody who did not come. Where nothing could be made, for want of rights, nothing can be removed. */
+function removeIfPossible(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch {
+    // It is told of when somebody asks for it.
+  }
 }
