@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -67,6 +67,25 @@ describe("listenAtPath", () => {
     expect([placed.isThere(), other.isThere()]).toEqual([false, true]);
   });
 });
+
+// Who may do everything is refused nothing: for a while it is another user who looks.
+test.skipIf(process.getuid?.() !== 0)(
+  "a socket in a folder that may not be looked into any more counts as there, and is looked at without an error",
+  async () => {
+    const placed = await listenAtPath(serverOf(), `${folder}/locked.sock`, {});
+    chmodSync(folder, 0o700);
+    process.seteuid?.(65_534);
+    try {
+      expect(placed.isThere()).toBe(true);
+      placed.remove();
+    } finally {
+      process.seteuid?.(0);
+    }
+    expect(existsSync(`${folder}/locked.sock`)).toBe(true);
+    rmSync(`${folder}/locked.sock`);
+    expect(placed.isThere()).toBe(false);
+  },
+);
 
 test("clearStaleSocket removes what nobody listens on, and nothing else", async () => {
   await clearStaleSocket(`${folder}/none`);

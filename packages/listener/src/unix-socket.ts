@@ -71,8 +71,13 @@ export async function placeSocket(temporary: string, path: string, access: UnixS
     });
     remove(temporary);
     const isThere = (): boolean => {
-      const found = lookAt(path);
-      return found?.ino === ino && found.dev === dev;
+      try {
+        const found = lookAt(path);
+        return found?.ino === ino && found.dev === dev;
+      } catch {
+        // A folder that may not be looked into any more tells nothing: as a rule it is there, and it could not be made anew.
+        return true;
+      }
     };
     return { isThere, remove: () => (isThere() ? remove(path) : undefined) };
   } catch (error) {

@@ -51,11 +51,16 @@ function watching(folder: string, onEvent: () => void): FSWatcher | undefined {
   }
 }
 
+/** What can't be asked (no right to the folder, a link to itself) is a state, too: who reads the file is told why. */
 function stateOf(files: readonly string[]): string {
   return files
     .map((file) => {
-      const stats = statSync(file, { throwIfNoEntry: false });
-      return stats === undefined ? "-" : `${stats.ino} ${stats.mtimeMs} ${stats.size}`;
+      try {
+        const { ino, mtimeMs, size } = statSync(file);
+        return `${ino} ${mtimeMs} ${size}`;
+      } catch (error) {
+        return (error as NodeJS.ErrnoException).code ?? "-";
+      }
     })
     .join(" ");
 }
