@@ -64,8 +64,11 @@ describe.skipIf(noRabbitmq !== undefined).each(["classic", "quorum"])("a message
       act === "blockAndThrow" ? (await ready(model, `${queue}.dead`)) > 0 : done(server.runs()).includes(poison);
     await until("the poison to be finished, or dead", isOver, { timeoutMs: 100_000, describe: told });
     // The other worker may have it yet, or a copy that comes back later, and lose its own connection to it, with all that it holds.
-    await drained(broker, queue, told);
     const workersOfIt = [server, ...(other === undefined ? [] : [other])];
+    const answers = async (): Promise<void> => {
+      for (const each of workersOfIt) await (await fetch(`${await each.listening()}/health?type=liveness`)).text();
+    };
+    await drained(broker, queue, told, answers);
     for (const each of workersOfIt) {
       each.kill();
       expect((await each.exited(40_000)).code).toBe(0);

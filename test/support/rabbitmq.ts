@@ -165,8 +165,16 @@ export async function closeConsumers(broker: Rabbitmq, isSeen: () => boolean, de
  * Resolves when nothing is in a queue, neither ready nor unacknowledged, nor in those of its retries and returns. That no message is
  * ready says nothing of what workers hold, and what waits in the queues that expire comes back later. The queues themselves are
  * asked: what `list_queues` says of a quorum queue may be five seconds old.
+ *
+ * @param responsive resolves when those that consume do something: one that is blocked may still have a copy to send, of what the broker
+ *   has taken back from it and others have settled
  */
-export async function drained(broker: Rabbitmq, queue: string, describe: () => string = () => ""): Promise<void> {
+export async function drained(
+  broker: Rabbitmq,
+  queue: string,
+  describe: () => string = () => "",
+  responsive: () => Promise<unknown> = () => Promise.resolve(),
+): Promise<void> {
   const total = `
     Count = fun(Q) -> case amqqueue:get_type(Q) of
       rabbit_quorum_queue -> element(2, ra:consistent_query(amqqueue:get_pid(Q), fun rabbit_fifo:query_messages_total/1));
@@ -178,6 +186,7 @@ export async function drained(broker: Rabbitmq, queue: string, describe: () => s
   // One queue is asked after the other: a message that moves from one to another might be missed, but not twice in a row.
   const isDrained = async (): Promise<boolean> => {
     for (let count = 0; count < 2; count += 1) {
+      await responsive();
       left = (await broker.query("eval", total)).join("\n");
       if (left !== "0") return false;
     }
