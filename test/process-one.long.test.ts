@@ -1,6 +1,6 @@
 import { bindDescriptor, load, lost, until, type LoadResult } from "@tsserve/testing";
 import { describe, expect, test } from "vitest";
-import { asProcessOne, catches, childrenOf, processOneOf } from "./support/process-one.ts";
+import { asProcessOne, catches, childrenOf, mayBeProcessOne, processOneOf } from "./support/process-one.ts";
 import { serve, type Served, type ServeOptions } from "./support/serve.ts";
 import { benchClient } from "./support/thrift.ts";
 
@@ -39,7 +39,9 @@ async function stopAgainAndAgain(options: ServeOptions, fd: number, beginLoad: (
   }
 }
 
-describe.each([
+const isPossible = mayBeProcessOne();
+
+describe.skipIf(!isPossible).each([
   ["a single process", []],
   ["a master with two workers", ["--workers", "2"]],
 ])("%s as PID 1", (_name, args) => {
@@ -90,7 +92,7 @@ describe.each([
   });
 });
 
-describe("signals and children of PID 1", () => {
+describe.skipIf(!isPossible)("signals and children of PID 1", () => {
   const settings = { "metrics.enabled": "false" };
   /** Sends it to PID 1, from outside, as a container's runtime does. */
   const send = async (server: Served, signal: NodeJS.Signals): Promise<void> => void process.kill(await processOneOf(server), signal);

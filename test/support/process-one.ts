@@ -1,11 +1,22 @@
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { until, type SpawnOptions, type TsserveProcess } from "@tsserve/testing";
 
-/** Has the command run as PID 1 of a PID namespace of its own, as in a container. Needs root. */
+const inNamespace = ["unshare", "--pid", "--fork", "--mount-proc"] as const;
+
+/** Whether this machine lets us have a PID namespace: as root, and where a container does not forbid it. Said where it does not. */
+export function mayBeProcessOne(): boolean {
+  const { status, stderr, error } = spawnSync("/usr/bin/env", [...inNamespace, "true"], { encoding: "utf8" });
+  if (status === 0) return true;
+  console.log(`no PID namespace is to be had, so what is shown in one is skipped: ${error?.message ?? stderr.trim()}`);
+  return false;
+}
+
+/** Has the command run as PID 1 of a PID namespace of its own, as in a container. */
 export function asProcessOne(): Pick<SpawnOptions, "node" | "nodeArgs"> {
   const node = process.env["TSSERVE_TEST_NODE"] ?? process.execPath;
-  return { node: "/usr/bin/env", nodeArgs: ["unshare", "--pid", "--fork", "--mount-proc", node] };
+  return { node: "/usr/bin/env", nodeArgs: [...inNamespace, node] };
 }
 
 /**
