@@ -89,7 +89,14 @@ const usageCases: Readonly<Record<string, Case>> = {
     env: { TSSERVE_ENV_FILE: "nope.env" },
     says: "tsserve: cannot read --env-file nope.env: there is no such file",
   },
-  "a health check of nothing": { args: ["healthcheck", "htp", "x"], says: "tsserve: expected tsserve healthcheck http|thrift ENDPOINT" },
+  "a health check of an unknown kind": {
+    args: ["healthcheck", "htp", "x"],
+    says: "tsserve: expected tsserve healthcheck http|thrift ENDPOINT",
+  },
+  "a health check of nothing": {
+    args: ["healthcheck"],
+    says: "tsserve: expected tsserve healthcheck http|thrift ENDPOINT, or tsserve healthcheck CONFIG.ini",
+  },
 };
 
 const parses =

@@ -45,8 +45,8 @@ async function whomToAsk(host: Host, positionals: readonly string[], values: Opt
     if (where === undefined || positionals.length > 2) throw new UsageError(`expected tsserve healthcheck ${kind} ENDPOINT`);
     return { ask: asks[kind], target: read("ENDPOINT", where, endpoint) };
   }
-  if (kind === undefined || where !== undefined)
-    throw new UsageError("expected tsserve healthcheck http|thrift ENDPOINT, or tsserve healthcheck CONFIG.ini");
+  if (where !== undefined) throw new UsageError("expected tsserve healthcheck http|thrift ENDPOINT");
+  if (kind === undefined) throw new UsageError("expected tsserve healthcheck http|thrift ENDPOINT, or tsserve healthcheck CONFIG.ini");
   // Whoever names an endpoint needs nothing of this.
   const [{ planDeployment }, { healthTarget }] = await Promise.all([import("../deploy/plan-deployment.ts"), import("@tsserve/deploy")]);
   const plan = await planDeployment(host, [kind], values, { carriesFile: false });
