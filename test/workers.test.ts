@@ -65,6 +65,32 @@ export const makeApp = () => (request, response) => {
     expect(await fleet.exited()).toMatchObject({ code: 0 });
   });
 
+  test("clients that the kernel has connected are answered when the fleet stops, though no worker had accepted them", async () => {
+    const stands = `import { existsSync } from "node:fs";
+export const makeApp = () => (request, response) => {
+  if (request.url === "/stand-still") {
+    console.log("it stands still");
+    while (!existsSync("go"));
+  }
+  response.end("done");
+};`;
+    await using fleet = await serveFleet({ workers: 1, app: stands });
+    await up(fleet, 1);
+    const ask = async (path: string): Promise<Awaited<ReturnType<typeof openRaw>>> => {
+      const raw = await openRaw(`http://127.0.0.1:${fleet.port}`);
+      raw.send(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      return raw;
+    };
+    const clients = [await ask("/stand-still")];
+    await until("it to stand still", () => fleet.stdout().includes("it stands still"));
+    while (clients.length < 40) clients.push(await ask("/"));
+    fleet.kill("SIGTERM");
+    await until("the order", () => fleet.logs().some(({ msg }) => msg.endsWith("is told to stop")));
+    fleet.write("go", "");
+    for (const each of clients) expect(await each.closed()).toMatch(/200 OK[^]*done$/);
+    expect(await fleet.exited()).toMatchObject({ code: 0 });
+  });
+
   test("a worker that is killed is replaced at once, and only its own requests fail", async () => {
     await using fleet = await serveFleet();
     await up(fleet, 2);

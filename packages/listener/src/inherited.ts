@@ -7,11 +7,12 @@ import { backlog, makeListener, type Listener } from "./listener.ts";
  * The listener of a descriptor that was bound elsewhere.
  *
  * @param source where the number came from, for messages, such as `EINHORN_FD_0`
+ * @param isLast whether the socket ends with this process (`Listener.isLast`); default: whoever bound it has it still
  * @throws {ListenError} when the descriptor is not an open socket
  */
-export function inheritedListener(fd: number, source: string): Listener {
+export function inheritedListener(fd: number, source: string, isLast: () => boolean = () => false): Listener {
   checkSocket(fd, source);
-  return makeListener(describe(fd), true, () => Promise.resolve({ fd, backlog }));
+  return makeListener(describe(fd), true, () => Promise.resolve({ fd, backlog }), isLast);
 }
 
 /** The listener of a socket's handle, as a process gets it from its parent's `ChildProcess#send`. */

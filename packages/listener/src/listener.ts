@@ -10,6 +10,8 @@ export interface Listener {
   readonly endpoint: Endpoint;
   /** Whether the socket was bound by a master, and outlives this process. */
   readonly inherited: boolean;
+  /** Whether nobody accepts on the socket once this process does not any more: who waits in its queue is served by this one, or reset. */
+  isLast(): boolean;
   /**
    * What to hand to `net.Server#listen`, for servers that insist on calling it themselves. For a unix
    * socket, a file left by a dead process is removed first.
@@ -26,10 +28,16 @@ export interface Listener {
 }
 
 /** Builds a listener from what tells one kind from another. */
-export function makeListener(endpoint: Endpoint, inherited: boolean, listenOptions: () => Promise<ListenOptions>): Listener {
+export function makeListener(
+  endpoint: Endpoint,
+  inherited: boolean,
+  listenOptions: () => Promise<ListenOptions>,
+  isLast: () => boolean = () => !inherited,
+): Listener {
   return {
     endpoint,
     inherited,
+    isLast,
     listenOptions,
     listen: async (server) => {
       const options = await listenOptions();

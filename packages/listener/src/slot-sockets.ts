@@ -10,12 +10,15 @@ import { bindBeside, bindSockets, type BoundSocket } from "./bind-sockets.ts";
 export class SlotSockets {
   readonly #sets: (readonly BoundSocket[])[];
   readonly #choices: ListenChoices;
+  /** Whether they were bound here, so that they end with the workers to whom they are released. */
+  readonly areOwn: boolean;
   #canGrow: boolean;
 
-  private constructor(first: readonly BoundSocket[], canGrow: boolean, choices: ListenChoices) {
+  private constructor(first: readonly BoundSocket[], canGrow: boolean, choices: ListenChoices, areOwn: boolean) {
     this.#choices = choices;
     this.#sets = [first];
     this.#canGrow = canGrow;
+    this.areOwn = areOwn;
   }
 
   /**
@@ -25,14 +28,14 @@ export class SlotSockets {
    */
   static async bind(endpoints: readonly Endpoint[], slots: number, choices: ListenChoices = {}): Promise<SlotSockets> {
     const hasPort = endpoints.some((endpoint) => !("path" in endpoint));
-    const sockets = new SlotSockets(await bindSockets(endpoints, hasPort, choices), hasPort, choices);
+    const sockets = new SlotSockets(await bindSockets(endpoints, hasPort, choices), hasPort, choices, true);
     sockets.#grow(slots);
     return sockets;
   }
 
   /** Sockets that were inherited: all slots have the same. */
   static shared(sockets: readonly BoundSocket[]): SlotSockets {
-    return new SlotSockets(sockets, false, {});
+    return new SlotSockets(sockets, false, {}, false);
   }
 
   get endpoints(): readonly Endpoint[] {

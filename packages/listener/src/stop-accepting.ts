@@ -14,14 +14,13 @@ export function stopAccepting(server: Server): void {
 }
 
 /**
- * Stops accepting for good on all acceptors of a server, the first of which listen on `listeners`. Where a socket is this process's own,
+ * Stops accepting for good on all acceptors of a server, the first of which listen on `listeners`. Where a socket ends with this process,
  * clients that the kernel has connected already are served first; where a master or a successor has it too, they wait for that one.
  */
 export async function endAccepting(acceptors: readonly Server[], listeners: readonly Listener[]): Promise<void> {
-  const isOwn = (index: number): boolean => listeners[index]?.inherited === false;
   const end = async (acceptor: Server, index: number): Promise<void> => {
     if (!acceptor.listening) return;
-    if (isOwn(index)) await closeWithEmptyQueue(acceptor);
+    if (listeners[index]?.isLast() === true) await closeWithEmptyQueue(acceptor);
     stopAccepting(acceptor);
   };
   await Promise.all(acceptors.map(end));

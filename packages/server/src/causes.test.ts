@@ -23,3 +23,12 @@ test("each later one is told once, in order, to all who listen, also of before t
   const expected = [signal("SIGINT"), signal("SIGHUP"), { kind: "server-ended" }];
   expect([early, late]).toEqual([expected, expected]);
 });
+
+test("whether one has come that is such, first or later", () => {
+  const causes = new Causes();
+  const hasEnded = (): boolean => causes.some(({ kind }) => kind === "server-ended");
+  causes.add(signal("SIGTERM"));
+  expect(hasEnded()).toBe(false);
+  causes.add({ kind: "server-ended" });
+  expect(hasEnded()).toBe(true);
+});

@@ -21,6 +21,11 @@ export class Causes {
     return this.#causes[0];
   }
 
+  /** Whether one of those that have come by now is such. */
+  some(isSuch: (cause: Cause) => boolean): boolean {
+    return this.#causes.some(isSuch);
+  }
+
   add(cause: Cause): void {
     const index = this.#causes.push(cause) - 1;
     for (const listener of this.#listeners) listener(cause, index);

@@ -1,10 +1,11 @@
 import { ConfigurationError, descriptorOf, formatEndpoint } from "@tsserve/config";
 import { boundListeners, inheritedListener, systemdDescriptors, type EinhornWorker, type Listener } from "@tsserve/listener";
+import type { Cause } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { Host } from "../host.ts";
 import type { ListenSettings } from "../listen-settings.ts";
 import type { MetricsSettings } from "../metrics/metrics-settings.ts";
-import { isOwnWorker } from "../workers/own-worker.ts";
+import { isGivenOwnSockets, isOwnWorker } from "../workers/own-worker.ts";
 
 /** Where connections arrive. Nothing is bound yet: listeners of our own bind when the server starts. */
 export interface Listening {
@@ -27,7 +28,7 @@ export interface Told {
  * @throws {ConfigurationError} when `metrics.listener` names no socket
  */
 export async function whereToListen(host: Host, { worker, listen, metrics }: Told, log: Logger): Promise<Listening> {
-  const passed = worker === undefined ? activated(host) : inheritedBy(worker);
+  const passed = worker === undefined ? activated(host) : inheritedBy(worker, host);
   const exporter = isOwnWorker(host) ? undefined : exporterListener(passed, metrics);
   const listeners = passed.filter((listener) => listener !== exporter);
   if (listeners.length === 0) {
@@ -56,8 +57,15 @@ function activated({ env, pid }: Host): Listener[] {
   return systemdDescriptors(env, pid).map((fd, index) => inheritedListener(fd, `LISTEN_FDS, socket ${index},`));
 }
 
-function inheritedBy(worker: EinhornWorker): Listener[] {
-  return worker.descriptors.map((fd, index) => inheritedListener(fd, `EINHORN_FD_${index}`));
+/** Sockets that our own master bound end with the fleet: at its stop, and when the master has gone. */
+function inheritedBy(worker: EinhornWorker, host: Host): Listener[] {
+  const areOwn = isGivenOwnSockets(host);
+  const isLast = (): boolean => areOwn && host.causes.some(endsFleet);
+  return worker.descriptors.map((fd, index) => inheritedListener(fd, `EINHORN_FD_${index}`, isLast));
+}
+
+function endsFleet(cause: Cause): boolean {
+  return (cause.kind === "ordered" && cause.reason === "stop") || cause.kind === "orphaned";
 }
 
 function exporterListener(inherited: readonly Listener[], { enabled, listener }: MetricsSettings): Listener | undefined {

@@ -4,7 +4,7 @@ import type { BoundSocket } from "@tsserve/listener";
 import type { Worker } from "@tsserve/master";
 import type { Host } from "../host.ts";
 import { nodeArguments } from "../node-arguments.ts";
-import { generationVariable, lineVariable, masterVariable } from "./own-worker.ts";
+import { generationVariable, lineVariable, masterVariable, ownSocketsVariable } from "./own-worker.ts";
 
 /** What all workers of a master are started with. */
 export interface WorkerStart {
@@ -13,13 +13,15 @@ export interface WorkerStart {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Gives the working folder. */
   readonly folder: () => string;
+  /** Whether the sockets were bound by the master, and not given to it. */
+  readonly hasOwnSockets: boolean;
   /** Where the control socket is, for workers that know Einhorn's contract alone. */
   readonly controlPath: () => string | undefined;
 }
 
 /** Starts the process of a worker, by Einhorn's contract: the sockets from descriptor 3 on, and what is our own after them. */
 export function spawnWorker({ index, generation }: Worker, sockets: readonly BoundSocket[], start: WorkerStart): ChildProcess {
-  const { host, environment, folder, controlPath } = start;
+  const { host, environment, folder, hasOwnSockets, controlPath } = start;
   const descriptors = Object.fromEntries(sockets.map((_, position) => [`EINHORN_FD_${position}`, String(3 + position)]));
   return spawn(process.execPath, [...nodeArguments(process.execArgv, environment["NODE_OPTIONS"]), process.argv[1] ?? "", ...host.args], {
     cwd: folder(),
@@ -33,6 +35,7 @@ export function spawnWorker({ index, generation }: Worker, sockets: readonly Bou
       [masterVariable]: String(host.pid),
       [generationVariable]: String(generation),
       [lineVariable]: String(3 + sockets.length + 1),
+      [ownSocketsVariable]: String(hasOwnSockets),
     },
     // The last one is the line to its watchdog thread.
     stdio: ["ignore", "inherit", "pipe", ...sockets.map(({ fd }) => fd), "ipc", "pipe"],

@@ -38,7 +38,13 @@ export async function superviseWorkers(
   const parts = MasterParts.make(host, configuration);
   const sockets = await socketsOf(host, configuration, count, parts);
   const environment = { ...host.env, [fleetSecretVariable]: makeFleetSecret() };
-  const start = { host, environment, folder: workingFolder(host), controlPath: () => parts.controlPath };
+  const start = {
+    host,
+    environment,
+    folder: workingFolder(host),
+    hasOwnSockets: sockets.areOwn,
+    controlPath: () => parts.controlPath,
+  };
   const service = openServiceManager(host, configuration.master.notify, parts.log);
   const state = new FleetState(sockets.endpoints.map(formatEndpoint).join(", "), () => process.hrtime.bigint() / 1000n);
   const master: Master = new Master({
