@@ -34,7 +34,8 @@ function started(child: ChildProcess, log?: string): Proxy {
     child,
     said: () => (log === undefined ? said : `${said}${textOf(log)}`),
     [Symbol.asyncDispose]: async () => {
-      child.kill("SIGKILL");
+      // At once, with its workers: nginx's outlive a master that is killed.
+      child.kill("SIGTERM");
       await until("the end of a proxy", () => child.exitCode ?? child.signalCode ?? undefined);
     },
   };
