@@ -1,5 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeader, RequestListener, ServerResponse } from "node:http";
 import type { ReadableStream, ReadableStreamReadResult } from "node:stream/web";
+import { failureReports } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { Refusal } from "./check-head.ts";
 import { toFetchRequest } from "./fetch-request.ts";
@@ -29,7 +30,7 @@ async function answer(app: FetchApp, incoming: IncomingMessage, response: Server
     return;
   }
   // Where a framework tells its error handler of the request, the tracker of errors finds whose it is. Not to be seen in what an app prints.
-  Object.defineProperty(request, requestKey, { value: (incoming as TrackedMessage)[requestKey] });
+  if (failureReports().isWanted) Object.defineProperty(request, requestKey, { value: (incoming as TrackedMessage)[requestKey] });
   const answered: unknown = await app.fetch(request);
   if (!isResponse(answered)) throw new TypeError(`fetch gave ${answered === null ? "null" : `a ${typeof answered}`}, expected a Response`);
   if (!response.writable) {

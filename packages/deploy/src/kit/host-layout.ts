@@ -14,6 +14,11 @@ export interface HostLayout {
   readonly proxyPlace: string;
 }
 
+/** As a file of a host has it: an IPv6 address in brackets. */
+export function addressWithPort(address: string, port: number): string {
+  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
+}
+
 export function hostLayout({ name, iniPath, port, address = "127.0.0.1", unixSocket }: DeploymentPlan): HostLayout {
   const current = `/srv/${name}/current`;
   return {
@@ -23,7 +28,7 @@ export function hostLayout({ name, iniPath, port, address = "127.0.0.1", unixSoc
     command: `/usr/bin/env node ${current}/node_modules/tsserve/bin/tsserve.js`,
     logFolder: `/var/log/${name}`,
     user: name,
-    bind: unixSocket ?? `${address.includes(":") ? `[${address}]` : address}:${port}`,
+    bind: unixSocket ?? addressWithPort(address, port),
     // Who connects to an address of its own machine comes from that address.
     proxyPlace: unixSocket !== undefined ? "unix" : address === "127.0.0.1" ? "loopback" : address,
   };

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import type { DeploymentPlan } from "../deployment-plan.ts";
-import { hostLayout, requiredVariables, sectionOptions, stopLimitSeconds } from "./host-layout.ts";
+import { addressWithPort, hostLayout, requiredVariables, sectionOptions, stopLimitSeconds } from "./host-layout.ts";
 import type { KitFiles } from "./kit.ts";
 import { systemdWord } from "./quote-word.ts";
 
@@ -107,8 +107,7 @@ WantedBy=sockets.target
 function listenStream({ port, address, unixSocket }: DeploymentPlan): string {
   if (unixSocket !== undefined) return `ListenStream=${unixSocket.replaceAll("%", "%%")}`;
   if (address === undefined) return `ListenStream=${port}`;
-  const family = isIP(address);
-  if (family === 0)
+  if (isIP(address) === 0)
     return `# The file says ${address}: systemd takes an address only, ADDRESS:${port}, or ${port} for all interfaces.\nListenStream=${port}`;
-  return `# As the file says; ${port} alone is all interfaces.\nListenStream=${family === 6 ? `[${address}]` : address}:${port}`;
+  return `# As the file says; ${port} alone is all interfaces.\nListenStream=${addressWithPort(address, port)}`;
 }

@@ -70,9 +70,6 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
   };
   const acceptors = listeners.map(makeAcceptor);
   let isStopping = false;
-  const close = (): void => {
-    for (const acceptor of acceptors) if (acceptor.listening) stopAccepting(acceptor);
-  };
 
   return {
     start: async () => {
@@ -80,7 +77,7 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
       try {
         for (const [index, listener] of listeners.entries()) await listener.listen(acceptors[index] as NetServer);
       } catch (error) {
-        close();
+        for (const acceptor of acceptors) if (acceptor.listening) stopAccepting(acceptor);
         await connections.end(AbortSignal.abort());
         throw error;
       }

@@ -33,10 +33,9 @@ import { settingsOf, startWatchdog } from "../stacks/watchdog.ts";
 import { keepStderrWhole } from "../stderr-whole.ts";
 import { takeFleetSecret } from "../workers/fleet-secret.ts";
 import { builtInSettings } from "../server-settings.ts";
-import { tellFailure } from "../tell-failure.ts";
+import { tellFailure, tellReason } from "../tell-failure.ts";
 import { obeyMaster } from "../workers/obey-master.ts";
 import { lostMaster } from "../workers/orphan.ts";
-import { tellReason } from "../tell-failure.ts";
 import { warnOfLostEinhorn } from "../workers/lost-einhorn.ts";
 import { openMasterChannel } from "../workers/own-worker.ts";
 
