@@ -47,10 +47,12 @@ export class EventFile {
     this.#write(event.at);
   }
 
-  /** Changes the last one, where it is of a type and lasts. @returns whether it did */
-  extend(type: HistoryEvent["type"], since: number, change: (event: HistoryEvent) => HistoryEvent): boolean {
+  /** Changes the last one, where it is of a type and lasted until a time between the two. @returns whether it did */
+  extend(type: HistoryEvent["type"], since: number, now: number, change: (event: HistoryEvent) => HistoryEvent): boolean {
     const last = this.#events.at(-1);
-    if (last?.type !== type || (last.until ?? last.at) < since) return false;
+    const end = last?.until ?? last?.at ?? 0;
+    // What ends later than now was before the clock was set back.
+    if (last?.type !== type || end < since || end > now) return false;
     const changed = change(last);
     this.#events[this.#events.length - 1] = { ...changed, text: this.#mask(changed.text) };
     this.#write(changed.until ?? changed.at);

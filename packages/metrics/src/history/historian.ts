@@ -25,6 +25,15 @@ export interface HistorianOptions {
   readonly base: string;
   /** Takes secrets out of what is kept. */
   mask(text: string): string;
+  /** Milliseconds since some instant, by a clock that nobody sets. Default: `performance.now` */
+  steadyMs?(): number;
+}
+
+/** What there was to be known at one instant. */
+interface Moment {
+  readonly figures: MeterFigures;
+  readonly loop: EventLoopUtilization;
+  readonly steadyMs: number;
 }
 
 /** Keeps the last hour of this process, where others find it when it has gone. */
@@ -36,8 +45,8 @@ export class Historian {
   readonly #record: RecordFile;
   readonly #seconds: Second[] = [];
   /** At the end of the last point, and of the last second. */
-  #atPoint: { readonly figures: MeterFigures; readonly loop: EventLoopUtilization; readonly time: number };
-  #atSecond: { readonly figures: MeterFigures; readonly loop: EventLoopUtilization; readonly time: number };
+  #atPoint: Moment;
+  #atSecond: Moment;
   #worstDelay = 0;
   #recordedAt = 0;
   #recorded = "";
@@ -51,7 +60,7 @@ export class Historian {
     this.#ring = new PointRing(`${folder}/${pointsName(base)}`);
     this.#events = new EventFile(`${folder}/${eventsName(base)}`, (text) => options.mask(text), now);
     this.#record = new RecordFile(`${folder}/${recordName(processBase(owner))}`);
-    this.#atPoint = { figures: noFigures(), loop: performance.eventLoopUtilization(), time: now };
+    this.#atPoint = { figures: noFigures(), loop: performance.eventLoopUtilization(), steadyMs: this.#steadyMs() };
     this.#atSecond = this.#atPoint;
     removeOldRecords(folder, now);
     this.add({ at: now, type: "started", pid: owner.pid, text: `worker ${options.workerIndex} (pid ${owner.pid}) serves` });
@@ -66,7 +75,8 @@ export class Historian {
   beat(now: number): void {
     const { requests } = this.#options;
     const state = `${requests.size} ${requests.total} ${this.#seconds.at(-1)?.requests ?? 0}`;
-    if (requests.size === 0 && state === this.#recorded && now - this.#recordedAt < idleRecordMs) return;
+    // A clock that was set is a reason to say it again.
+    if (requests.size === 0 && state === this.#recorded && Math.abs(now - this.#recordedAt) < idleRecordMs) return;
     this.#recorded = state;
     this.#recordedAt = now;
     this.#record.write(this.#recordOf(now));
@@ -77,7 +87,7 @@ export class Historian {
     const figures = this.#reader.read();
     const loop = performance.eventLoopUtilization();
     const before = this.#atSecond;
-    this.#atSecond = { figures, loop, time: now };
+    this.#atSecond = { figures, loop, steadyMs: this.#steadyMs() };
     this.#worstDelay = Math.max(this.#worstDelay, figures.delay);
     this.#seconds.push({
       at: now,
@@ -94,14 +104,14 @@ export class Historian {
   point(now: number): void {
     const { figures, loop } = this.#atSecond;
     const before = this.#atPoint;
-    this.#atPoint = { figures, loop, time: now };
+    this.#atPoint = this.#atSecond;
     const delay = this.#worstDelay;
     this.#worstDelay = 0;
     const than = before.figures;
     const point = {
       time: Math.round(now / pointMs) * pointMs,
       pid: this.#options.owner.pid,
-      seconds: (now - before.time) / 1000,
+      seconds: (this.#atSecond.steadyMs - before.steadyMs) / 1000,
       requests: figures.requests - than.requests,
       errors: figures.errors - than.errors,
       active: this.#options.requests.size,
@@ -117,7 +127,7 @@ export class Historian {
       latency: figures.latency.map((count, bucket) => count - (than.latency[bucket] ?? 0)),
     };
     this.#ring.add(point);
-    if (point.errors >= burst.least && point.errors >= burst.part * point.requests) this.#tellBurst(before.time, now, point);
+    if (point.errors >= burst.least && point.errors >= burst.part * point.requests) this.#tellBurst(now, point);
     else if (point.errors > 0) this.#errors = this.#reader.errorsByEndpoint();
   }
 
@@ -131,7 +141,7 @@ export class Historian {
     }
   }
 
-  #tellBurst(since: number, now: number, { errors, requests }: Pick<Point, "errors" | "requests">): void {
+  #tellBurst(now: number, { seconds, errors, requests }: Pick<Point, "seconds" | "errors" | "requests">): void {
     const before = this.#errors;
     this.#errors = this.#reader.errorsByEndpoint();
     const worst = [...this.#errors]
@@ -142,11 +152,15 @@ export class Historian {
     const { pid } = this.#options.owner;
     const textOf = (failed: number, all: number): string => `${failed} of ${all} requests of pid ${pid} failed`;
     const details = worst.map(({ name, count }) => `${count} × ${name}`).join("\n");
-    const isLonger = this.#events.extend("errors", now - 3 * pointMs, (event) => {
+    const isLonger = this.#events.extend("errors", now - 3 * pointMs, now, (event) => {
       const [, failed = "0", all = "0"] = /^(\d+) of (\d+)/.exec(event.text) ?? [];
       return { ...event, until: now, text: textOf(Number(failed) + errors, Number(all) + requests), details };
     });
-    if (!isLonger) this.add({ at: since, until: now, type: "errors", pid, text: textOf(errors, requests), details });
+    if (!isLonger) this.add({ at: now - seconds * 1000, until: now, type: "errors", pid, text: textOf(errors, requests), details });
+  }
+
+  #steadyMs(): number {
+    return this.#options.steadyMs?.() ?? performance.now();
   }
 
   #recordOf(now: number): ProcessRecord {

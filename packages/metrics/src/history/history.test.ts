@@ -58,6 +58,24 @@ describe("points", () => {
     expect(statSync(path).size).toBeLessThan(100_000);
   });
 
+  test.each([10, 359, 360, 500])(
+    "a clock that is set back by an hour or a day: what comes is kept, nothing is told twice (%d points)",
+    (count) => {
+      for (const backMs of [pointMs, 3_600_000, 86_400_000]) {
+        const path = join(folder, `${count} ${backMs}`);
+        const ring = new PointRing(path);
+        for (let n = 0; n < count; n++) ring.add(point(now + n * pointMs));
+        const set = now + count * pointMs - backMs;
+        for (let n = 0; n < 300; n++) ring.add(point(set + n * pointMs, { pid: 2 }));
+        const points = readPoints(path, 0);
+        expect(points.filter(({ pid }) => pid === 2)).toHaveLength(300);
+        const after = points.filter(({ pid, time }) => pid === 1 && time > set);
+        expect(after.filter(({ time }) => time < set + 300 * pointMs)).toEqual([]);
+        expect(points.length).toBeLessThanOrEqual(360);
+      }
+    },
+  );
+
   test("of several processes are one for each ten seconds", () => {
     const busy = point(now, {
       pid: 2,
@@ -113,9 +131,11 @@ describe("events", () => {
     const requests = [{ method: "GET", route: "/a?token=hunter2", ageMs: 1.4 }];
     events.add({ at: now, type: "deadline", text: "hunter2 was cut", details: "it said hunter2", requests });
     events.add({ at: now + 1, until: now + 2, type: "errors", text: "5" });
-    expect(events.extend("errors", now, (event) => ({ ...event, until: now + 9, text: "hunter2" }))).toBe(true);
-    expect(events.extend("errors", now + 10, (event) => event)).toBe(false);
-    expect(events.extend("died", now, (event) => event)).toBe(false);
+    expect(events.extend("errors", now, now + 9, (event) => ({ ...event, until: now + 9, text: "hunter2" }))).toBe(true);
+    expect(events.extend("errors", now + 10, now + 40, (event) => event)).toBe(false);
+    expect(events.extend("died", now, now + 9, (event) => event)).toBe(false);
+    // The clock was set back.
+    expect(events.extend("errors", now - 40, now - 10, (event) => event)).toBe(false);
     expect(readEvents(path, now)).toEqual([
       {
         at: now,
@@ -178,6 +198,29 @@ describe("the record of a process", () => {
     expect(readDeadRecords(folder, now + 5)).toHaveLength(1);
   });
 
+  test.each([1, 3_600_000, 86_400_000])("a clock that is set back by %d ms: the record that was written last is read", (backMs) => {
+    const path = join(folder, recordName(processBase(dead)));
+    const file = new RecordFile(path);
+    for (const at of [now, now + 1, now + 2]) file.write(record(at));
+    file.write(record(now + 2 - backMs, { age_seconds: 2 }));
+    expect(readRecord(path)).toMatchObject({ at: now + 2 - backMs, age_seconds: 2 });
+    file.write(record(now + 3 - backMs, { age_seconds: 3 }));
+    expect(readRecord(path)?.age_seconds).toBe(3);
+  });
+
+  test("those from before the clock was set back do not push out who dies after it", () => {
+    const day = 86_400_000;
+    for (let n = 0; n < 30; n++) {
+      const owner = { pid: 900_000_000 + n, startedAt: 1 };
+      new RecordFile(join(folder, recordName(processBase(owner)))).write(record(now + n, { pid: owner.pid }));
+    }
+    new RecordFile(join(folder, recordName(processBase(dead)))).write(record(now - day));
+    for (const at of [now - day, now - day + 5000]) {
+      removeOldRecords(folder, at);
+      expect(readDeadRecords(folder, at).map(({ pid }) => pid)).toEqual([dead.pid]);
+    }
+  });
+
   test("more requests than there is room for are fewer; no record is torn", () => {
     const path = join(folder, recordName(processBase(dead)));
     const requests = Array.from({ length: 20 }, (_, n) => ({ method: "GET", route: `/${"é".repeat(480)}${n}`, ageMs: n }));
@@ -221,8 +264,12 @@ describe("a process that keeps its last hour", () => {
       meter.histogram(latency, { http_endpoint: endpoint }).observe(0.02);
     }
   };
+  let steadyMs = 0;
   const begin = (meter: Meter, requests = new ActiveRequests()): Historian =>
-    new Historian({ meter, requests, owner: living, workerIndex: 0, folder, base: "0", mask: (text) => text }, now);
+    new Historian(
+      { meter, requests, owner: living, workerIndex: 0, folder, base: "0", mask: (text) => text, steadyMs: () => steadyMs },
+      now,
+    );
 
   test("what it did in ten seconds, how it was, and what failed", async () => {
     const meter = new Meter();
@@ -233,6 +280,7 @@ describe("a process that keeps its last hour", () => {
     historian.second(now + 1000);
     historian.point(now + pointMs);
     for (let n = 2; n < 5; n++) {
+      steadyMs += pointMs;
       answer(meter, 200, 2);
       answer(meter, 503, 10);
       answer(meter, 404, 50, "404");
@@ -264,6 +312,32 @@ describe("a process that keeps its last hour", () => {
     historian.stop(now + 6 * pointMs);
     expect(readRecord(join(folder, recordName(processBase(living))))).toBe(undefined);
   });
+
+  test.each([-86_400_000, -3_600_000, 3_600_000, 86_400_000])(
+    "a clock that is set by %d ms: as long as it was, and said again",
+    (setMs) => {
+      const meter = new Meter();
+      const historian = begin(meter);
+      const fail = (at: number): void => {
+        steadyMs += pointMs;
+        answer(meter, 500, 10);
+        historian.second(at);
+        historian.point(at);
+      };
+      const path = join(folder, recordName(processBase(living)));
+      fail(now + pointMs);
+      historian.beat(now + pointMs);
+      const set = now + setMs + 2 * pointMs;
+      fail(set);
+      historian.beat(set);
+      historian.beat(set + 500);
+      expect(readRecord(path)?.at).toBe(set);
+      const events = readEvents(join(folder, eventsName("0")), 0).filter(({ type }) => type === "errors");
+      expect(events.at(-1)).toMatchObject({ at: set - pointMs, until: set, text: `10 of 10 requests of pid ${living.pid} failed` });
+      expect(readPoints(join(folder, pointsName("0")), 0).every(({ seconds }) => seconds === 10)).toBe(true);
+      historian.stop(set + 1000);
+    },
+  );
 
   test("a single failure is no burst; an idle process has nothing to say again", () => {
     const meter = new Meter();

@@ -70,20 +70,27 @@ export class PointRing {
     const fd = openSync(this.#path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
     try {
       const cells = Float64Array.of(form, ...fields.map((field) => point[field]), ...point.latency);
-      writeSync(fd, cells, 0, pointBytes, oldestOf(readAll(fd)) * pointBytes);
+      writeSync(fd, cells, 0, pointBytes, placeOf(point.time, readAll(fd)) * pointBytes);
     } finally {
       closeSync(fd);
     }
   }
 }
 
-/** The place of the oldest one, or the first that is free. */
-function oldestOf(cells: Float64Array): number {
+/**
+ * Where a point goes. Those of a later time were written before the clock was set back, and would come true again one by one: the
+ * next of them goes. Else the first place that is free, or the oldest point's.
+ */
+function placeOf(time: number, cells: Float64Array): number {
   const count = cells.length / pointLength;
-  if (count < mostPoints) return count;
   let oldest = 0;
-  for (let n = 0; n < count; n++) if ((cells[n * pointLength + 1] as number) < (cells[oldest * pointLength + 1] as number)) oldest = n;
-  return oldest;
+  let next: number | undefined;
+  const timeAt = (n: number): number => cells[n * pointLength + 1] as number;
+  for (let n = 0; n < count; n++) {
+    if (timeAt(n) < timeAt(oldest)) oldest = n;
+    if (timeAt(n) > time && (next === undefined || timeAt(n) < timeAt(next))) next = n;
+  }
+  return next ?? (count < mostPoints ? count : oldest);
 }
 
 /** The points of a file that end after an instant, in no order. What is none is left out. */

@@ -46,6 +46,7 @@ export class RecordFile {
   /** Used again for each write: a buffer twice a second would wait for the next collection. */
   readonly #bytes = Buffer.allocUnsafeSlow(halfBytes);
   #half = 0;
+  #writtenAt = 0;
 
   constructor(path: string) {
     this.#path = path;
@@ -58,10 +59,13 @@ export class RecordFile {
     const fd = openSync(this.#path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
     try {
       writeSync(fd, bytes, 0, halfBytes, this.#half * halfBytes);
+      this.#half = 1 - this.#half;
+      // The later half is what is read: one from before the clock was set back must not seem to be that.
+      if (record.at < this.#writtenAt) writeSync(fd, bytes, 0, halfBytes, this.#half * halfBytes);
     } finally {
       closeSync(fd);
     }
-    this.#half = 1 - this.#half;
+    this.#writtenAt = record.at;
   }
 
   /** A process that ends as it should leaves none. */
@@ -94,16 +98,19 @@ export function readRecord(path: string): ProcessRecord | undefined {
   }
 }
 
-/** The records of processes that have died in the last hour, the latest first. */
+/**
+ * The records of processes that have died in the last hour, the latest first. One of a later time is as old as it is young: it was
+ * written before the clock was set back.
+ */
 export function readDeadRecords(folder: string, now: number): ProcessRecord[] {
   const found = readdirSync(folder).flatMap((name): ProcessRecord[] => {
     const file = parseFileName(name);
     const owner = file.kind === "record" ? processOf(file) : undefined;
     if (owner === undefined || isAlive(owner)) return [];
     const record = readRecord(`${folder}/${name}`);
-    return record === undefined || now - record.at > keptMs ? [] : [record];
+    return record === undefined || Math.abs(now - record.at) > keptMs ? [] : [record];
   });
-  return found.sort((a, b) => b.at - a.at).slice(0, mostRecords);
+  return found.sort((a, b) => Math.abs(now - a.at) - Math.abs(now - b.at)).slice(0, mostRecords);
 }
 
 /** Removes those of processes that died more than an hour ago, and all but the latest. */
