@@ -2,6 +2,7 @@ import type * as Api from "@opentelemetry/api";
 import { within, type RequestTrace } from "@tsserve/server";
 import type { OpenTracing } from "./open-tracing.ts";
 import { spanContextOf } from "./span-of-request.ts";
+import { processWallTime } from "./wall-time.ts";
 
 const kinds = { internal: 0, server: 1, consumer: 4 } as const;
 const errorStatus = 2;
@@ -12,6 +13,7 @@ const errorStatus = 2;
  */
 export function foreignTracing(api: typeof Api, mask: (text: string) => string): OpenTracing {
   const tracer = api.trace.getTracer("tsserve");
+  const timeOf = processWallTime();
   const spans = new WeakMap<RequestTrace, Api.Span>();
   return {
     records: () => true,
@@ -27,7 +29,7 @@ export function foreignTracing(api: typeof Api, mask: (text: string) => string):
       span.updateName(name);
       span.setAttributes({ ...attributes });
       if (failure !== undefined) span.setStatus({ code: errorStatus, message: mask(failure) });
-      span.end(performance.timeOrigin + endedAt);
+      span.end(timeOf(endedAt));
     },
     // Whether it is ended is the app's matter; but nobody else knows that the last spans have come.
     close: (timeoutMs) => within(timeoutMs, flushOf(api)),

@@ -9,6 +9,7 @@ import { propagateToFetch } from "./propagate-to-fetch.ts";
 import { quietExporter } from "./quiet-exporter.ts";
 import { spanContextOf, spanOfRequest } from "./span-of-request.ts";
 import { makeSampler } from "./trace-ids.ts";
+import { processWallTime } from "./wall-time.ts";
 
 /** Tracing that has to be ended. */
 export interface OpenTracing extends Tracing {
@@ -81,6 +82,7 @@ export function openTracing({ settings, folder, log, resource, mask, keepsContex
     return api.trace.getSpanContext(contexts.active());
   };
   const endPropagation = propagateToFetch(() => traceparentOf(activeSpan()));
+  const timeOf = processWallTime();
   const isChosen = makeSampler(settings.sample);
   const records = ({ traceId, sampled, isNew }: RequestTrace): boolean => sampled ?? isChosen(traceId, isNew);
   const scope = traceScope();
@@ -99,7 +101,7 @@ export function openTracing({ settings, folder, log, resource, mask, keepsContex
     },
     leave: (trace) => contexts.leave(trace),
     // The timer that is set to send spans is not the request's own.
-    record: (span) => contexts.outside(() => processor.onEnd(spanOfRequest(withoutSecrets(span, mask), described))),
+    record: (span) => contexts.outside(() => processor.onEnd(spanOfRequest(withoutSecrets(span, mask), described, timeOf))),
     close: async (timeoutMs) => {
       endPropagation();
       await within(timeoutMs, provider.shutdown());

@@ -13,22 +13,29 @@ export function spanContextOf({ traceId, spanId }: RequestTrace, isRecorded: boo
   return { traceId: otelTraceId(traceId), spanId: otelSpanId(spanId), traceFlags: isRecorded ? recordedFlag : 0 };
 }
 
-/** A finished request as the exporter reads it: made once, when everything is known, without the cost of a span that changes. */
-export function spanOfRequest(span: RequestSpan, resource: ReadableSpan["resource"]): ReadableSpan {
+/**
+ * A finished request as the exporter reads it: made once, when everything is known, without the cost of a span that changes.
+ *
+ * @param timeOf when it was by the wall clock, as `processWallTime` has it
+ */
+export function spanOfRequest(span: RequestSpan, resource: ReadableSpan["resource"], timeOf: (steadyMs: number) => number): ReadableSpan {
   const { name, kind, trace, startedAt, endedAt, attributes, failure } = span;
   const context = spanContextOf(trace, true);
   const parentSpanContext: SpanContext | undefined =
     trace.parentId === undefined
       ? undefined
       : { traceId: context.traceId, spanId: otelSpanId(trace.parentId), traceFlags: recordedFlag, isRemote: true };
+  // Both by one look at the clocks: it may be set between two.
+  const endTime = timeOf(endedAt);
+  const lengthMs = Math.max(0, endedAt - startedAt);
   return {
     name,
     kind: kinds[kind],
     spanContext: () => context,
     ...(parentSpanContext === undefined ? {} : { parentSpanContext }),
-    startTime: instantOf(startedAt),
-    endTime: instantOf(endedAt),
-    duration: lengthOf(Math.max(0, endedAt - startedAt)),
+    startTime: hrTimeOf(endTime - lengthMs),
+    endTime: hrTimeOf(endTime),
+    duration: hrTimeOf(lengthMs),
     status: failure === undefined ? { code: statusCodes.unset } : { code: statusCodes.error, message: failure },
     attributes,
     links: [],
@@ -42,12 +49,8 @@ export function spanOfRequest(span: RequestSpan, resource: ReadableSpan["resourc
   };
 }
 
-/** Seconds and nanoseconds since 1970. */
-function instantOf(now: number): HrTime {
-  return lengthOf(performance.timeOrigin + now);
-}
-
-function lengthOf(ms: number): HrTime {
+/** In seconds and nanoseconds. */
+function hrTimeOf(ms: number): HrTime {
   const seconds = Math.floor(ms / 1000);
   return [seconds, Math.round((ms - seconds * 1000) * 1e6)];
 }
