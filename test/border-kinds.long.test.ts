@@ -291,3 +291,45 @@ describe.concurrent.each(appKinds)("$name", (kind) => {
     expect(others.filter(({ msg }) => !msg.startsWith("request "))).toEqual([]);
   });
 });
+
+/** What operators set, for all that is Node on a machine. */
+const nodeOptions = [
+  "--disallow-code-generation-from-strings",
+  "--disable-proto=throw",
+  "--no-addons",
+  "--jitless",
+  "--max-old-space-size=32",
+  "--stack-trace-limit=0",
+  "--enable-source-maps --preserve-symlinks",
+  "--unhandled-rejections=warn --no-deprecation --throw-deprecation",
+  "--input-type=module",
+];
+
+test.concurrent.each(nodeOptions)("with NODE_OPTIONS=%s it serves with workers, and stops", async (options) => {
+  await using server = serve({ app: "plain.js", env: { NODE_OPTIONS: options }, args: ["--workers", "2"] });
+  const base = await server.listening();
+  expect(await statusOf(base, get("/", last))).toBe(200);
+  server.kill("SIGTERM");
+  expect(await server.exited()).toEqual({ code: 0, signal: null });
+  expect(server.logs().filter(({ level }) => level !== "info")).toEqual([]);
+});
+
+test("with NODE_OPTIONS=--frozen-intrinsics it serves, or says in a sentence why it can't", async () => {
+  await using server = serve({ env: { NODE_OPTIONS: "--frozen-intrinsics" } });
+  const isUp = (): boolean => server.logs().some(({ msg }) => msg.startsWith("listening on "));
+  await until("its start, or its end", () => isUp() || server.stderr().includes("tsserve: ") || undefined);
+  if (isUp()) return;
+  expect((await server.exited()).code).toBe(2);
+  expect(server.stderr()).toMatch(/^tsserve: .*--frozen-intrinsics in NODE_OPTIONS/m);
+  expect(server.stderr()).not.toMatch(/^ +at /m);
+});
+
+const permission = Number(process.versions.node.split(".", 1)[0]) >= 23 ? "--permission" : "--experimental-permission";
+
+test.each(["--workers=2", "--reload"])("where Node forbids processes, %s is refused in a sentence", async (option) => {
+  const env = { NODE_OPTIONS: `${permission} --allow-fs-read=* --allow-fs-write=* --allow-worker` };
+  await using server = serve({ env, args: [option] });
+  expect((await server.exited()).code).toBe(2);
+  expect(server.stderr()).toMatch(new RegExp(`^tsserve: ${option.split("=", 1)[0]} starts processes, .*--allow-child-process`, "m"));
+  expect(server.stderr()).not.toMatch(/^ +at /m);
+});

@@ -195,6 +195,8 @@ function makeListen(sockets: readonly BoundSocket[], backlog: number = defaultBa
   const descriptors = sockets.map(({ fd }) => fd);
   const script = `for (let fd = 3; fd < ${3 + descriptors.length}; fd++) require("net").createServer().listen({ fd }, ${backlog}); process.exit(0)`;
   const { status, stderr } = spawnSync(process.execPath, ["-e", script], {
+    // What is set for all that is Node may take a script for something else (--input-type), or run before it.
+    env: { ...process.env, NODE_OPTIONS: undefined },
     stdio: ["ignore", "ignore", "pipe", ...descriptors],
     timeout: listenTimeoutMs,
     encoding: "utf8",

@@ -9,7 +9,12 @@ export function locateSyntaxError(error: unknown, url: string): string | undefin
     return undefined;
   const { spawnSync } = process.getBuiltinModule("node:child_process");
   const program = `import ${JSON.stringify(url)};`;
-  const { stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8", timeout: timeoutMs });
-  const report = /^(?:file:.*:\d+\n[\s\S]*?\n)SyntaxError: .*$/m.exec(stderr)?.[0];
-  return report?.replace(/^file:\/\//, "");
+  try {
+    const { stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8", timeout: timeoutMs });
+    const report = /^(?:file:.*:\d+\n[\s\S]*?\n)SyntaxError: .*$/m.exec(stderr)?.[0];
+    return report?.replace(/^file:\/\//, "");
+  } catch {
+    // Node may forbid other processes (--permission).
+    return undefined;
+  }
 }

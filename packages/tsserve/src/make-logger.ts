@@ -8,6 +8,7 @@ import { LogOutput } from "./logging/log-output.ts";
 import { reportOfLine } from "./logging/report-of-line.ts";
 import { prettyLine } from "./logging/pretty-line.ts";
 import { errorFields, requestFields, responseFields, withoutMessages } from "./logging/serializers.ts";
+import { refuseFrozen } from "./refuse-frozen.ts";
 import type { LoggingSettings, LogLevel } from "./logging-settings.ts";
 
 /**
@@ -15,8 +16,10 @@ import type { LoggingSettings, LogLevel } from "./logging-settings.ts";
  * where stdout takes it, so that none is lost at an exit.
  *
  * @param folder from where the app's packages are found
+ * @throws {TsserveError} where the built-ins of JavaScript are frozen
  */
 export function makeLogger(settings: LoggingSettings, host: Host, folder?: string): Logger {
+  refuseFrozen();
   const pino = folder === undefined ? ownPino : pinoOf(folder);
   const base = { pid: host.pid, hostname: host.hostname };
   const options: LoggerOptions = {

@@ -44,8 +44,12 @@ function fromFile(name: string, path: string): number | undefined {
 function fromTool(name: string, [command, argument]: readonly [string, string]): number | undefined {
   // Loading this module costs every start some milliseconds, and few configurations name a user.
   const { spawnSync } = process.getBuiltinModule("node:child_process");
-  const { status, stdout } = spawnSync(command, [argument, name], { encoding: "utf8", timeout: 5000 });
-  if (status !== 0) return undefined;
-  const id = /^(?:[^:]*:[^:]*:)?(\d+)/.exec(stdout)?.[1];
-  return id === undefined ? undefined : Number(id);
+  try {
+    const { status, stdout } = spawnSync(command, [argument, name], { encoding: "utf8", timeout: 5000 });
+    const id = status === 0 ? /^(?:[^:]*:[^:]*:)?(\d+)/.exec(stdout)?.[1] : undefined;
+    return id === undefined ? undefined : Number(id);
+  } catch {
+    // Node may forbid other processes (--permission).
+    return undefined;
+  }
 }

@@ -65,6 +65,26 @@ describe("messages to the service manager", () => {
     expect(warned).toEqual([reason, reason]);
   });
 
+  it("for which no process can be started are warned of once, and do no harm", async () => {
+    const warned: string[] = [];
+    let isForbidden = true;
+    const started: Assignments[] = [];
+    const notifier = new Notifier(
+      (assignments) => {
+        if (isForbidden) throw new Error("Access to this API has been restricted");
+        started.push(assignments);
+        return Object.assign(new EventEmitter(), { unref: () => undefined, kill: () => true }) as unknown as ChildProcess;
+      },
+      (reason) => warned.push(reason),
+    );
+    for (const state of ["READY=1", "WATCHDOG=1", "STOPPING=1"]) notifier.tell([state]);
+    await notifier.end();
+    expect(warned).toEqual(["Access to this API has been restricted"]);
+    isForbidden = false;
+    notifier.tell(["READY=1"]);
+    expect(started).toEqual([["READY=1"]]);
+  });
+
   it("that only describe give way when many wait; states never do", async () => {
     const { notifier, started, end } = program();
     notifier.tell(["READY=1"]);

@@ -103,7 +103,15 @@ export class Notifier implements ServiceManager {
   #tellOne(assignments: Assignments): Promise<void> {
     return new Promise((resolve) => {
       const begun = performance.now();
-      const child = this.#start(assignments);
+      let child: ChildProcess;
+      try {
+        child = this.#start(assignments);
+      } catch (error) {
+        // Not every failure is an event: out of memory is none, nor is that Node forbids it (--permission).
+        this.#warnOnce((error as Error).message);
+        resolve();
+        return;
+      }
       child.unref();
       const sent = setTimeout(resolve, sentAfterMs);
       const limit = setTimeout(() => child.kill("SIGKILL"), patienceMs);
@@ -111,8 +119,7 @@ export class Notifier implements ServiceManager {
       const end = (problem: string | undefined): void => {
         clearTimeout(sent);
         clearTimeout(limit);
-        if (problem !== undefined && !this.#isWarned) this.#warn(problem);
-        this.#isWarned = problem !== undefined;
+        this.#warnOnce(problem);
         resolve();
       };
       child.once("error", (error: NodeJS.ErrnoException) =>
@@ -123,6 +130,12 @@ export class Notifier implements ServiceManager {
         end(code === 0 || isUnanswered ? undefined : `systemd-notify ended with ${signal ?? code}`);
       });
     });
+  }
+
+  /** Once, until one succeeds. */
+  #warnOnce(problem: string | undefined): void {
+    if (problem !== undefined && !this.#isWarned) this.#warn(problem);
+    this.#isWarned = problem !== undefined;
   }
 }
 

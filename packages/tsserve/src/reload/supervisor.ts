@@ -6,6 +6,7 @@ import { exitCodes, signalExitCode } from "@tsserve/server";
 import type { Host } from "../host.ts";
 import { nodeArguments } from "../node-arguments.ts";
 import { UsageError, type OptionValues } from "../options.ts";
+import { ownPermission, refuseWithoutProcesses } from "../refuse-without-processes.ts";
 import { readConfiguration } from "../read-configuration.ts";
 import { Changes } from "./changes.ts";
 import { childVariable, type ChildMessage, type SupervisorMessage } from "./child.ts";
@@ -24,6 +25,7 @@ const mostNamed = 3;
 export async function superviseReload(host: Host, positionals: readonly string[], values: OptionValues): Promise<number> {
   const [file] = positionals;
   if (file === undefined) throw new UsageError("expected a configuration file: tsserve CONFIG.ini");
+  refuseWithoutProcesses("--reload", ownPermission());
   const say = (text: string): void => host.printError(`reload: ${text}`);
   say("watching for changes; this is for development, never for production: requests are cut at each restart");
   const iniFolder = dirname(resolve(host.cwd, file));

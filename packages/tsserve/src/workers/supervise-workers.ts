@@ -5,6 +5,7 @@ import { exitCodes } from "@tsserve/server";
 import type { Configuration } from "../configuration.ts";
 import type { Host } from "../host.ts";
 import { checkMetrics } from "../metrics/metrics-settings.ts";
+import { ownPermission, refuseWithoutProcesses } from "../refuse-without-processes.ts";
 import { openServiceManager } from "../notify/service-manager.ts";
 import { FleetState, type FleetView } from "../notify/service-state.ts";
 import { bindPatiently } from "./bind-patiently.ts";
@@ -32,6 +33,7 @@ export async function superviseWorkers(
   count: number,
   read: (cwd: string) => Promise<Configuration>,
 ): Promise<number> {
+  refuseWithoutProcesses("--workers", ownPermission());
   spareCompilers();
   // That is for the workers to have.
   await checkMetrics({ ...configuration.metrics, statsd: undefined });
