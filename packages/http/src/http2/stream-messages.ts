@@ -7,6 +7,8 @@ import {
   type ServerStreamResponseOptions,
 } from "node:http2";
 import { validateHeaderValue, type OutgoingHttpHeader, type OutgoingHttpHeaders } from "node:http";
+import { putOffTimeouts, tellAgain, tellNobody, tellNobodyAnyMore } from "./stream-listeners.ts";
+import { endUnreadRequest, endUnreadStream } from "./unread-stream.ts";
 
 /** Headers in each form in which HTTP/1's `writeHead` takes them. */
 type Headers = OutgoingHttpHeaders | readonly OutgoingHttpHeader[] | readonly (readonly [string, OutgoingHttpHeader])[];
@@ -43,13 +45,16 @@ export class StreamRequest extends Http2ServerRequest {
   private isWhole: boolean;
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: object | undefined, rawHeaders: readonly string[]) {
+    const told = tellNobody(stream);
     // Node tells the close itself, when the stream has closed.
-    super(stream, headers, { ...options, emitClose: false }, rawHeaders);
+    super(stream, headers, options === undefined ? withoutClose : { ...options, emitClose: false }, rawHeaders);
+    tellAgain(stream, told);
     this.isWhole = stream.endAfterHeaders;
   }
 
   override push(chunk: unknown, encoding?: BufferEncoding): boolean {
-    if (chunk !== null || this.isWhole) return super.push(chunk, encoding);
+    if (chunk !== null) return super.push(chunk, encoding);
+    if (this.isWhole) return !endUnreadRequest(this) && super.push(null);
     const isCut = this.isGivenUp || this.aborted || (this.stream.rstCode ?? 0) !== constants.NGHTTP2_NO_ERROR;
     if (isCut) {
       this.destroy(Object.assign(new Error("aborted"), { code: "ECONNRESET" }));
@@ -74,6 +79,7 @@ export class StreamRequest extends Http2ServerRequest {
   }
 }
 
+const withoutClose = { emitClose: false };
 const distinctKey: unique symbol = Symbol("tsserve.distinct");
 const nodesRawHeaders = Object.getOwnPropertyDescriptor(Http2ServerRequest.prototype, "rawHeaders")?.get as (this: object) => string[];
 
@@ -135,6 +141,13 @@ export class StreamResponse extends Http2ServerResponse {
   private isEnding = false;
   private hasBody = false;
 
+  constructor(stream: ServerHttp2Stream, options?: object) {
+    const told = tellNobody(stream);
+    super(...([stream, options] as unknown as [ServerHttp2Stream]));
+    putOffTimeouts(stream);
+    tellAgain(stream, told);
+  }
+
   override emit(event: string | symbol, ...values: unknown[]): boolean {
     if (event === "close") this.whenClosed?.();
     return super.emit(event, ...values);
@@ -186,9 +199,16 @@ export class StreamResponse extends Http2ServerResponse {
 
   override end(...given: unknown[]): this {
     const [chunk] = given;
+    const last = given.at(-1);
+    // Node's own waits for the stream to have written, which it is not told of where the stream closes first.
+    if (typeof last === "function" && !this.writableEnded && !this.hasGone) this.once("finish", given.pop() as () => void);
     this.isEnding = true;
     this.hasBody = chunk !== undefined && chunk !== null && typeof chunk !== "function";
-    return (super.end as (...values: readonly unknown[]) => this).apply(this, given);
+    (super.end as (...values: readonly unknown[]) => this).apply(this, given);
+    const { stream } = this;
+    tellNobodyAnyMore(stream);
+    endUnreadStream(stream);
+    return this;
   }
 
   override writeContinue(): boolean {

@@ -77,6 +77,7 @@ export function makeTakeStream(tracking: StreamTracking): StreamTaking {
     if (!(response as unknown as StreamResponse).isCut && !this.isGivenUp) (connection.multiplexed as Session).reset();
   }
 
+  const saysMore = headers.server !== undefined || headers.contentType !== undefined || headers.requestIdHeader !== undefined;
   const scope = traceScope();
   return {
     take: (streamed, answer, handling) => {
@@ -92,7 +93,7 @@ export function makeTakeStream(tracking: StreamTracking): StreamTaking {
       }
       addHost(streamed);
       keepSocket(incoming, connection.socket);
-      answer.defaults = headers;
+      if (saysMore) answer.defaults = headers;
       const request = new HttpRequest(incoming, response, connection, performance.now());
       incoming[requestKey] = request;
       answer.tracked = request;
