@@ -10,6 +10,7 @@ const input = {
   bin: `${source}/bin.ts`,
   "first-instruction": `${source}/first-instruction.ts`,
   "import-module": `${source}/import-module.ts`,
+  "import-library": resolve("packages/queue/src/import-library.ts"),
   index: `${source}/index.ts`,
   http: `${source}/http.ts`,
   thrift: `${source}/thrift.ts`,
@@ -79,6 +80,12 @@ const { output } = await build.write({
   codeSplitting: { groups },
 });
 await build.close();
+// What imports by itself is compiled anew at each start (`compile-cache/compiled-modules.ts`), and each start loads these.
+for (const chunk of output) {
+  if (chunk.type !== "chunk" || !["serve", "library", "http", "thrift", "queue"].includes(chunk.name)) continue;
+  if (/^(?!\s*(?:\*|\/\/|\/\*)).*\bimport\(/m.test(chunk.code))
+    throw new Error(`${chunk.fileName} imports by itself: do that in a file that is an input of its own`);
+}
 // What apps import: `import` would have to guess the names of a CommonJS module's exports.
 for (const chunk of output) {
   if (chunk.type !== "chunk" || !["index", "http", "thrift", "queue"].includes(chunk.name)) continue;

@@ -66,7 +66,9 @@ describe.skipIf(noRabbitmq !== undefined).each(["classic", "quorum"])("a message
     // The other worker may have it yet, or a copy that comes back later, and lose its own connection to it, with all that it holds.
     const workersOfIt = [server, ...(other === undefined ? [] : [other])];
     const answers = async (): Promise<void> => {
-      for (const each of workersOfIt) await (await fetch(`${await each.listening()}/health?type=liveness`)).text();
+      // On a connection of its own each: a worker that has blocked for seconds closes one that has been idle for so long.
+      const headers = { connection: "close" };
+      for (const each of workersOfIt) await (await fetch(`${await each.listening()}/health?type=liveness`, { headers })).text();
     };
     await drained(broker, queue, told, answers);
     for (const each of workersOfIt) {

@@ -32,7 +32,7 @@ export interface Subscription {
 
 /** What the core knows of a broker. */
 export interface Broker {
-  /** Loads its library. @throws {BrokerError} `library`, with what to install */
+  /** Loads its library, and may begin to connect. @throws {BrokerError} `library`, with what to install */
   prepare(consumer: string): Promise<void>;
   subscribe(consumer: ConsumerDefinition, sink: Sink): Subscription;
   /** After the subscriptions have closed: lets go of what they shared. */

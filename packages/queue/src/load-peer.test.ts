@@ -26,3 +26,16 @@ test("what goes wrong inside of a library is told as it is", async () => {
   const broken = new SyntaxError("Unexpected token");
   await expect(loadPeer("amqplib", () => Promise.reject(broken), "a consumer")).rejects.toBe(broken);
 });
+
+test.each([
+  ["tsserve-no-such-library", true],
+  // What it needs itself is not what one would install.
+  ["amqplib", false],
+])("what `require` does not find, asked for %s: that it is missing is said: %s", async (name, isMissing) => {
+  const load = (): never => {
+    throw Object.assign(new Error("Cannot find module 'tsserve-no-such-library'\nRequire stack:\n- /amqplib"), {
+      code: "MODULE_NOT_FOUND",
+    });
+  };
+  await expect(loadPeer(name, load, "a consumer")).rejects.toMatchObject(isMissing ? { reason: "library" } : { code: "MODULE_NOT_FOUND" });
+});

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { importLibrary } from "./import-library.ts";
 import { BrokerError } from "./outcome-errors.ts";
 
 /**
@@ -10,19 +11,23 @@ import { BrokerError } from "./outcome-errors.ts";
  * @param neededBy for the message: `consumer "orders"`
  * @throws {BrokerError} `library`, with what to install
  */
-export async function loadPeer<T>(name: string, load: () => Promise<T>, neededBy: string): Promise<T> {
+export async function loadPeer<T>(name: string, load: () => T | Promise<T>, neededBy: string): Promise<T> {
   try {
     return await load();
   } catch (cause) {
-    if (!isNotFound(cause)) throw cause;
+    if (!isNotFound(cause, name)) throw cause;
     const path = resolveFrom(process.cwd(), name);
-    if (path !== undefined) return (await import(pathToFileURL(path).href)) as T;
+    if (path !== undefined) return (await importLibrary(pathToFileURL(path).href)) as T;
     throw new BrokerError("library", `${neededBy} needs ${name}: npm install ${name}`, { isPermanent: true, cause });
   }
 }
 
-function isNotFound(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND";
+/** As `import` says it, and as `require` does, which names it in the first line and then who asked. */
+function isNotFound(error: unknown, name: string): boolean {
+  if (!(error instanceof Error) || !("code" in error)) return false;
+  return (
+    error.code === "ERR_MODULE_NOT_FOUND" || (error.code === "MODULE_NOT_FOUND" && error.message.startsWith(`Cannot find module '${name}'`))
+  );
 }
 
 function resolveFrom(folder: string, name: string): string | undefined {

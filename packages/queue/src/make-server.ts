@@ -36,7 +36,7 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
   const healthServer = new HealthServer(listeners, context.health);
   let subscriptions: readonly NamedSubscription[] = [];
   const health = new QueueHealth(() => subscriptions.map(({ subscription }) => subscription.state), systemClock);
-  context.health.add(health.check);
+  context.health.addOwn("the health check of the consumers", health.check);
   let looking: NodeJS.Timeout | undefined;
   let cancelling: Promise<unknown> | undefined;
 
@@ -57,8 +57,9 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
     ended: ended.promise,
     start: async () => {
       try {
-        await healthServer.start();
         for (const { definition } of consumers) await brokers[definition.source.system].prepare(definition.name);
+        // Nothing is taken before probes can be answered.
+        await healthServer.start();
         subscriptions = consumers.map((consumer) => {
           const subscription = brokers[consumer.definition.source.system].subscribe(consumer.definition, consumer);
           return { consumer: consumer.definition.name, subscription, lastError: () => consumer.lastError };

@@ -65,3 +65,10 @@ test("requests in progress: any may leave, twice does no harm, the oldest is tol
   requests.add(b);
   expect(requests.describe()).toHaveLength(1);
 });
+
+test("one of the server's own is reported under the name that it was given", async () => {
+  const owners: string[] = [];
+  const health = new Health(makeServerState(), (_error, _probe, owner) => owners.push(owner));
+  health.addOwn("the check of the queues", () => Promise.reject(new Error("broken")));
+  expect([await health.answer("readiness"), owners]).toEqual(["unhealthy", ["the check of the queues"]]);
+});

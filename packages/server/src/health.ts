@@ -40,6 +40,11 @@ export class Health {
     this.#checks.push({ owner: ownerOf("the health check", check), check });
   }
 
+  /** One of the server's own. Whose it is need not be looked for on the stack, which takes a start some milliseconds. */
+  addOwn(owner: string, check: HealthCheck): void {
+    this.#checks.push({ owner, check });
+  }
+
   /** Readiness fails as soon as the stop signal has come; liveness and startup do not. */
   async answer(probe: Probe): Promise<HealthStatus> {
     if (probe === "readiness" && this.#state.shutting_down) return "shutting_down";

@@ -1,7 +1,10 @@
-import { createRequire } from "node:module";
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** The path of a file of this package, wherever this code was bundled to. */
 export function packageFile(name: string): string {
-  return join(dirname(createRequire(import.meta.url).resolve("tsserve/package.json")), name);
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, "package.json"))) folder = dirname(folder);
+  return join(folder, name);
 }

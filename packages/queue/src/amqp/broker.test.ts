@@ -67,6 +67,15 @@ test("consumers share a connection, and what fails leaves by another one, which 
   expect(fake.called("closeConnection")).toHaveLength(2);
 });
 
+test("it begins to connect once it has its library, and what nobody has used is closed", async () => {
+  const { fake, broker } = made();
+  await broker.prepare("one");
+  await broker.prepare("two");
+  await vi.waitUntil(() => fake.models.length === 1);
+  await broker.close();
+  expect([fake.models.length, fake.called("closeConnection").length, fake.called("consume")]).toEqual([1, 1, []]);
+});
+
 test("it closes what was opened, no more, and takes no consumer of another broker", async () => {
   const { fake, broker, subscribe } = made();
   expect(() => subscribe("other")).toThrow(TypeError);

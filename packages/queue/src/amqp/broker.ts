@@ -30,7 +30,10 @@ export class AmqpBroker implements Broker {
   }
 
   async prepare(consumer: string): Promise<void> {
-    this.#library ??= await this.#load(`consumer "${consumer}"`);
+    if (this.#library !== undefined) return;
+    this.#library = await this.#load(`consumer "${consumer}"`);
+    // The broker's answers take longer than all that a start still has to do.
+    this.#consuming.begin();
   }
 
   subscribe(consumer: ConsumerDefinition, sink: Sink): Subscription {

@@ -44,6 +44,47 @@ test("one try is shared by all that ask, and an open connection is given again",
   expect([one === other, (await connection.open()) === one, asked.length, connection.isOpen]).toEqual([true, true, 1, true]);
 });
 
+test("a try that was begun is the one that is opened, by whoever asks and whenever", async () => {
+  for (const waits of [false, true]) {
+    const { connection, asked } = made({});
+    connection.begin();
+    connection.begin();
+    if (waits) await vi.waitUntil(() => connection.isOpen);
+    const [one, other] = await Promise.all([connection.open(), connection.open()]);
+    expect([one === other, asked.length]).toEqual([true, 1]);
+  }
+});
+
+test("why one that was begun has failed is told to the first that opens it; the next tries anew", async () => {
+  const { connection, asked } = made({}, [refused, "open"]);
+  connection.begin();
+  await vi.waitUntil(() => connection.lastError !== undefined);
+  await expect(connection.open()).rejects.toMatchObject({ reason: "unreachable" });
+  expect(asked).toHaveLength(1);
+  await connection.open();
+  expect([asked.length, connection.isOpen]).toEqual([2, true]);
+});
+
+test("one that was begun and is lost before anybody asks is not given to anybody", async () => {
+  const { broker, connection, asked } = made({});
+  connection.begin();
+  await vi.waitUntil(() => connection.isOpen);
+  const lost = broker.models[0];
+  lost?.emit("close");
+  expect([(await connection.open()) === (lost as unknown), asked.length]).toEqual([false, 2]);
+});
+
+test.each(["open", "silence", refused] as const)("closed, one that was begun and is answered with %s leaves nothing", async (answer) => {
+  const { broker, connection, signals } = made({}, [answer]);
+  connection.begin();
+  await connection.close();
+  expect([connection.isOpen, signals[0]?.aborted, broker.called("closeConnection").length]).toEqual([
+    false,
+    true,
+    answer === "open" ? 1 : 0,
+  ]);
+});
+
 test.each<[Record<string, string>, Partial<Asked>]>([
   [{}, { protocol: "amqp", hostname: "127.0.0.1", port: 5672, vhost: "%2F", heartbeat: 60 }],
   [{ "amqp.virtualhost": "a b/c" }, { vhost: "a%20b%2Fc" }],
