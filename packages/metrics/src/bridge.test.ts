@@ -24,6 +24,17 @@ beforeEach(() => {
   bridge = new PromClientBridge(meter, (metric, error) => told.push(`${metric}: ${(error as Error).message}`));
 });
 
+/** The same numbers each time (mulberry32). */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
 /** What would be exported, as samples. */
 async function exported(...others: Registry[]): Promise<string[]> {
   await bridge.copy([registry, ...others]);
@@ -113,6 +124,62 @@ describe("what prom-client holds is exported as prom-client prints it", () => {
       const lines = await exported();
       for (const [label, count] of expected) expect(lines, String(n)).toContain(`c_total{a="${label}"} ${count}`);
     }
+  });
+
+  test.each([1, 2, 3, 4])(
+    "whatever grows, stands still, is reset or removed, nothing is lost and nothing counted twice (seed %d)",
+    async (seed) => {
+      const random = randomOf(seed);
+      const registers = [registry];
+      const counter = new Counter({ name: "c_total", help: "c", labelNames: ["n"], registers });
+      const histogram = new Histogram({ name: "h", help: "h", labelNames: ["n"], buckets: [1, 2], registers });
+      const summary = new Summary({ name: "s", help: "s", percentiles: [0.5], registers });
+      const counted = new Map<string, number>();
+      const add = (sample: string, by: number): void => void counted.set(sample, (counted.get(sample) ?? 0) + by);
+      for (let round = 0; round < 30; round++) {
+        for (let n = 0; n < 20; n++) {
+          const label = Math.floor(random() * 12);
+          const by = Math.floor(random() * 3);
+          counter.inc({ n: label }, by);
+          add(`c_total{n="${label}"}`, by);
+          histogram.observe({ n: label }, by);
+          add(`h_count{n="${label}"}`, 1);
+          add(`h_sum{n="${label}"}`, by);
+          add(`h_bucket{n="${label}",le="1"}`, by < 2 ? 1 : 0);
+        }
+        if (random() < 0.5) {
+          summary.observe(2);
+          add("s_count", 1);
+          add("s_sum", 2);
+        }
+        const samples = new Map(
+          (await exported()).map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ")))]),
+        );
+        for (const [sample, value] of counted) expect([sample, samples.get(sample)]).toEqual([sample, value]);
+        // All of it has been copied: what goes now has been counted.
+        if (random() < 0.2) counter.reset();
+        if (random() < 0.2) histogram.reset();
+        if (random() < 0.2) summary.reset();
+        if (random() < 0.4) counter.remove({ n: Math.floor(random() * 12) });
+        // A metric that was reset is known by what is less than before: who grows past that in between hides it, as from Prometheus.
+        await exported();
+      }
+    },
+  );
+
+  test("very many values are copied in turns of the event loop, and what grows meanwhile is there the next time", async () => {
+    const counter = new Counter({ name: "c_total", help: "c", labelNames: ["n"], registers: [registry] });
+    for (let n = 0; n < 5000; n++) counter.inc({ n });
+    let turns = 0;
+    const count = setImmediate(() => {
+      turns += 1;
+      counter.inc({ n: 7 });
+    });
+    await bridge.copy([registry]);
+    clearImmediate(count);
+    expect(turns).toBe(1);
+    expect(await exported()).toContain('c_total{n="7"} 2');
+    expect(meter.series).toHaveLength(5000);
   });
 
   test("a gauge that is removed, or whose metric is, has no value any more", async () => {

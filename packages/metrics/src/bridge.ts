@@ -3,6 +3,7 @@ import type { MetricObject, MetricValue, Registry } from "prom-client";
 import { ExemplarStore, exemplarOf } from "./exemplars.ts";
 
 const collectTimeoutMs = 1000;
+const valuesAtOnce = 2000;
 
 /** What `Metric#get` of prom-client gives, as far as its types tell. */
 interface Got {
@@ -74,6 +75,8 @@ export class PromClientBridge {
         const before = this.#gauges.get(metric);
         try {
           const got = await inTime(metric.get());
+          // To collect so many takes milliseconds, to copy them some more: requests are served in between.
+          if (got.values.length > valuesAtOnce) await turn();
           gauges.set(metric, this.#copyMetric(metric, got, registry));
           this.#failing.delete(got.name);
         } catch (error) {
@@ -117,7 +120,8 @@ export class PromClientBridge {
       } else if (isGauge(series)) {
         gauges.add(series);
         this.#meter.values[series.cell] = value.value;
-      } else {
+      } else if (hasNotChanged(counted, value)) continue;
+      else {
         // A summary's sum may become smaller, by a negative observation; its count, which follows it, may not.
         const isSum = value.metricName?.endsWith("_sum") === true && values[n + 1]?.metricName?.endsWith("_count") === true;
         const deciding = isSum ? this.#knownAt(bridged, n + 1, metric, got, registry) : known;
@@ -168,6 +172,7 @@ export class PromClientBridge {
     }
     now.push(values[first + buckets]?.value ?? 0);
     const { last } = known.counted;
+    if (now.length === last.length && now.every((value, bucket) => value === last[bucket])) return first + buckets;
     // A sum may become smaller, by a negative observation; a count may not.
     const isAnew = now.some((value, bucket) => bucket < buckets && value < (last[bucket] ?? 0));
     this.#count(known, now, isAnew);
@@ -250,6 +255,10 @@ async function inTime(got: Got | Promise<Got>): Promise<Got> {
   }
 }
 
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 function typeOf(type: unknown): MetricFamily["type"] {
   return type === "counter" || type === "histogram" || type === "summary" ? type : "gauge";
 }
@@ -263,6 +272,11 @@ function boundsOf(values: Got["values"]): number[] {
     bounds.push(bound);
   }
   return bounds;
+}
+
+/** Most of the series of a large metric stand still from one copy to the next. A sum says nothing by itself: its count may have been reset. */
+function hasNotChanged({ last }: Counted, { value, metricName, exemplar }: GotValue): boolean {
+  return last[0] === value && exemplar === undefined && metricName?.endsWith("_sum") !== true;
 }
 
 function isSame(known: Known, value: GotValue): boolean {

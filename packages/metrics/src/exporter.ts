@@ -17,7 +17,7 @@ export interface Answer {
   readonly status: number;
   readonly contentType: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body: string;
+  readonly body: string | Buffer;
   /** Packs the body: those who share an answer share it packed, too. */
   readonly packed?: () => Promise<Buffer>;
 }
@@ -117,7 +117,7 @@ export function shared(answer: Omit<Answer, "packed">): Answer {
   return { ...answer, packed: () => (packed ??= pack(answer.body)) };
 }
 
-function pack(text: string): Promise<Buffer> {
+function pack(text: string | Buffer): Promise<Buffer> {
   return compress(text, { level: 1 });
 }
 

@@ -87,6 +87,38 @@ describe("what several processes count", () => {
     for (const other of others) expect(other).toEqual(first);
   });
 
+  test("a merger that goes on gives what a new one gives, while files grow, come, go, and their processes die", async () => {
+    const known = new Merger();
+    const families = [counter("a_total"), gauge("g", "max"), histogram("h", [1]), gauge("o", "omit"), gauge("m", "average")];
+    const files = new Map<number, { startedAt: number; isAlive: boolean; made: Contribution }>();
+    const make = (n: number, round: number, length: number): Contribution => {
+      const series = Array.from({ length }, (_, place) => {
+        const family = families[place % families.length] ?? counter("a_total");
+        const values = Array.from({ length: family.type === "histogram" ? 3 : 1 }, (__, cell) => round * 0.1 + place + cell + n);
+        return { family, labels: { n: String(place % 7) + (place > 20 ? "x" : "") }, values };
+      });
+      return contribution({ startedAt: 100 + n, isAlive: true, series }, n);
+    };
+    for (let round = 0; round < 40; round++) {
+      const n = (round * 7) % 5;
+      const before = files.get(n);
+      if (round % 11 === 10) files.delete(n);
+      else {
+        const made = make(n, round, 5 + ((round * 3) % 30));
+        // The same list, grown, as the reader of the folder gives it.
+        if (before !== undefined && before.made.list.series.length < made.list.series.length && round % 3 !== 0) {
+          const { list } = before.made;
+          list.definitions.splice(0, list.definitions.length, ...made.list.definitions);
+          list.series.push(...made.list.series.slice(list.series.length));
+          list.cells.splice(0, list.cells.length, ...made.list.cells);
+          files.set(n, { startedAt: 100 + n, isAlive: true, made: { ...made, list } });
+        } else files.set(n, { startedAt: 100 + n, isAlive: round % 4 !== 0, made });
+      }
+      const all = [...files.values()].map(({ made, isAlive }) => ({ ...made, isAlive }));
+      expect(valuesOf(await known.merge(all))).toEqual(valuesOf(await new Merger().merge(all)));
+    }
+  });
+
   test("a series that is not written yet has no value; one merge leaves nothing to the next", async () => {
     const family = counter("a_total");
     const whole = contribution({ series: [{ family, values: [2] }] }, 0);

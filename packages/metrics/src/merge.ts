@@ -1,6 +1,6 @@
 import type { Labels, MetricFamily } from "@tsserve/server";
 import type { Definition, SeriesDefinition } from "./definitions.ts";
-import { bornAt, type Contribution } from "./value-format.ts";
+import { bornAt, type Contribution, type SeriesList } from "./value-format.ts";
 
 /** One series of all processes. */
 export interface MergedSeries {
@@ -24,19 +24,22 @@ export interface Merged {
   readonly leftOut: ReadonlyMap<string, number>;
 }
 
+/** What a sum is of before it has been in a merge. */
+const undecided: MetricFamily = { name: "", help: "", type: "counter" };
+
 class Sum implements MergedSeries {
   readonly definition: SeriesDefinition;
   readonly labels: Labels;
   readonly suffix: string;
   readonly values: Float64Array;
-  family: MetricFamily;
-  /** Of which merge it has values, and from how many processes. */
+  family: MetricFamily = undecided;
+  /** Of which merge it has values, from how many processes, and what its definition means there. */
   round = 0;
   processes = 0;
+  meaning: Meaning | undefined;
 
-  constructor(definition: SeriesDefinition, family: MetricFamily) {
+  constructor(definition: SeriesDefinition) {
     this.definition = definition;
-    this.family = family;
     this.labels = definition.labels;
     this.suffix = definition.suffix;
     this.values = new Float64Array(definition.cells);
@@ -62,6 +65,8 @@ interface Meaning {
  */
 export class Merger {
   readonly #sums = new WeakMap<SeriesDefinition, Sum>();
+  /** Those of a file's series, in its order: to look each up again, for each file, would be most of a merge. */
+  readonly #sumsOfLists = new WeakMap<SeriesList, Sum[]>();
   #round = 0;
 
   /** With a pause after each contribution, in which requests are served. What it gives stays as it is until the next merge. */
@@ -84,65 +89,78 @@ export class Merger {
   }
 
   #add({ list, values: cells, isAlive }: Contribution, meanings: ReadonlyMap<Definition, Meaning>): void {
-    const { series } = list;
-    for (let n = 0; n < series.length; n++) {
-      const definition = series[n] as SeriesDefinition;
+    const sums = this.#sumsOf(list);
+    for (let n = 0; n < sums.length; n++) {
+      const sum = sums[n] as Sum;
+      const { definition } = sum;
       const cell = list.cells[n] as number;
       if (cell + definition.cells > cells.length || (definition.isGauge && !isAlive)) continue;
-      const meaning = meanings.get(definition.definition);
+      if (sum.round !== this.#round) {
+        sum.round = this.#round;
+        sum.processes = 0;
+        sum.meaning = meanings.get(definition.definition);
+      }
+      const { meaning } = sum;
       // It has come since the merge began.
       if (meaning === undefined) continue;
-      if (!meaning.isExported) {
-        meaning.leftOut += 1;
-        continue;
-      }
-      if (definition.isGauge) {
-        this.#addGauge(definition, meaning, cells[cell] as number);
-        continue;
-      }
-      const sum = this.#sumOf(definition, meaning);
-      const { values } = sum;
-      const isFirst = sum.processes === 0;
-      sum.processes += 1;
-      for (let offset = 0; offset < definition.cells; offset++) {
-        const value = cells[cell + offset] as number;
-        values[offset] = isFirst ? value : (values[offset] as number) + value;
-      }
+      if (!meaning.isExported) meaning.leftOut += 1;
+      else if (definition.isGauge) addGauge(sum, meaning, cells[cell] as number);
+      else addCounted(sum, meaning, cells, cell);
     }
   }
 
-  /** One without a value is NaN. */
-  #addGauge(definition: SeriesDefinition, meaning: Meaning, value: number): void {
-    const { aggregator = "sum" } = meaning.family;
-    if (Number.isNaN(value) || aggregator === "omit") return;
-    const sum = this.#sumOf(definition, meaning);
-    const { values } = sum;
-    sum.processes += 1;
-    if (sum.processes === 1) {
-      values[0] = value;
-      return;
+  /** A list only grows. */
+  #sumsOf(list: SeriesList): readonly Sum[] {
+    let sums = this.#sumsOfLists.get(list);
+    if (sums === undefined) {
+      sums = [];
+      this.#sumsOfLists.set(list, sums);
     }
-    const before = values[0] as number;
-    if (aggregator === "sum") values[0] = before + value;
-    else if (aggregator === "min") values[0] = Math.min(before, value);
-    else if (aggregator === "max") values[0] = Math.max(before, value);
-    else if (aggregator === "average") values[0] = before + (value - before) / sum.processes;
+    for (let n = sums.length; n < list.series.length; n++) {
+      const definition = list.series[n] as SeriesDefinition;
+      let sum = this.#sums.get(definition);
+      if (sum === undefined) {
+        sum = new Sum(definition);
+        this.#sums.set(definition, sum);
+      }
+      sums.push(sum);
+    }
+    return sums;
   }
+}
 
-  #sumOf(definition: SeriesDefinition, meaning: Meaning): Sum {
-    let sum = this.#sums.get(definition);
-    if (sum === undefined) {
-      sum = new Sum(definition, meaning.family);
-      this.#sums.set(definition, sum);
-    }
-    if (sum.round !== this.#round) {
-      sum.round = this.#round;
-      sum.processes = 0;
-      sum.family = meaning.family;
-      meaning.series.push(sum);
-    }
-    return sum;
+function addCounted(sum: Sum, meaning: Meaning, cells: Float64Array, cell: number): void {
+  const { values } = sum;
+  const isFirst = isFirstOf(sum, meaning);
+  for (let offset = 0; offset < values.length; offset++) {
+    const value = cells[cell + offset] as number;
+    values[offset] = isFirst ? value : (values[offset] as number) + value;
   }
+}
+
+/** One without a value is NaN. */
+function addGauge(sum: Sum, meaning: Meaning, value: number): void {
+  const { aggregator = "sum" } = meaning.family;
+  if (Number.isNaN(value) || aggregator === "omit") return;
+  const { values } = sum;
+  if (isFirstOf(sum, meaning)) {
+    values[0] = value;
+    return;
+  }
+  const before = values[0] as number;
+  if (aggregator === "sum") values[0] = before + value;
+  else if (aggregator === "min") values[0] = Math.min(before, value);
+  else if (aggregator === "max") values[0] = Math.max(before, value);
+  else if (aggregator === "average") values[0] = before + (value - before) / sum.processes;
+}
+
+/** Notes that a process has a value of it. @returns whether it is the first one */
+function isFirstOf(sum: Sum, meaning: Meaning): boolean {
+  sum.processes += 1;
+  if (sum.processes > 1) return false;
+  sum.family = meaning.family;
+  meaning.series.push(sum);
+  return true;
 }
 
 function learn({ list, values, owner, isAlive }: Contribution, meanings: Map<Definition, Meaning>): void {

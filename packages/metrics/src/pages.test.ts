@@ -57,7 +57,9 @@ function pages(
     const rawHeaders = Object.entries(headers).flat();
     const request = { url, headers, rawHeaders, socket: { remoteAddress: "127.0.0.1" } } as unknown as IncomingMessage;
     const page = all.get(url.split("?")[0] ?? "");
-    return page === undefined ? { status: 404, body: "", contentType: "" } : await page(request);
+    if (page === undefined) return { status: 404, body: "", contentType: "" };
+    const answer = await page(request);
+    return { ...answer, body: answer.body.toString() };
   };
 }
 

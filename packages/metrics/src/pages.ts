@@ -42,13 +42,13 @@ export function pagesOf({ view, access, health, fleet, history }: PagesOptions):
 function scrape(view: View, { headers }: IncomingMessage): Promise<Answer> {
   const form = formOf(headers.accept);
   return view.ask(`${form.format} ${form.version}`, async ({ families, exemplars }) => {
-    const parts: string[] = [];
+    const parts: Buffer[] = [];
     for (const part of printParts(families, form.format, form.format === "openmetrics" ? exemplars() : new Map())) {
-      parts.push(part);
-      // The event loop turns in between.
+      // As bytes, a part at a time: of the text as a whole, that would hold up the event loop for longer than anything else here.
+      parts.push(Buffer.from(part));
       await new Promise((resolve) => setImmediate(resolve));
     }
-    return shared({ status: 200, contentType: contentTypeOf(form), body: parts.join("") });
+    return shared({ status: 200, contentType: contentTypeOf(form), body: Buffer.concat(parts) });
   });
 }
 
