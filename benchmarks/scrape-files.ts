@@ -45,7 +45,7 @@ const { keeper, view } = keep(0, identity(process.pid));
 const pages = pagesOf({ view, access: "nobody", health: undefined, fleet: () => ({}), history: () => Promise.resolve({}) });
 const scrape = async (): Promise<void> => {
   const { body } = (await pages.get("/metrics")?.({ headers: {} } as never)) ?? { body: "" };
-  if (body.split("\nmany_total").length - 1 < series) throw new Error("series are missing");
+  if (body.toString().split("\nmany_total").length - 1 < series) throw new Error("series are missing");
 };
 const first = performance.now();
 await scrape();
