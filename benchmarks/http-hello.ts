@@ -40,19 +40,23 @@ const everything = [
   "real_ip_from = loopback",
 ].join("\n");
 
+/** The access log goes to the file alone. */
+const noLinesOnStdout = "\n[logging]\nlevels.tsserve.access = warn";
+
 /** Settings and the factory under tsserve, and how the app is started by hand. */
 const kinds = {
   plain: { server: `${common}\n${quiet}`, factory: "makeQuietApp", byHand: [] },
   metrics: { server: `${common}\nmetrics.endpoint = 127.0.0.1:0`, factory: "makeQuietApp", byHand: [] },
   logger: { server: `${common}\n${quiet}`, factory: "makeApp", byHand: ["logger"] },
-  everything: { server: everything, factory: "makeQuietApp", byHand: [] },
+  everything: { server: everything + noLinesOnStdout, factory: "makeQuietApp", byHand: [] },
+  "everything-and-stdout": { server: everything, factory: "makeQuietApp", byHand: [] },
 } as const;
 type Kind = keyof typeof kinds;
 const asked = (positionals.length > 0 ? positionals : Object.keys(kinds)) as Kind[];
 
 async function startOne(args: (port: number) => readonly string[]): Promise<Running> {
   const port = await freePort();
-  // The access log's lines go to stdout, too: as under a supervisor that reads them.
+  // Where lines go to stdout, they are made and written, though nobody reads them.
   const child = spawn("taskset", ["-c", "0", values.node, ...args(port)], {
     stdio: ["ignore", "ignore", "inherit"],
     env: { ...process.env, NODE_ENV: "production" },
