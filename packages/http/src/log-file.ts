@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, statSync, writeSync } from "node:fs";
 import type { Clock } from "@tsserve/server";
+import { isDiskFault } from "./disk-fault.ts";
 
 const flushMs = 1000;
 /** Gathered at most, and handed to the system in one piece. */
@@ -34,8 +35,9 @@ export class LogFile {
   readonly #events: LogFileEvents;
   /** Where pieces are made. */
   readonly #bytes: Buffer = Buffer.allocUnsafe(surelyEnoughBytes);
-  #fd: number;
-  #inode: bigint;
+  /** `undefined` where it could not be opened yet. */
+  #fd: number | undefined;
+  #inode: bigint | undefined;
   #lines = "";
   /** Whether the last line in the file has no end. */
   #isTorn = false;
@@ -46,18 +48,28 @@ export class LogFile {
   #wentWrong = false;
   /** Whether the last that was written did not get there: only writing tells whether the next would. */
   #isRefused = false;
-  /** Whether the file that is open has no name any more: nobody will ever read what is written to it. */
+  /** Whether there is none, or the file that is open has no name any more: nobody will ever read what is written to it. */
   #isNameless = false;
   #isClosed = false;
   #cancel: () => void;
 
-  /** @throws {Error} when the file can't be opened */
+  /**
+   * A worker that begins while the disk is full, or has become read-only, loses lines, as those that run do.
+   *
+   * @throws {Error} when the file can't be opened for another reason
+   */
   constructor(path: string, clock: Clock, events: LogFileEvents) {
     this.#path = path;
     this.#clock = clock;
     this.#events = events;
-    this.#fd = openSync(path, "a");
-    this.#inode = fstatSync(this.#fd, { bigint: true }).ino;
+    try {
+      this.#fd = openSync(path, "a");
+      this.#inode = fstatSync(this.#fd, { bigint: true }).ino;
+    } catch (error) {
+      if (!isDiskFault(error as NodeJS.ErrnoException, inodeOf(path) !== undefined)) throw error;
+      this.#isNameless = true;
+      this.#fail(error as Error);
+    }
     this.#cancel = clock.after(flushMs, () => this.#tick());
   }
 
@@ -73,14 +85,14 @@ export class LogFile {
     try {
       const fd = openSync(this.#path, "a");
       this.#flush();
-      closeSync(this.#fd);
+      if (this.#fd !== undefined) closeSync(this.#fd);
       this.#fd = fd;
       const { ino } = fstatSync(fd, { bigint: true });
       if (ino !== this.#inode) this.#isTorn = false;
       this.#inode = ino;
       this.#isNameless = false;
     } catch (error) {
-      this.#isNameless = fstatSync(this.#fd).nlink === 0;
+      this.#isNameless = this.#fd === undefined || fstatSync(this.#fd).nlink === 0;
       this.#fail(error as Error);
     }
   }
@@ -92,7 +104,7 @@ export class LogFile {
     this.#cancel();
     this.#flush();
     if (this.#lost > 0) this.#events.gaveUp(this.#lost);
-    closeSync(this.#fd);
+    if (this.#fd !== undefined) closeSync(this.#fd);
   }
 
   /** Trouble is over when nothing has gone wrong from one look to the next. */
@@ -105,7 +117,7 @@ export class LogFile {
       this.#lost = 0;
     }
     this.#wentWrong = false;
-    if (inodeOf(this.#path) !== this.#inode) this.reopen();
+    if (this.#fd === undefined || inodeOf(this.#path) !== this.#inode) this.reopen();
     this.#cancel = this.#clock.after(flushMs, () => this.#tick());
   }
 
@@ -122,7 +134,7 @@ export class LogFile {
     const lines = this.#isTorn ? `\n${this.#lines}` : this.#lines;
     this.#lines = "";
     const bytes = 3 * lines.length <= surelyEnoughBytes ? this.#bytes.subarray(0, this.#bytes.write(lines)) : Buffer.from(lines);
-    if (this.#isNameless) {
+    if (this.#isNameless || this.#fd === undefined) {
       this.#lost += lineFeeds(bytes);
       return;
     }

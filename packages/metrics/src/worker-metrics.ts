@@ -73,7 +73,7 @@ export class WorkerMetrics {
       log,
     });
     const view = new View({ keeper: this.#keeper, folder, definitions, pid: owner.pid, log });
-    this.pulse = new Pulse((task, err) => log.warn({ err, reporter: task }, `the reporter ${task} failed`));
+    this.pulse = new Pulse((task, err) => log.warn({ err, reporter: task }, `the reporter ${task} failed: ${(err as Error).message}`));
     this.exporter = new Exporter({
       pages: pagesOf({
         view,
@@ -96,18 +96,12 @@ export class WorkerMetrics {
 
   /** Begins to keep the last hour. After the reporters: what they have set is kept at the same beat. */
   startHistory(): void {
-    const { meter, requests, workerIndex, log, mask } = this.#options;
+    const { meter, requests, workerIndex, mask } = this.#options;
     const folder = this.#folder;
     if (folder === undefined) return;
-    try {
-      const { base, owner } = this.#keeper;
-      const options = { meter, requests, owner, workerIndex, folder, base, mask };
-      this.#historian = new Historian(options, Date.now());
-    } catch (err) {
-      log.warn({ err }, `the last hour is not kept: ${(err as Error).message}`);
-      return;
-    }
-    const historian = this.#historian;
+    const { base, owner } = this.#keeper;
+    const historian = new Historian({ meter, requests, owner, workerIndex, folder, base, mask }, Date.now());
+    this.#historian = historian;
     this.pulse.every("the last second", 1000, (now) => historian.second(now));
     this.pulse.every("the record of this process", beatMs, (now) => historian.beat(now));
     // Who cleans a folder for temporary files goes by when a file was used last.

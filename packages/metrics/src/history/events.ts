@@ -29,6 +29,8 @@ export class EventFile {
   readonly #path: string;
   readonly #mask: (text: string) => string;
   #events: HistoryEvent[];
+  /** Whether there are some that could not be written yet. */
+  #isBehind = false;
 
   constructor(path: string, mask: (text: string) => string, now: number) {
     this.#path = path;
@@ -36,7 +38,7 @@ export class EventFile {
     this.#events = readEvents(path, now);
   }
 
-  /** @throws {Error} when it can't be written */
+  /** What can't be written is kept, and written when it can. @throws {Error} when it can't be written */
   add({ text, details, requests, ...event }: HistoryEvent): void {
     this.#events.push({
       ...event,
@@ -59,7 +61,13 @@ export class EventFile {
     return true;
   }
 
+  /** Writes what could not be written yet. @throws {Error} when it still can't */
+  catchUp(now: number): void {
+    if (this.#isBehind) this.#write(now);
+  }
+
   #write(now: number): void {
+    this.#isBehind = true;
     this.#events = this.#events.filter(({ at }) => now - at < keptMs).slice(-mostEvents);
     let text = JSON.stringify(this.#events);
     while (text.length > mostBytes && this.#events.length > 1) {
@@ -68,6 +76,7 @@ export class EventFile {
     }
     writeFileSync(unfinished(this.#path), text, { mode: 0o600 });
     renameSync(unfinished(this.#path), this.#path);
+    this.#isBehind = false;
   }
 }
 

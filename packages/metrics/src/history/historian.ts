@@ -52,7 +52,6 @@ export class Historian {
   #recorded = "";
   #errors: ReadonlyMap<string, number> = new Map();
 
-  /** @throws {Error} when its files can't be opened */
   constructor(options: HistorianOptions, now: number) {
     const { meter, owner, folder, base } = options;
     this.#options = options;
@@ -62,8 +61,9 @@ export class Historian {
     this.#record = new RecordFile(`${folder}/${recordName(processBase(owner))}`);
     this.#atPoint = { figures: noFigures(), loop: performance.eventLoopUtilization(), steadyMs: this.#steadyMs() };
     this.#atSecond = this.#atPoint;
-    removeOldRecords(folder, now);
-    this.add({ at: now, type: "started", pid: owner.pid, text: `worker ${options.workerIndex} (pid ${owner.pid}) serves` });
+    const text = `worker ${options.workerIndex} (pid ${owner.pid}) serves`;
+    whereItCan(() => removeOldRecords(folder, now));
+    whereItCan(() => this.add({ at: now, type: "started", pid: owner.pid, text }));
   }
 
   /** @throws {Error} when it can't be written */
@@ -127,6 +127,7 @@ export class Historian {
       latency: figures.latency.map((count, bucket) => count - (than.latency[bucket] ?? 0)),
     };
     this.#ring.add(point);
+    this.#events.catchUp(now);
     if (point.errors >= burst.least && point.errors >= burst.part * point.requests) this.#tellBurst(now, point);
     else if (point.errors > 0) this.#errors = this.#reader.errorsByEndpoint();
   }
@@ -191,4 +192,13 @@ function oldest(requests: HistorianOptions["requests"]): RequestDescription[] {
 
 function round(part: number): number {
   return Math.round(part * 1000) / 1000;
+}
+
+/** A disk that is full now has room later: what can't be written is kept until then, and told of by what is written all the time. */
+function whereItCan(write: () => void): void {
+  try {
+    write();
+  } catch {
+    // It is told elsewhere.
+  }
 }

@@ -148,6 +148,20 @@ describe("events", () => {
     ]);
   });
 
+  test("what can't be written is written when it can", () => {
+    const path = join(folder, "lost", "e");
+    const events = new EventFile(path, mask, now);
+    for (const text of ["1", "2"]) expect(() => events.add({ at: now, type: "blocked", text })).toThrow(/ENOENT/);
+    expect(() => events.catchUp(now)).toThrow(/ENOENT/);
+    mkdirSync(join(folder, "lost"));
+    events.catchUp(now);
+    expect(readEvents(path, now).map(({ text }) => text)).toEqual(["1", "2"]);
+    rmSync(path);
+    // There is nothing to be written.
+    events.catchUp(now);
+    expect(readEvents(path, now)).toEqual([]);
+  });
+
   test("a successor goes on; the oldest go, by age, number and size", () => {
     const path = join(folder, "e");
     new EventFile(path, mask, now).add({ at: now - 4_000_000, type: "started", text: "long ago" });
@@ -270,6 +284,20 @@ describe("a process that keeps its last hour", () => {
       { meter, requests, owner: living, workerIndex: 0, folder, base: "0", mask: (text) => text, steadyMs: () => steadyMs },
       now,
     );
+
+  test("one that begins where nothing can be written keeps it from when it can", async () => {
+    const whole = folder;
+    folder = join(whole, "later");
+    const historian = begin(new Meter());
+    historian.second(now + 1000);
+    expect(() => historian.point(now + pointMs)).toThrow(/ENOENT/);
+    mkdirSync(folder);
+    historian.second(now + pointMs + 1000);
+    historian.point(now + 2 * pointMs);
+    const { points, events } = await readHistory(folder, now + 2 * pointMs);
+    folder = whole;
+    expect([points.length, events.map(({ type }) => type)]).toEqual([1, ["started"]]);
+  });
 
   test("what it did in ten seconds, how it was, and what failed", async () => {
     const meter = new Meter();
