@@ -4,6 +4,7 @@ import { exitCodeAfter, failureReports, runLifecycle, SERVER_STATE, systemClock,
 import { prepareApplication } from "../application.ts";
 import type { Host } from "../host.ts";
 import type { Configuration } from "../configuration.ts";
+import { importModule } from "../import-module.ts";
 import { interruptible } from "../interruptible.ts";
 import { logEvents } from "../log-events.ts";
 import { checkMetrics } from "../metrics/metrics-settings.ts";
@@ -80,7 +81,9 @@ function isWorker({ env, ppid }: Host): boolean {
 async function serveApplication(host: Host, configuration: Configuration): Promise<number> {
   // Before anything that is the user's is loaded: what gets stuck is seen.
   const watchdog = startWatchdog(host, settingsOf(configuration, host), (signal, heard) => endStuck(host, signal, heard));
-  await settleNextTick();
+  // A message takes few ticks, where a request takes seven: a consumer rather begins sooner.
+  const isQueue = configuration.server.values["factory"] === "tsserve/queue";
+  if (!isQueue) await settleNextTick();
   adoptEnvironment(host, configuration);
   const worker = readEinhornWorker(host.env, host);
   const master = await openMasterChannel(host);
@@ -96,6 +99,8 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
   const log = rootLog.child({ logger: "tsserve", ...(worker?.childIndex === undefined ? {} : { worker: worker.childIndex }) });
   // What the app's module will be called with; it is loaded by a step.
   const application = await interruptible(host, prepareApplication(configuration, rootLog, takeFleetSecret(host)));
+  // The watchdog still boots: meanwhile Node's loader of ES modules is loaded, by which the app's module mostly comes, with one of Node's own.
+  if (isQueue) await importModule("node:fs/promises");
   const guard = guardProcess({
     process: host.process,
     signals: host.signals,
