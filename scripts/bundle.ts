@@ -10,7 +10,6 @@ const input = {
   bin: `${source}/bin.ts`,
   "first-instruction": `${source}/first-instruction.ts`,
   "import-module": `${source}/import-module.ts`,
-  "import-library": resolve("packages/queue/src/import-library.ts"),
   index: `${source}/index.ts`,
   http: `${source}/http.ts`,
   thrift: `${source}/thrift.ts`,

@@ -1,41 +1,61 @@
-import { expect, test } from "vitest";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { loadLibrary } from "./amqp/library.ts";
 import { loadPeer } from "./load-peer.ts";
+import { loadSns, loadSqs } from "./sqs/library.ts";
 
-const notFound = (): Promise<never> => Promise.reject(Object.assign(new Error("Cannot find package"), { code: "ERR_MODULE_NOT_FOUND" }));
+const folder = mkdtempSync(join(tmpdir(), "tsserve-peers-"));
+afterAll(() => rmSync(folder, { recursive: true }));
 
-test("a library that is installed is loaded", async () => {
-  const module = { connect: () => undefined };
-  expect(await loadPeer("amqplib", () => Promise.resolve(module), "a consumer")).toBe(module);
-});
+function install(name: string, text: string): void {
+  const at = join(folder, "node_modules", name);
+  mkdirSync(at, { recursive: true });
+  writeFileSync(join(at, "package.json"), JSON.stringify({ name, version: "1.0.0", main: "main.js" }));
+  writeFileSync(join(at, "main.js"), text);
+}
 
-test("one that only the app's folder has is loaded from there", async () => {
-  const module: { connect?: unknown; default?: { connect?: unknown } } = await loadPeer("amqplib", notFound, "a consumer");
-  expect(typeof (module.connect ?? module.default?.connect)).toBe("function");
-});
+const libraries: readonly [string, (neededBy: string, folder: string) => unknown, string][] = [
+  ["amqplib", loadLibrary, "connect"],
+  ["@aws-sdk/client-sqs", loadSqs, "SQSClient"],
+  ["@aws-sdk/client-sns", loadSns, "SNSClient"],
+];
 
-test("one that is nowhere is asked for with the command that installs it, for good", async () => {
-  await expect(loadPeer("tsserve-no-such-library", notFound, 'consumer "orders"')).rejects.toMatchObject({
-    name: "BrokerError",
-    reason: "library",
-    isPermanent: true,
-    message: 'consumer "orders" needs tsserve-no-such-library: npm install tsserve-no-such-library',
+describe.each(libraries)("%s", (name, load, exported) => {
+  test("the one beside this package serves where the app has none", () => {
+    const library = load("a consumer", join(tmpdir(), "tsserve-no-such-folder")) as Record<string, unknown>;
+    expect(typeof library[exported]).toBe("function");
+  });
+
+  test("the app's own goes first", () => {
+    install(name, "exports.isOfApp = true;");
+    expect(load("a consumer", folder)).toEqual({ isOfApp: true });
   });
 });
 
-test("what goes wrong inside of a library is told as it is", async () => {
-  const broken = new SyntaxError("Unexpected token");
-  await expect(loadPeer("amqplib", () => Promise.reject(broken), "a consumer")).rejects.toBe(broken);
+test("one that is nowhere is asked for with the command that installs it, for good", () => {
+  const thrown = expect(() => loadPeer("tsserve-no-such-library", folder, 'consumer "orders"'));
+  thrown.toThrow(
+    expect.objectContaining({
+      name: "BrokerError",
+      reason: "library",
+      isPermanent: true,
+      message: 'consumer "orders" needs tsserve-no-such-library: npm install tsserve-no-such-library',
+    }),
+  );
 });
 
 test.each([
-  ["tsserve-no-such-library", true],
-  // What it needs itself is not what one would install.
-  ["amqplib", false],
-])("what `require` does not find, asked for %s: that it is missing is said: %s", async (name, isMissing) => {
-  const load = (): never => {
-    throw Object.assign(new Error("Cannot find module 'tsserve-no-such-library'\nRequire stack:\n- /amqplib"), {
-      code: "MODULE_NOT_FOUND",
-    });
-  };
-  await expect(loadPeer(name, load, "a consumer")).rejects.toMatchObject(isMissing ? { reason: "library" } : { code: "MODULE_NOT_FOUND" });
+  ["throws", "throw new SyntaxError('Unexpected token');", "Unexpected token"],
+  ["lacks a package of its own", "require('tsserve-no-such-dependency');", "tsserve-no-such-dependency"],
+])("what goes wrong inside of a library that %s is told as it is", (_, text, message) => {
+  install("broken", text);
+  expect(() => loadPeer("broken", folder, "a consumer")).toThrow(
+    expect.objectContaining({
+      message: expect.stringContaining(message) as string,
+      name: expect.not.stringMatching("BrokerError") as string,
+    }),
+  );
+  rmSync(join(folder, "node_modules", "broken"), { recursive: true });
 });

@@ -4,7 +4,7 @@ import { FakeBroker, refusal } from "./amqp/fake-broker.ts";
 import type { ConsumerOptions } from "./consumer-options.ts";
 
 let broker = new FakeBroker();
-vi.mock("./amqp/library.ts", () => ({ loadLibrary: () => Promise.resolve({ connect: () => Promise.resolve(broker.connect()) }) }));
+vi.mock("./amqp/library.ts", () => ({ loadLibrary: () => ({ connect: () => Promise.resolve(broker.connect()) }) }));
 
 import { makeServer } from "./make-server.ts";
 

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { AppContext } from "@tsserve/server";
 import { traceScope } from "@tsserve/server";
 import { expect, test, vi } from "vitest";
@@ -6,19 +9,28 @@ import { FakeAws } from "./sqs/fake-aws.ts";
 
 let broker = new FakeBroker();
 let aws = new FakeAws();
-vi.mock("./amqp/library.ts", () => ({ loadLibrary: () => Promise.resolve({ connect: () => Promise.resolve(broker.connect()) }) }));
+vi.mock("./amqp/library.ts", () => ({ loadLibrary: () => ({ connect: () => Promise.resolve(broker.connect()) }) }));
 vi.mock("./sqs/connection.ts", () => ({ awsOpeners: { sqs: async () => aws.api, sns: async () => aws.api } }));
 
 import { openPublisher } from "./publisher.ts";
 
-async function opened(config: Record<string, string> = {}) {
+async function opened(config: Record<string, string> = {}, folder = process.cwd()) {
   broker = new FakeBroker();
   aws = new FakeAws({ GetQueueUrl: () => ({ QueueUrl: "http://sqs/q" }), CreateTopic: () => ({ TopicArn: "arn" }) });
   const stops: (() => unknown)[] = [];
   const log = { child: () => log, info: vi.fn(), warn: vi.fn(), error: vi.fn() };
-  const context = { config, log, onStop: (stop: () => unknown) => void stops.push(stop) } as unknown as AppContext;
+  const context = { config, folder, log, onStop: (stop: () => unknown) => void stops.push(stop) } as unknown as AppContext;
   return { ...(await openPublisher(context)), stops };
 }
+
+test("files are meant from the INI file's folder, wherever the process runs", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tsserve-publisher-"));
+  const { publish, close } = await opened({ "amqp.ssl": "true", "amqp.ssl_ca": "absent.pem" }, folder);
+  const publishing = publish.amqp("k", 1, { timeout: "1 hour" });
+  await expect(publishing).rejects.toThrow(join(folder, "absent.pem"));
+  await close();
+  rmSync(folder, { recursive: true });
+});
 
 const headersOf = (): Record<string, string> => {
   const [[, , , options] = []] = broker.called("publish");

@@ -46,7 +46,8 @@ export async function openPublisher({
   log,
   onStop,
   metrics,
-}: Pick<AppContext, "config" | "log" | "onStop"> & Partial<Pick<AppContext, "metrics">>): Promise<Publisher> {
+  folder,
+}: Pick<AppContext, "config" | "log" | "onStop"> & Partial<Pick<AppContext, "metrics" | "folder">>): Promise<Publisher> {
   const scope = traceScope();
   scope.want();
   const parts = {
@@ -69,9 +70,9 @@ export async function openPublisher({
     for (const result of results) count("aws_sqs", queue, result.ok ? "sent" : outcomeOf(result.error));
     return [...results];
   };
-  const amqpOptions = amqpSettings(config);
+  const amqpOptions = amqpSettings(config, folder);
   const amqp = new AmqpPublisher(amqpOptions, parts);
-  const sqs = new SqsPublisher(sqsSettings(config), parts);
+  const sqs = new SqsPublisher(sqsSettings(config, folder), parts);
   const names = Object.keys(config);
   if (names.some((name) => name.startsWith("amqp."))) await amqp.prepare();
   if (names.some((name) => name.startsWith("aws_"))) await sqs.prepare();

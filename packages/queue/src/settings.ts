@@ -103,7 +103,7 @@ export function queueSettings(raw: Readonly<Record<string, string>>, folder?: st
     startTimeoutMs: parsed.start_timeout,
     stopTimeoutMs: parsed.stop_timeout,
     amqp: amqpSettings(raw, folder),
-    sqs: withinStop(sqsSettings(raw), raw, parsed.stop_timeout),
+    sqs: withinStop(sqsSettings(raw, folder), raw, parsed.stop_timeout),
   };
 }
 

@@ -50,7 +50,7 @@ test("a publication is not taken for one that had no answer in time", async () =
   const broker = new FakeBroker();
   broker.onPublish = (_, __, confirm) => void setTimeout(() => confirm(null), 20);
   const parts = { log, headers: () => ({}), makeId: () => "made" };
-  const publisher = new AmqpPublisher(queueSettings({}).amqp, parts, () => Promise.resolve(broker.library));
+  const publisher = new AmqpPublisher(queueSettings({}).amqp, parts, () => broker.library);
   const publications = Array.from({ length: 20 }, (_, n) => publisher.publish("k", n, { timeout: "1 hour" }));
   expect((await Promise.all(publications)).length).toBe(20);
   await publisher.close();

@@ -18,6 +18,8 @@ export interface PoolFigures {
 export interface AppContext {
   /** The options of the app's section, as its factory gets them. */
   readonly config: AppConfig;
+  /** The folder of the INI file, from which paths of the section are meant. */
+  readonly folder: string;
   readonly log: Logger;
   /** prom-client's default registry. */
   readonly metrics: Registry;

@@ -15,6 +15,7 @@ export { Health, parseProbe, probeNumbers } from "./health.ts";
 export { giveLineSink, lineSinkOf } from "./line-sink.ts";
 export { both, gaugeActive } from "./request-observers.ts";
 export { residentMemory } from "./resident-memory.ts";
+export { resolvePeer } from "./resolve-peer.ts";
 export { scanForIdle } from "./scan-for-idle.ts";
 export { runLifecycle } from "./lifecycle.ts";
 export { definitionKey, isGauge, latencyBuckets, Meter, seriesKey, sizeBuckets, sortedLabels } from "./meter.ts";

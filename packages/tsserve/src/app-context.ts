@@ -73,6 +73,7 @@ export function makeAppContext(parts: AppContextParts): AppContext {
   let options: object | undefined;
   return {
     config,
+    folder,
     log,
     state: SERVER_STATE,
     get metrics(): Registry {

@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { resolvePeer } from "@tsserve/server";
 
 /**
  * The package of a name as the app has it, so that both speak to the same copy: what the app registers on its prom-client is found
@@ -10,11 +10,11 @@ import { join } from "node:path";
  */
 export function findPeer(name: string, from: readonly string[]): unknown {
   for (const place of from) {
-    if (place === "") continue;
     try {
-      return createRequire(/\.[cm]?[jt]sx?$/.test(place) ? place : join(place, "tsserve-looks-from-here.js"))(name) as unknown;
+      const path = resolvePeer(name, [place]);
+      if (path !== undefined) return createRequire(path)(path) as unknown;
     } catch {
-      // It is not installed there.
+      // It can't be loaded from there.
     }
   }
   return undefined;

@@ -1,4 +1,5 @@
-import { isGauge, type Labels, type Meter } from "@tsserve/server";
+import { createRequire } from "node:module";
+import { isGauge, resolvePeer, type Labels, type Meter } from "@tsserve/server";
 import { slowReportIntervalMs, type Reporter } from "./schedule.ts";
 
 /** Lines wait for each other for so long, so that a report is one datagram. */
@@ -31,13 +32,14 @@ export type StatsdClient = new (options: object) => {
 };
 
 /**
- * Loads the client, which only those install who need it.
+ * Loads the client, which only those install who need it: the app's own copy where it has one.
  *
- * @throws {Error} when it is not installed
+ * @param folder of the INI file
+ * @returns `undefined` where it is not installed
  */
-export async function loadStatsdClient(): Promise<StatsdClient> {
-  const { StatsD } = (await import("hot-shots")) as unknown as { StatsD: StatsdClient };
-  return StatsD;
+export function loadStatsdClient(folder: string): StatsdClient | undefined {
+  const path = resolvePeer("hot-shots", [folder, import.meta.url]);
+  return path === undefined ? undefined : (createRequire(path)(path) as { StatsD: StatsdClient }).StatsD;
 }
 
 /**

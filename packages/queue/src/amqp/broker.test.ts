@@ -28,7 +28,7 @@ function made() {
   const loaded: string[] = [];
   const load = (neededBy: string) => {
     loaded.push(neededBy);
-    return Promise.resolve(fake.library);
+    return fake.library;
   };
   const deliveries: Delivery[] = [];
   const sink: Sink = { subscribed: vi.fn(), unsubscribed: vi.fn(), unheard: vi.fn(), deliver: (delivery) => deliveries.push(delivery) };
@@ -46,7 +46,9 @@ test("the library is loaded once, for the first consumer that needs it", async (
 
 test("a library that is missing is said by whoever needs it, and asked for again by the next", async () => {
   const missing = new BrokerError("library", 'consumer "one" needs amqplib', { isPermanent: true });
-  const load = vi.fn(() => Promise.reject(missing));
+  const load = vi.fn((): never => {
+    throw missing;
+  });
   const broker = new AmqpBroker(queueSettings({}).amqp, log, load);
   await expect(broker.prepare("one")).rejects.toBe(missing);
   await expect(broker.prepare("one")).rejects.toBe(missing);

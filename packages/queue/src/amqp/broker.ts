@@ -31,7 +31,7 @@ export class AmqpBroker implements Broker {
 
   async prepare(consumer: string): Promise<void> {
     if (this.#library !== undefined) return;
-    this.#library = await this.#load(`consumer "${consumer}"`);
+    this.#library = this.#load(`consumer "${consumer}"`, this.#settings.folder);
     // The broker's answers take longer than all that a start still has to do.
     this.#consuming.begin();
   }

@@ -9,8 +9,10 @@ let broker = new FakeBroker();
 function made(raw: Record<string, string> = {}): AmqpPublisher {
   broker = new FakeBroker();
   const log = { info: vi.fn(), warn: vi.fn(), error: vi.fn() } as unknown as Logger;
-  return new AmqpPublisher(amqpSettings(raw), { log, headers: () => ({ traceparent: "00-t" }), makeId: () => "made" }, () =>
-    Promise.resolve(broker.library),
+  return new AmqpPublisher(
+    amqpSettings(raw),
+    { log, headers: () => ({ traceparent: "00-t" }), makeId: () => "made" },
+    () => broker.library,
   );
 }
 

@@ -54,7 +54,7 @@ export class AmqpPublisher {
 
   /** @throws {BrokerError} `library` */
   async prepare(): Promise<void> {
-    this.#library ??= await this.#load("publishing to RabbitMQ");
+    this.#library ??= this.#load("publishing to RabbitMQ", this.#settings.folder);
   }
 
   async publish(routingKey: string, data: unknown, options: AmqpPublishOptions = {}): Promise<void> {

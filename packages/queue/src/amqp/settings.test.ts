@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { amqpSettings } from "./settings.ts";
 
 test("what is not said", () => {
-  expect(amqpSettings({})).toEqual({
+  expect(amqpSettings({}, "/srv/app")).toEqual({
+    folder: "/srv/app",
     hosts: ["127.0.0.1"],
     port: 5672,
     login: "guest",

@@ -116,6 +116,8 @@ export const amqpSpec: AmqpSpec = {
 };
 
 export interface AmqpSettings {
+  /** Of the INI file: from where the app's own copy of amqplib is found. */
+  readonly folder: string;
   readonly hosts: readonly string[];
   readonly port: number;
   readonly login: string;
@@ -135,13 +137,14 @@ export interface AmqpSettings {
 }
 
 /**
- * @param folder from which the files of `amqp.ssl` are found: that of the INI file
+ * @param folder of the INI file, from which the files of `amqp.ssl` and amqplib are found
  * @throws {ConfigurationError}
  */
 export function amqpSettings(raw: Readonly<Record<string, string>>, folder: string = process.cwd()): AmqpSettings {
   const { amqp } = parseConfig(raw, { amqp: amqpSpec });
   checkTls(amqp);
   return {
+    folder,
     hosts: amqp.host,
     port: amqp.port ?? (amqp.ssl ? 5671 : 5672),
     login: amqp.login,

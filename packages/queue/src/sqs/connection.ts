@@ -34,8 +34,8 @@ export interface AwsOpeners {
 }
 
 export const awsOpeners: AwsOpeners = {
-  sqs: async (neededBy, settings) => sqsApi(await loadSqs(neededBy), settings),
-  sns: async (neededBy, settings) => snsApi(await loadSns(neededBy), settings),
+  sqs: async (neededBy, settings) => sqsApi(loadSqs(neededBy, settings.folder), settings),
+  sns: async (neededBy, settings) => snsApi(loadSns(neededBy, settings.folder), settings),
 };
 
 function clientOptions({ region, credentials, waitTimeMs }: SqsSettings, endpoint: string | undefined): object {

@@ -121,6 +121,8 @@ export const endpointSpec: EndpointSpec = {
 };
 
 export interface SqsSettings {
+  /** Of the INI file: from where the app's own copy of AWS's SDK is found. */
+  readonly folder: string;
   readonly region: string | undefined;
   /** `undefined`: the SDK's own chain. */
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string } | undefined;
@@ -150,11 +152,12 @@ function checkCredentials(aws: Readonly<Record<(typeof credentialKeys)[number], 
 }
 
 /** @throws {ConfigurationError} */
-export function sqsSettings(raw: Readonly<Record<string, string>>): SqsSettings {
+export function sqsSettings(raw: Readonly<Record<string, string>>, folder: string = process.cwd()): SqsSettings {
   const { aws_sns_sqs: aws, aws_endpoint_urls: endpoints } = parseConfig(raw, { aws_sns_sqs: sqsSpec, aws_endpoint_urls: endpointSpec });
   const { aws_access_key_id: accessKeyId, aws_secret_access_key: secretAccessKey, aws_session_token: sessionToken } = aws;
   checkCredentials(aws);
   return {
+    folder,
     region: aws.region_name,
     credentials:
       accessKeyId === undefined || secretAccessKey === undefined

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
-import { join } from "node:path";
 import { ConfigurationError } from "@tsserve/config";
+import { resolvePeer } from "@tsserve/server";
 
 /** What is used of `@sentry/node`, the same from 8 to 11. */
 export interface SentryLike {
@@ -30,17 +30,8 @@ const name = "@sentry/node";
  * @throws {ConfigurationError} when it is not installed
  */
 export function loadSentry(folder: string): SentryLike {
-  for (const place of [join(folder, "tsserve-resolves-from-here.js"), import.meta.url]) {
-    const require = createRequire(place);
-    let found: string;
-    try {
-      found = require.resolve(name);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND") throw error;
-      continue;
-    }
-    return require(found) as SentryLike;
-  }
+  const path = resolvePeer(name, [folder, import.meta.url]);
+  if (path !== undefined) return createRequire(path)(path) as SentryLike;
   const message = `needs a package that is not installed: npm install ${name}`;
   throw new ConfigurationError([{ key: "sentry.dsn", message, value: undefined }]);
 }

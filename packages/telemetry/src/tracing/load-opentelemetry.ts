@@ -1,9 +1,9 @@
 import { createRequire } from "node:module";
-import { join } from "node:path";
 import type * as Api from "@opentelemetry/api";
 import type * as Exporter from "@opentelemetry/exporter-trace-otlp-proto";
 import type * as Sdk from "@opentelemetry/sdk-trace-base";
 import { ConfigurationError } from "@tsserve/config";
+import { resolvePeer } from "@tsserve/server";
 
 /** OpenTelemetry's packages, the app's own ones where it has any. */
 export interface OpenTelemetry {
@@ -28,18 +28,11 @@ type Require = (name: string) => unknown;
  * @throws {ConfigurationError} that names what is not installed
  */
 export function loadOpenTelemetry(folder: string): OpenTelemetry {
-  const places = [createRequire(join(folder, "tsserve-resolves-from-here.js")), createRequire(import.meta.url)];
   const missing: string[] = [];
   const find = (name: string): string => {
-    for (const place of places) {
-      try {
-        return place.resolve(name);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND") throw error;
-      }
-    }
-    missing.push(name);
-    return "";
+    const path = resolvePeer(name, [folder, import.meta.url]);
+    if (path === undefined) missing.push(name);
+    return path ?? "";
   };
   const [api, sdk, exporter] = [find(apiName), find(sdkName), find(exporterName)];
   if (missing.length > 0) {
@@ -74,12 +67,6 @@ export function isApiLoaded(): boolean {
 
 /** OpenTelemetry's API alone: any copy of it finds what another one registered. */
 export function loadApi(folder: string): typeof Api | undefined {
-  for (const place of [createRequire(join(folder, "tsserve-resolves-from-here.js")), createRequire(import.meta.url)]) {
-    try {
-      return place(apiName) as typeof Api;
-    } catch {
-      // The next place may have it.
-    }
-  }
-  return undefined;
+  const path = resolvePeer(apiName, [folder, import.meta.url]);
+  return path === undefined ? undefined : (createRequire(path)(path) as typeof Api);
 }

@@ -91,7 +91,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     keepStderrWhole(host.stderr);
     obeyMaster(host, master);
   }
-  await checkMetrics(configuration.metrics);
+  await checkMetrics(configuration.metrics, configuration.folder);
   // Log. What is logged of failures may have another reader. The logger is loaded while the watchdog boots, which is waited for below.
   const { makeLogger } = await import("../make-logger.ts");
   if (configuration.sentry !== undefined) failureReports().want();

@@ -34,15 +34,18 @@ export function pushGatewayOf(server: ResolvedSection, app: ResolvedSection): st
   return eitherSection("metrics.push_gateway", server, app, (values) => parseConfig(values, { metrics: metricsSpec }).metrics.push_gateway);
 }
 
-/** @throws {ConfigurationError} when the environment names a folder that can't be used, or the client of StatsD is not installed */
-export async function checkMetrics({ enabled, parent, statsd }: MetricsSettings): Promise<void> {
+/**
+ * @param folder of the INI file
+ * @throws {ConfigurationError} when the environment names a folder that can't be used, or the client of StatsD is not installed
+ */
+export async function checkMetrics({ enabled, parent, statsd }: MetricsSettings, folder: string): Promise<void> {
   if (!enabled) return;
   if (statsd !== undefined) {
     const { loadStatsdClient } = await import("@tsserve/metrics");
-    await loadStatsdClient().catch(() => {
+    if (loadStatsdClient(folder) === undefined) {
       const message = "needs the package hot-shots, which is not installed: npm install hot-shots";
       throw new ConfigurationError([{ key: "metrics.statsd", message, value: undefined }]);
-    });
+    }
   }
   if (parent === undefined) return;
   const { problemOfFolder } = await import("@tsserve/metrics/folder");

@@ -113,9 +113,11 @@ function blockText(pid: number, stack: string): string {
 
 async function reporters({ host, settings, monitoring, meter, pools, server, log, folder, loop }: MetricsParts): Promise<Reporter[]> {
   const gauges = processGauges(meter, host.hostname, host.pid);
+  const statsdClient = settings.statsd && loadStatsdClient(folder);
   const statsd =
     settings.statsd &&
-    statsdReporter(await loadStatsdClient(), meter, {
+    statsdClient &&
+    statsdReporter(statsdClient, meter, {
       ...settings.statsd,
       namespace: settings.namespace,
       hostname: host.hostname,

@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
 import { rmSync } from "node:fs";
+import { createRequire } from "node:module";
 import { constants, tmpdir } from "node:os";
 import type { Worker } from "node:worker_threads";
 import { asError } from "@tsserve/config";
@@ -160,12 +161,20 @@ function makeThread(workerData: WatchdogData): Worker {
   const thread = new threads.Worker(packageFile("dist/stacks/watchdog-thread.cjs"), {
     workerData,
     // Only Node's internal signal binding hears signals in a thread. It is asked for in this thread alone.
-    execArgv: ["--expose-internals", "--no-warnings"],
+    execArgv: ["--expose-internals", "--no-warnings", ...archiveHooks()],
     env: {},
     resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32, stackSizeMb: 1 },
   });
   thread.unref();
   return thread;
+}
+
+/** What `require` finds the hooks of Yarn's Plug'n'Play by. */
+const yarnHooks = "pnpapi";
+
+/** Yarn's Plug'n'Play keeps packages in archives: a thread reads its own files there by hooks that it does not inherit. */
+function archiveHooks(): string[] {
+  return process.versions["pnp"] === undefined ? [] : ["--require", createRequire(import.meta.url).resolve(yarnHooks)];
 }
 
 /** What it had made for somebody who did not come. Where nothing could be made, for want of rights, nothing can be removed. */

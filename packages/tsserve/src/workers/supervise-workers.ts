@@ -36,7 +36,7 @@ export async function superviseWorkers(
   refuseWithoutProcesses("--workers", ownPermission());
   spareCompilers();
   // That is for the workers to have.
-  await checkMetrics({ ...configuration.metrics, statsd: undefined });
+  await checkMetrics({ ...configuration.metrics, statsd: undefined }, configuration.folder);
   const parts = MasterParts.make(host, configuration);
   const sockets = await socketsOf(host, configuration, count, parts);
   const environment = { ...host.env, [fleetSecretVariable]: makeFleetSecret() };
