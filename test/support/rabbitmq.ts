@@ -151,14 +151,17 @@ export async function ready(model: ChannelModel, queue: string): Promise<number>
  * what it does meanwhile. A busy broker lists nothing at times, and one that is listed may be closed already.
  */
 export async function closeConsumers(broker: Rabbitmq, isSeen: () => boolean, describe: () => string = () => ""): Promise<void> {
+  let listed: readonly string[] = [];
   const close = async (): Promise<boolean> => {
     const connections = await broker.query("list_connections", "pid", "client_properties");
+    listed = connections;
     const pids = connections.filter((line) => line.includes("tsserve consumer")).map((line) => line.split("\t")[0] ?? "");
     for (const pid of pids) await broker.query("close_connection", pid, "a test").catch(() => undefined);
     if (pids.length > 0) await until("it to be seen", isSeen, { timeoutMs: 5000 }).catch(() => undefined);
     return isSeen();
   };
-  await until("the connection to be lost", close, { timeoutMs: 60_000, describe });
+  // Each word to the broker boots an Erlang of its own, which may take long where thirty wait for two cores.
+  await until("the connection to be lost", close, { timeoutMs: 240_000, describe: () => `${describe()}\nlisted: ${listed.join("\n")}` });
 }
 
 /**
