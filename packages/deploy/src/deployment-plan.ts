@@ -1,3 +1,5 @@
+import type { PackageManager } from "./kit/package-manager.ts";
+
 /** A variable that the INI file refers to: `$NAME`, `${NAME}` or `${NAME:-default}`. */
 export interface EnvironmentReference {
   readonly name: string;
@@ -30,6 +32,8 @@ export interface DeploymentPlan {
   readonly name: string;
   /** The path of the INI file from the project's root, the folder that holds `package.json`. */
   readonly iniPath: string;
+  /** What installs the project's dependencies. Default `npm`. */
+  readonly packageManager?: PackageManager | undefined;
   /** The INI file as it was written, nothing expanded. */
   readonly iniText: string;
   /** Which `[server:NAME]` and `[app:NAME]` are served. */

@@ -3,6 +3,7 @@ import { healthTarget } from "../health-target.ts";
 import { imageCommand } from "../image-command.ts";
 import { requiredVariables } from "./host-layout.ts";
 import type { KitFiles } from "./kit.ts";
+import { imageSteps } from "./package-manager.ts";
 import { dockerValue } from "./quote-word.ts";
 
 /** The version of Node that the image has: the newest with long-term support. */
@@ -18,6 +19,7 @@ export function dockerFiles(plan: DeploymentPlan): KitFiles {
 
 function dockerfile(plan: DeploymentPlan): string {
   const { name, iniPath, port, metricsPort, startSeconds } = plan;
+  const { files, install, build, comment, environment } = imageSteps[plan.packageManager ?? "npm"];
   const configName = /^configs\/(\w[\w.-]*)\.ini$/.exec(iniPath)?.[1];
   const required = requiredVariables(plan);
   const ports = [port, ...(metricsPort === undefined ? [] : [metricsPort])].join(" ");
@@ -25,12 +27,12 @@ function dockerfile(plan: DeploymentPlan): string {
 # Run: docker run -p ${port}:${port}${required.map((each) => ` -e ${each}=…`).join("")} ${name}
 
 FROM ${baseImage} AS build
-WORKDIR /app
-# Dependencies first: while these two files stay, the layer is kept.
-COPY package.json package-lock.json ./
-RUN npm ci
+${environment === undefined ? "" : `ENV ${environment}\n`}WORKDIR /app
+# Dependencies first: while these files stay, the layer is kept.${comment === undefined ? "" : ` ${comment}`}
+COPY ${files.join(" ")} ./
+RUN ${install}
 COPY . .
-RUN npm run build --if-present && npm prune --omit=dev
+RUN ${build}
 
 FROM ${baseImage}
 LABEL org.opencontainers.image.title="${name}"
@@ -80,6 +82,7 @@ function sectionVariables({ serverName, appName }: DeploymentPlan): string {
 const dockerignore = `# What is built or installed anew in the image, and what must not get into it.
 .git
 node_modules
+.pnp.*
 npm-debug.log
 coverage
 Dockerfile

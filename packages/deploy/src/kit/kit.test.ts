@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { DeploymentPlan } from "../deployment-plan.ts";
 import { hostLayout, requiredVariables, sectionOptions, stopLimitSeconds } from "./host-layout.ts";
 import { isKitName, kits, type KitName } from "./kit.ts";
+import type { PackageManager } from "./package-manager.ts";
 
 const plan: DeploymentPlan = {
   name: "shop",
@@ -92,6 +93,16 @@ describe("where a service lives", () => {
     [{ address: "10.0.0.5", port: 80 }, "10.0.0.5:80"],
   ])("%j listens behind its proxy at %s", (more, bind) => {
     expect(hostLayout({ ...plan, ...more }).bind).toBe(bind);
+  });
+
+  test.each<[PackageManager | undefined, string[]]>([
+    [undefined, ["COPY package.json package-lock.json* npm-shrinkwrap.json* ./", "RUN npm ci"]],
+    ["none", ["COPY package.json ./", "RUN npm install"]],
+    ["pnpm", ["COPY package.json pnpm-lock.yaml pnpm-workspace.yaml* ./", "RUN corepack enable && pnpm install --frozen-lockfile"]],
+    ["yarn", ["ENV YARN_NODE_LINKER=node-modules", "RUN corepack enable && yarn install --immutable"]],
+    ["yarn-classic", ["COPY package.json yarn.lock ./", "RUN yarn install --frozen-lockfile"]],
+  ])("is filled by %s", (packageManager, lines) => {
+    expect(textOf("docker", { packageManager }).split("\n")).toEqual(expect.arrayContaining(lines));
   });
 
   test("the command is Node's own, never npm's or a shell's", () => {

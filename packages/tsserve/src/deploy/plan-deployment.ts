@@ -13,7 +13,7 @@ import {
   type IniEntry,
   type Problem,
 } from "@tsserve/config";
-import { environmentReferences, type DeploymentPlan, type EnvironmentReference, type ServerKind } from "@tsserve/deploy";
+import { environmentReferences, packageManagerOf, type DeploymentPlan, type EnvironmentReference, type ServerKind } from "@tsserve/deploy";
 import { makeConfiguration, valuesFor, type Configuration, type ConfigurationSource } from "../configuration.ts";
 import type { Host } from "../host.ts";
 import { UsageError, type OptionValues } from "../options.ts";
@@ -68,6 +68,7 @@ export async function planDeployment(
     ...whereToListen(configuration),
     name: nameOf(values.name, root, file),
     iniPath,
+    packageManager: packageManagerOf((name) => textIn(root, name)),
     iniText: source.text,
     serverName: values["server-name"] ?? "main",
     appName: values["app-name"] ?? "main",
@@ -199,9 +200,18 @@ function nameOf(written: string | undefined, root: string, file: string): string
   return label(packageName(root)) || label(basename(file, ".ini")) || "app";
 }
 
+/** The text of a file of the project; `undefined` where there is none, or it can't be read. */
+function textIn(root: string, name: string): string | undefined {
+  try {
+    return readFileSync(join(root, name), "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
 function packageName(root: string): string {
   try {
-    const { name } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { name?: unknown };
+    const { name } = JSON.parse(textIn(root, "package.json") ?? "") as { name?: unknown };
     return typeof name === "string" ? name.replace(/^@[^/]*\//, "") : "";
   } catch {
     return "";
