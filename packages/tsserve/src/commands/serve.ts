@@ -27,7 +27,7 @@ import { sentryStep } from "../serve/sentry-step.ts";
 import { tracingStep } from "../serve/tracing-step.ts";
 import { turnStep } from "../serve/turn-step.ts";
 import { whereToListen } from "../serve/where-to-listen.ts";
-import { settleNextTick } from "../settle-next-tick.ts";
+import { keepTick, settleNextTick } from "../settle-next-tick.ts";
 import { dumpStacksOnSignal } from "../stacks/dump-stacks.ts";
 import { watchdogStep } from "../serve/watchdog-step.ts";
 import { settingsOf, startWatchdog } from "../stacks/watchdog.ts";
@@ -83,7 +83,8 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
   const watchdog = startWatchdog(host, settingsOf(configuration, host), (signal, heard) => endStuck(host, signal, heard));
   // A message takes few ticks, where a request takes seven: a consumer rather begins sooner.
   const isQueue = configuration.server.values["factory"] === "tsserve/queue";
-  if (!isQueue) await settleNextTick();
+  if (isQueue) keepTick();
+  else await settleNextTick();
   adoptEnvironment(host, configuration);
   const worker = readEinhornWorker(host.env, host);
   const master = await openMasterChannel(host);
