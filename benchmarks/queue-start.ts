@@ -31,6 +31,8 @@ const kinds = {
 } as const;
 
 async function measure(args: readonly string[], lastsMs = 0): Promise<number> {
+  // The last one was killed: until the broker has seen that, it would hand it the message, and then flag it as redelivered.
+  while ((await channel.checkQueue(queue)).consumerCount > 0) await new Promise((resolve) => setTimeout(resolve, 10));
   channel.sendToQueue(queue, Buffer.from("{}"), { persistent: true });
   await channel.waitForConfirms();
   const begun = performance.now();

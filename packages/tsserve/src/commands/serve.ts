@@ -126,7 +126,7 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     metrics = await begin(metricsStep({ host, configuration, application, watchdog, worker, exporter, log: rootLog }));
     service = await begin(serviceManagerStep(host, configuration, log));
     await begin(stopHooksStep(application));
-    await begin(watchdogStep(watchdog));
+    await begin(watchdogStep(watchdog, host.compileCache));
     await begin(sentryStep(host, configuration, application.requests, reports, rootLog));
     const app = await begin(appStep(application, await begin(appModuleStep(application))));
     guard.tellHandlers();

@@ -21,11 +21,18 @@ export interface Start {
 
 /** What keeps what V8 compiles for the next start. */
 export interface CompileCache {
+  /**
+   * Waits, and meanwhile compiles what an earlier start has loaded and this one will probably load, too: nothing of it runs. A module
+   * in each turn of the event loop.
+   */
+  wait(what: Promise<unknown>): Promise<void>;
   /** The start is over, and there is time: what it compiled is written, where the next one gains from it. */
   save(): void;
 }
 
-const none: CompileCache = { save: () => undefined };
+const wait = async (what: Promise<unknown>): Promise<void> => void (await what);
+
+const none: CompileCache = { wait, save: () => undefined };
 
 /** What Node has of it from 22.8 on; later yet it can write before the exit, too, without which a `kill -9` leaves nothing. */
 interface NodeCache {
@@ -47,7 +54,7 @@ export function openCompileCache(start: Start): CompileCache {
   if (folder === undefined) return none;
   if (enableCompileCache === undefined) return openPack(join(folder, "packs", fingerprint(start)), start);
   enableCompileCache(join(folder, "node-compile-cache"));
-  return { save: () => flushCompileCache?.() };
+  return { wait, save: () => flushCompileCache?.() };
 }
 
 /** A debugger and a measurement of coverage count on Node's own ways. */
@@ -73,6 +80,13 @@ function openPack(path: string, { uid, pid }: Start): CompileCache {
   const file = readPackFile(path, uid);
   const modules = new CompiledModules(file === undefined ? new Map() : readable(file.bytes));
   return {
+    wait: async (what) => {
+      const over = new AbortController();
+      const end = (): void => over.abort();
+      what.then(end, end);
+      while (!over.signal.aborted && modules.compileAhead()) await turn();
+      await what;
+    },
     save: () => {
       modules.close();
       if (modules.hasNews) saveNews(modules, path, file?.writtenAtMs ?? 0, pid);
@@ -88,13 +102,17 @@ function readable(bytes: Buffer): ReadonlyMap<string, CompiledModule> {
   }
 }
 
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 const modulesPerTurn = 8;
 
 /** Some modules in each turn of the event loop, which has requests to serve meanwhile. */
 function saveNews(modules: CompiledModules, path: string, readAtMs: number, pid: number): void {
   const taken: CompiledModule[] = [];
   const taking = modules.take();
-  const turn = (): void => {
+  const takeSome = (): void => {
     // Another worker was first.
     if (writtenAtMs(path) !== readAtMs) return;
     for (let count = 0; count < modulesPerTurn; count++) {
@@ -105,9 +123,9 @@ function saveNews(modules: CompiledModules, path: string, readAtMs: number, pid:
       }
       taken.push(next.value);
     }
-    setImmediate(turn);
+    setImmediate(takeSome);
   };
-  turn();
+  takeSome();
 }
 
 function write(path: string, taken: readonly CompiledModule[], pid: number): void {

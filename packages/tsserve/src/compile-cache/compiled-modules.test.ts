@@ -48,6 +48,41 @@ test("the second start takes what the first one compiled, and a changed module i
   expect(third.hasNews).toBe(true);
 });
 
+test("what an earlier start has loaded is compiled ahead, without being run", () => {
+  write("a.cjs", `globalThis.ran = [...(globalThis.ran ?? []), "a"]; require("./b.cjs"); require("./c.cjs"); require("./d.cjs");`);
+  for (const name of ["b", "c", "d"]) write(`${name}.cjs`, `globalThis.ran.push("${name}"); exports.name = "${name}";`);
+  const { ran } = globalThis as { ran?: string[] };
+  expect(ran).toBeUndefined();
+  const first = start("./a.cjs");
+  const modules = new CompiledModules(readPack(writePack(first.kept)));
+  const took = globalThis as unknown as { ran: string[] };
+  took.ran = [];
+  // One of them changes before it is compiled ahead, one after that, and one is gone meanwhile.
+  write("b.cjs", `globalThis.ran.push("new b");`);
+  expect([modules.compileAhead(), modules.compileAhead()]).toEqual([true, true]);
+  rmSync(join(folder, "c.cjs"));
+  expect([modules.compileAhead(), modules.compileAhead(), modules.compileAhead()]).toEqual([true, false, false]);
+  expect([took.ran, modules.hasNews]).toEqual([[], false]);
+  write("c.cjs", `globalThis.ran.push("new c");`);
+  write("d.cjs", `globalThis.ran.push("new d");`);
+  load("./a.cjs");
+  expect([took.ran, modules.hasNews]).toEqual([["a", "new b", "new c", "new d"], true]);
+  modules.close();
+  expect(modules.compileAhead()).toBe(false);
+});
+
+test("what was compiled ahead is what is loaded, and no news", () => {
+  write("a.cjs", `exports.b = require("./b.cjs");`);
+  write("b.cjs", `module.exports = "b";`);
+  const { kept } = start("./a.cjs");
+  const modules = new CompiledModules(readPack(writePack(kept)));
+  while (modules.compileAhead());
+  // Whoever reads the files now gets the same text: what was compiled ahead is taken by that.
+  expect([load("./a.cjs"), modules.hasNews]).toEqual([{ b: "b" }, false]);
+  expect([...modules.take()].map(({ path }) => path)).toEqual(kept.map(({ path }) => path));
+  modules.close();
+});
+
 test("what V8 does not take is compiled anew", () => {
   // Not compiled by this process yet: V8 would not look at what it is given.
   const source = `module.exports = ${Date.now()} ? 1 : 0;`;

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { constants, Script } from "node:vm";
 import { moduleInternals as Module, type CompilingModule } from "./module-internals.ts";
@@ -7,6 +8,13 @@ import { markOf, type CompiledModule, type SourceMark } from "./pack.ts";
 interface Compiled {
   readonly script: Script;
   readonly source: SourceMark;
+  /** Whether V8 made it now, rather than from what was kept. */
+  readonly isNew: boolean;
+}
+
+/** What was compiled before anybody has asked for it. */
+interface Ahead extends Compiled {
+  readonly content: string;
 }
 
 type Compile = CompilingModule["_compile"];
@@ -20,6 +28,9 @@ type Compile = CompilingModule["_compile"];
  */
 export class CompiledModules {
   #known: ReadonlyMap<string, CompiledModule>;
+  /** Those that an earlier start has loaded, in its order, and that have not been looked at yet. */
+  #next: Iterator<string>;
+  readonly #ahead = new Map<string, Ahead>();
   readonly #compiled = new Map<string, Compiled>();
   readonly #byNode: Compile = Module.prototype._compile;
   readonly #compile: Compile;
@@ -27,6 +38,7 @@ export class CompiledModules {
 
   constructor(known: ReadonlyMap<string, CompiledModule>) {
     this.#known = known;
+    this.#next = known.keys();
     const scriptOf = (content: string, filename: string): Script | undefined => this.#scriptOf(content, filename);
     const byNode = this.#byNode;
     this.#compile = function (this: CompilingModule, content, filename, format) {
@@ -36,9 +48,30 @@ export class CompiledModules {
     Module.prototype._compile = this.#compile;
   }
 
+  /**
+   * Compiles the next module that an earlier start has loaded and this one has not, without running it: for while there is nothing
+   * else to do.
+   *
+   * @returns whether there may be another one
+   */
+  compileAhead(): boolean {
+    for (let next = this.#next.next(); next.done !== true; next = this.#next.next()) {
+      const filename = next.value;
+      if (this.#compiled.has(filename)) continue;
+      const content = textOf(filename);
+      const compiled = content === undefined || isForNode(content, filename) ? undefined : this.#compileScript(content, filename);
+      if (content === undefined || compiled === undefined) continue;
+      this.#ahead.set(filename, { ...compiled, content });
+      return true;
+    }
+    return false;
+  }
+
   /** Leaves the rest to Node, and forgets what it knows. */
   close(): void {
     this.#known = new Map();
+    this.#next = this.#known.keys();
+    this.#ahead.clear();
     if (!this.hasNews) this.#compiled.clear();
     if (Module.prototype._compile === this.#compile) Module.prototype._compile = this.#byNode;
   }
@@ -57,6 +90,16 @@ export class CompiledModules {
   }
 
   #scriptOf(content: string, filename: string): Script | undefined {
+    const ahead = this.#ahead.get(filename);
+    this.#ahead.delete(filename);
+    const compiled = ahead?.content === content ? ahead : this.#compileScript(content, filename);
+    if (compiled === undefined) return undefined;
+    if (compiled.isNew) this.#misses += 1;
+    this.#compiled.set(filename, compiled);
+    return compiled.script;
+  }
+
+  #compileScript(content: string, filename: string): Compiled | undefined {
     const source = markOf(content);
     const known = this.#known.get(filename);
     const isSame = known?.source.length === source.length && known.source.checksum === source.checksum;
@@ -69,13 +112,20 @@ export class CompiledModules {
         ...(cachedData === undefined ? {} : { cachedData }),
         importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
       });
-      if (cachedData === undefined || script.cachedDataRejected === true) this.#misses += 1;
-      this.#compiled.set(filename, { script, source });
-      return script;
+      return { script, source, isNew: cachedData === undefined || script.cachedDataRejected === true };
     } catch {
       // An ES module in a package that does not tell so, or a mistake, which Node shows better.
       return undefined;
     }
+  }
+}
+
+/** As Node reads a module; `undefined` where it is not there any more. */
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
   }
 }
 
