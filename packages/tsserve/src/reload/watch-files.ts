@@ -6,9 +6,12 @@ import type { WatchedFiles } from "./watched-files.ts";
 /** An editor writes a file in several steps, and a tool several files. */
 const settleMs = 50;
 
+/** A file system's times are those of the kernel's last tick, and so may lie this much before the clock's. */
+const tickMs = 20;
+
 /**
  * Calls back with the paths that changed below some folders: files that are new, written, renamed into place or gone,
- * also behind links. Until it has read all folders once it tells of nothing.
+ * also behind links. What is there already is told of only where it changes while the folders are read for the first time.
  *
  * @returns ends it
  */
@@ -32,16 +35,23 @@ export function watchFiles(folders: readonly string[], files: WatchedFiles, onCh
   function open(): FSWatcher {
     const inodes = new Map<string, number>();
     const { isIgnoredFolder, isWatched } = files;
+    const sinceMs = Date.now() - tickMs;
+    let isRead = false;
     const opened = watch([...folders], {
-      ignoreInitial: true,
+      // A file that changes before it has been read is one of those that were there, but for its time.
+      ignoreInitial: false,
+      alwaysStat: true,
       followSymlinks: true,
       ignored: (path, stats) => {
         if (stats?.isDirectory() === true) inodes.set(path, stats.ino);
         return isIgnoredFolder(path) || (stats?.isFile() === true && !isWatched(path));
       },
     });
-    opened.on("all", (event, path) => {
-      if (event !== "addDir" && event !== "unlinkDir" && isWatched(path)) note([path]);
+    opened.on("ready", () => (isRead = true));
+    opened.on("all", (event, path, stats) => {
+      if (event === "addDir" || event === "unlinkDir" || !isWatched(path)) return;
+      const wasThere = !isRead && event === "add" && stats !== undefined && stats.ctimeMs < sinceMs;
+      if (!wasThere) note([path]);
     });
     // Another folder, or link, under a name that is known: that one's files are watched no longer by their names.
     opened.on("raw", (_event, name, details) => {
