@@ -1,16 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { podStop } from "./grace-period.ts";
-
-/** Numbers of a seed, from 0 to 1 (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { randomOf } from "../../../test/support/random-of.ts";
 
 const kinds = ["http", "thrift", "queue", "other"] as const;
 

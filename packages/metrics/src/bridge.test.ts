@@ -11,6 +11,7 @@ import { identity } from "./folder.ts";
 import { Keeper } from "./keeper.ts";
 import { Merger } from "./merge.ts";
 import { print } from "./print.ts";
+import { randomOf } from "../../../test/support/random-of.ts";
 
 let registry: Registry;
 let meter: Meter;
@@ -23,17 +24,6 @@ beforeEach(() => {
   told.length = 0;
   bridge = new PromClientBridge(meter, (metric, error) => told.push(`${metric}: ${(error as Error).message}`));
 });
-
-/** The same numbers each time (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** What would be exported, as samples. */
 async function exported(...others: Registry[]): Promise<string[]> {

@@ -1,6 +1,7 @@
 import { isGauge, type Aggregator, type Labels, type Meter, type MetricFamily, type Series } from "@tsserve/server";
 import type { MetricObject, MetricValue, Registry } from "prom-client";
 import { ExemplarStore, exemplarOf } from "./exemplars.ts";
+import { pause } from "./pause.ts";
 
 const collectTimeoutMs = 1000;
 const valuesAtOnce = 2000;
@@ -76,7 +77,7 @@ export class PromClientBridge {
         try {
           const got = await inTime(metric.get());
           // To collect so many takes milliseconds, to copy them some more: requests are served in between.
-          if (got.values.length > valuesAtOnce) await turn();
+          if (got.values.length > valuesAtOnce) await pause();
           gauges.set(metric, this.#copyMetric(metric, got, registry));
           this.#failing.delete(got.name);
         } catch (error) {
@@ -253,10 +254,6 @@ async function inTime(got: Got | Promise<Got>): Promise<Got> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function typeOf(type: unknown): MetricFamily["type"] {

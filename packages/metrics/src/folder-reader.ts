@@ -13,6 +13,7 @@ import {
   type Contribution,
   type SeriesList,
 } from "./value-format.ts";
+import { pause } from "./pause.ts";
 
 /** Why a file is not among what is exported: it is broken, of another version of tsserve, nobody's, or can't be read. */
 export type LeftOut = "corrupt" | "version" | "foreign" | "unreadable";
@@ -152,7 +153,7 @@ export class FolderReader {
     known.unparsed = [];
     for (let n = 0; n < lines.length; n++) {
       parseLine(lines[n] as string, known.list, this.#definitions);
-      if (n % linesAtOnce === linesAtOnce - 1) await new Promise((resolve) => setImmediate(resolve));
+      if (n % linesAtOnce === linesAtOnce - 1) await pause();
     }
   }
 

@@ -7,6 +7,7 @@ import { metricsPage } from "./page.ts";
 import { reasonNotLocal } from "./page-access.ts";
 import { contentTypeOf, printParts } from "./print.ts";
 import type { View } from "./view.ts";
+import { pause } from "./pause.ts";
 
 export interface PagesOptions {
   readonly view: View;
@@ -46,7 +47,7 @@ function scrape(view: View, { headers }: IncomingMessage): Promise<Answer> {
     for (const part of printParts(families, form.format, form.format === "openmetrics" ? exemplars() : new Map())) {
       // As bytes, a part at a time: of the text as a whole, that would hold up the event loop for longer than anything else here.
       parts.push(Buffer.from(part));
-      await new Promise((resolve) => setImmediate(resolve));
+      await pause();
     }
     return shared({ status: 200, contentType: contentTypeOf(form), body: Buffer.concat(parts) });
   });

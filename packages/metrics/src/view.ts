@@ -6,6 +6,7 @@ import { FolderReader, type FolderContents, type LeftOut } from "./folder-reader
 import type { Keeper, MetricsLog } from "./keeper.ts";
 import { Merger, type Merged, type MergedFamily } from "./merge.ts";
 import type { ExemplarsOf } from "./print.ts";
+import { pause } from "./pause.ts";
 
 /** What is exported at one moment. It stays as it is until whoever asked for it is done. */
 export interface Snapshot {
@@ -145,10 +146,6 @@ function withResolvers(): { promise: Promise<unknown>; resolve: (value: unknown)
     reject = no;
   });
   return { promise, resolve, reject };
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 const none = { corrupt: 0, version: 0, foreign: 0, unreadable: 0 };

@@ -6,6 +6,7 @@ import type { DeadReason, Delivery } from "./delivery.ts";
 import { readConsumers } from "./read-consumers.ts";
 import { queueSettings } from "./settings.ts";
 import { Slots } from "./slots.ts";
+import { randomOf } from "../../../test/support/random-of.ts";
 
 /** What lies in the queue. */
 interface Stored {
@@ -20,17 +21,6 @@ interface Stored {
 interface Run {
   readonly body: string;
   end(isWell: boolean): void;
-}
-
-/** The same sequence for the same seed (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** A queue in memory, which hands out what lies in it as RabbitMQ does: what a lost connection held comes back to where it was. */

@@ -1,5 +1,4 @@
-import { createRequire } from "node:module";
-import { resolvePeer } from "@tsserve/server";
+import { requirePeer } from "@tsserve/server";
 import { BrokerError } from "./outcome-errors.ts";
 
 /**
@@ -10,7 +9,7 @@ import { BrokerError } from "./outcome-errors.ts";
  * @throws {BrokerError} `library`, with what to install
  */
 export function loadPeer(name: string, folder: string, neededBy: string): unknown {
-  const path = resolvePeer(name, [folder, import.meta.url]);
-  if (path === undefined) throw new BrokerError("library", `${neededBy} needs ${name}: npm install ${name}`, { isPermanent: true });
-  return createRequire(path)(path) as unknown;
+  const library = requirePeer(name, [folder, import.meta.url]);
+  if (library === undefined) throw new BrokerError("library", `${neededBy} needs ${name}: npm install ${name}`, { isPermanent: true });
+  return library;
 }

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
-import { resolvePeer } from "./resolve-peer.ts";
+import { findPeer } from "./find-peer.ts";
+import { requirePeer, resolvePeer } from "./resolve-peer.ts";
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), "tsserve-peers-")));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -48,4 +49,13 @@ test("a package that is there without such an entry is no absent one", () => {
   install("app", "closed", { exports: { "./other": "./main.js" } });
   install("server", "closed");
   expect(() => resolvePeer("closed", [app, server])).toThrow(/exports/);
+});
+
+test("one that can't be loaded ends whoever needs it, and is passed over by who only looks for it", () => {
+  for (const name of ["broken", "half-broken"]) writeFileSync(install("app", name), "throw new Error('broken');");
+  writeFileSync(install("server", "half-broken"), "exports.isOfServer = true;");
+  for (const name of ["broken", "half-broken"]) expect(() => requirePeer(name, [app, server])).toThrow("broken");
+  expect(findPeer("broken", [app, server])).toBeUndefined();
+  expect(findPeer("half-broken", [app, server])).toEqual({ isOfServer: true });
+  expect([requirePeer("nobody-has-it", [app]), findPeer("nobody-has-it", [app])]).toEqual([undefined, undefined]);
 });

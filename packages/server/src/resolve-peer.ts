@@ -22,6 +22,12 @@ export function resolvePeer(name: string, from: readonly string[]): string | und
   return undefined;
 }
 
+/** Loads it from there. @returns `undefined` where it is not installed @throws {Error} what it throws while it is loaded, or `resolvePeer` */
+export function requirePeer(name: string, from: readonly string[]): unknown {
+  const path = resolvePeer(name, from);
+  return path === undefined ? undefined : createRequire(path)(path);
+}
+
 function isFile(place: string): boolean {
   return place.startsWith("file:") || /\.[cm]?[jt]sx?$/.test(place);
 }

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { callerPlace } from "@tsserve/config";
 import {
+  findPeer,
   isThenable,
   ownerOf,
   SERVER_STATE,
@@ -12,7 +13,6 @@ import {
 } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
-import { findPeer } from "./find-peer.ts";
 
 /** The hooks that an app registered with `onStop`. */
 export class StopHooks {

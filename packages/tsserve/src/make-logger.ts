@@ -1,6 +1,5 @@
-import { failureReports, giveLineSink } from "@tsserve/server";
+import { failureReports, findPeer, giveLineSink } from "@tsserve/server";
 import ownPino, { type Logger, type LoggerOptions } from "pino";
-import { findPeer } from "./find-peer.ts";
 import type { Host } from "./host.ts";
 import { boundLine, isSurelyShort } from "./logging/bound-line.ts";
 import { escapeJsonLine } from "./logging/escape-controls.ts";

@@ -6,6 +6,7 @@ import { pointMs, readPoints, type Point } from "./points.ts";
 import { readDeadRecords, type ProcessRecord } from "./process-record.ts";
 import { readFleetReport } from "./fleet-report.ts";
 import { quantileOf } from "./quantile.ts";
+import { pause } from "../pause.ts";
 
 export const historyMs = 3_600_000;
 
@@ -65,7 +66,7 @@ export async function readHistory(folder: string, now: number, since = 0): Promi
     const { kind } = parseFileName(name);
     if (kind === "points") points.push(...attempt(() => readPoints(`${folder}/${name}`, Math.max(from, since)), []));
     if (kind === "events") events.push(...readEvents(`${folder}/${name}`, now));
-    if (kind === "points" || kind === "events") await new Promise((resolve) => setImmediate(resolve));
+    if (kind === "points" || kind === "events") await pause();
   }
   return {
     from,

@@ -1,5 +1,4 @@
-import { createRequire } from "node:module";
-import { isGauge, resolvePeer, type Labels, type Meter } from "@tsserve/server";
+import { isGauge, requirePeer, type Labels, type Meter } from "@tsserve/server";
 import { slowReportIntervalMs, type Reporter } from "./schedule.ts";
 
 /** Lines wait for each other for so long, so that a report is one datagram. */
@@ -38,8 +37,7 @@ export type StatsdClient = new (options: object) => {
  * @returns `undefined` where it is not installed
  */
 export function loadStatsdClient(folder: string): StatsdClient | undefined {
-  const path = resolvePeer("hot-shots", [folder, import.meta.url]);
-  return path === undefined ? undefined : (createRequire(path)(path) as { StatsD: StatsdClient }).StatsD;
+  return (requirePeer("hot-shots", [folder, import.meta.url]) as { StatsD: StatsdClient } | undefined)?.StatsD;
 }
 
 /**

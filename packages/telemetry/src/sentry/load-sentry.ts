@@ -1,6 +1,5 @@
-import { createRequire } from "node:module";
 import { ConfigurationError } from "@tsserve/config";
-import { resolvePeer } from "@tsserve/server";
+import { requirePeer } from "@tsserve/server";
 
 /** What is used of `@sentry/node`, the same from 8 to 11. */
 export interface SentryLike {
@@ -30,8 +29,8 @@ const name = "@sentry/node";
  * @throws {ConfigurationError} when it is not installed
  */
 export function loadSentry(folder: string): SentryLike {
-  const path = resolvePeer(name, [folder, import.meta.url]);
-  if (path !== undefined) return createRequire(path)(path) as SentryLike;
+  const sentry = requirePeer(name, [folder, import.meta.url]);
+  if (sentry !== undefined) return sentry as SentryLike;
   const message = `needs a package that is not installed: npm install ${name}`;
   throw new ConfigurationError([{ key: "sentry.dsn", message, value: undefined }]);
 }

@@ -3,7 +3,7 @@ import type * as Api from "@opentelemetry/api";
 import type * as Exporter from "@opentelemetry/exporter-trace-otlp-proto";
 import type * as Sdk from "@opentelemetry/sdk-trace-base";
 import { ConfigurationError } from "@tsserve/config";
-import { resolvePeer } from "@tsserve/server";
+import { findPeer, resolvePeer } from "@tsserve/server";
 
 /** OpenTelemetry's packages, the app's own ones where it has any. */
 export interface OpenTelemetry {
@@ -67,6 +67,5 @@ export function isApiLoaded(): boolean {
 
 /** OpenTelemetry's API alone: any copy of it finds what another one registered. */
 export function loadApi(folder: string): typeof Api | undefined {
-  const path = resolvePeer(apiName, [folder, import.meta.url]);
-  return path === undefined ? undefined : (createRequire(path)(path) as typeof Api);
+  return findPeer(apiName, [folder, import.meta.url]) as typeof Api | undefined;
 }

@@ -1,5 +1,4 @@
-import { createRequire } from "node:module";
-import { resolvePeer } from "@tsserve/server";
+import { requirePeer } from "./resolve-peer.ts";
 
 /**
  * The package of a name as the app has it, so that both speak to the same copy: what the app registers on its prom-client is found
@@ -11,8 +10,8 @@ import { resolvePeer } from "@tsserve/server";
 export function findPeer(name: string, from: readonly string[]): unknown {
   for (const place of from) {
     try {
-      const path = resolvePeer(name, [place]);
-      if (path !== undefined) return createRequire(path)(path) as unknown;
+      const found = requirePeer(name, [place]);
+      if (found !== undefined) return found;
     } catch {
       // It can't be loaded from there.
     }
