@@ -1,6 +1,7 @@
 import { subscribe } from "node:diagnostics_channel";
 import { failureReports, type Route } from "@tsserve/server";
 import type { Logger } from "pino";
+import { showClient } from "./fastify-client.ts";
 import {
   isFastify,
   privateOf,
@@ -48,6 +49,7 @@ function adopt(app: FastifyLike): void {
   const routes: Route[] = [];
   Object.defineProperty(app, routesKey, { value: routes });
   notePreClose(app);
+  showClient(app);
   // Fastify's stand-in for no logger has no level; a logger of the app's own is left alone.
   const given = logGivenTo(app);
   const log = given !== undefined && !("level" in app.log) ? given : undefined;

@@ -14,6 +14,7 @@ export interface FastifyLike {
     name: "onError",
     hook: (this: object, request: FastifyRequestLike, reply: FastifyReplyLike, error: unknown, done: () => void) => void,
   ): unknown;
+  decorateRequest(name: symbol, decoration: { readonly getter: () => unknown }): unknown;
   setChildLoggerFactory(factory: ChildLoggerFactory): unknown;
 }
 

@@ -133,7 +133,8 @@ interface ServerLimits extends HttpServer {
 
 function applyLimits(nodeServer: HttpServer, settings: HttpSettings): void {
   const server = nodeServer as ServerLimits;
-  server.keepAliveTimeout = timerMs(settings.keepAliveTimeoutMs);
+  // Node waits a second more than that (`keepAliveTimeoutBuffer`), with a timer of its own.
+  server.keepAliveTimeout = timerMs(settings.keepAliveTimeoutMs + 1000) - 1000;
   server.headersTimeout = timerMs(settings.headerTimeoutMs);
   server.requestTimeout = timerMs(settings.requestTimeoutMs);
   // Node looks only every 30 s, so that a limit of 5 s could last for 35.

@@ -97,6 +97,14 @@ describe("an errors module", () => {
     ["gives null", () => null],
     ["gives a text", () => "text"],
     ["gives a promise", () => Promise.resolve({ body: "late" })],
+    [
+      "gives an endless list of headers",
+      () => ({ headers: Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`x-${n}`, "v"])), body: "" }),
+    ],
+    ["gives an endless header", () => ({ headers: { "x-a": "v".repeat(16_385) }, body: "" })],
+    ["gives a header of which one value splits the answer", () => ({ headers: { "X-A": ["1", "2\r\nX-B: 3"] }, body: "" })],
+    ["gives a header of numbers", () => ({ headers: { "X-A": [undefined] }, body: "" })],
+    ["has a getter that throws", () => ({ get headers() { throw new Error("got"); }, body: "" })], // prettier-ignore
     ["gives no body", () => ({ headers: {} })],
     ["gives a number for a body", () => ({ body: 5 })],
     ["gives an endless text", () => ({ body: "x".repeat(65_537) })],
@@ -108,6 +116,35 @@ describe("an errors module", () => {
     const { answers, failures } = answersOf({ renderError: renderError as unknown as ErrorRenderer });
     for (let n = 0; n < 3; n++) expect(last(answers)).toMatchObject({ body: builtIn });
     expect(failures).toHaveLength(1);
+  });
+
+  test.each<[string, () => unknown]>([
+    ["a promise that is rejected", () => Promise.reject(new Error("late"))],
+    ["a promise that is rejected later", () => new Promise((_, reject) => setImmediate(() => reject(new Error("late"))))],
+    [
+      "another library's promise",
+      () => ({ then: (_: unknown, reject: (error: Error) => void) => setImmediate(() => reject(new Error("late"))) }),
+    ],
+    ["a promise that never comes", () => new Promise(() => {})],
+  ])("that gives %s ends nothing: nobody waits for it", async (_, renderError) => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown): void => void unhandled.push(error);
+    process.on("unhandledRejection", note);
+    try {
+      const { answers, failures } = answersOf({ renderError: renderError as unknown as ErrorRenderer });
+      for (let n = 0; n < 3; n++) expect(last(answers)).toMatchObject({ body: builtIn });
+      for (let n = 0; n < 3; n++) await new Promise((resolve) => setImmediate(resolve));
+      expect(failures).toEqual([expect.stringContaining("a promise, which is not waited for")]);
+      expect(unhandled).toEqual([]);
+    } finally {
+      process.off("unhandledRejection", note);
+    }
+  });
+
+  test("may give a header several values: each has its line", async () => {
+    const renderError: ErrorRenderer = () => ({ headers: { "Set-Cookie": ["a=1", "b=2"] }, body: "" });
+    const { answers } = answersOf({ renderError });
+    expect(answers.last(refusal, "id-1").toString()).toContain("Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n");
   });
 
   test("that fails may succeed the next time", () => {

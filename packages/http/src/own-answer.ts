@@ -1,4 +1,5 @@
 import { STATUS_CODES, ServerResponse, validateHeaderName, validateHeaderValue } from "node:http";
+import { isThenable } from "@tsserve/server";
 import type { HttpRequest } from "./http-request.ts";
 import type { Refusal } from "./check-head.ts";
 
@@ -15,7 +16,8 @@ export interface ErrorDescription {
 }
 
 export interface RenderedError {
-  readonly headers?: Readonly<Record<string, string>>;
+  /** A header that has several values, as `Set-Cookie` may, has a line for each. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly body: string | Uint8Array;
 }
 
@@ -33,13 +35,24 @@ export interface OwnAnswerSettings {
 
 /** An answer of an `errors` module is for reading. */
 const longestBody = 65_536;
+/** Names and values together, as Node's own clients take it: a head that is larger nobody could read. */
+const longestHead = 16_384;
 /** What says where a message ends, and what becomes of the connection, is not the module's to say. */
 const framing = /^(?:connection|keep-alive|transfer-encoding|content-length|upgrade|te|trailer|date)$/i;
 
 interface Rendered {
   /** Names and values, in turn. */
-  readonly headers: readonly string[];
+  readonly headers: readonly (string | readonly string[])[];
   readonly body: Uint8Array;
+}
+
+/** A header, with all its values. */
+type Field = readonly [name: string, value: string | readonly string[]];
+
+/** What an `errors` module gave. */
+interface CheckedError {
+  readonly fields: readonly Field[];
+  readonly body: string | Uint8Array;
 }
 
 /** The answers that the server gives in the place of the app. */
@@ -58,7 +71,7 @@ export class OwnAnswers {
     const named = requestIdHeader === undefined || hasName(headers, requestIdHeader) ? [] : [requestIdHeader, requestId];
     const all = [...headers, ...named, "Date", new Date().toUTCString(), "Connection", "close"];
     let head = `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n`;
-    for (let n = 0; n < all.length; n += 2) head += `${all[n]}: ${all[n + 1]}\r\n`;
+    for (let n = 0; n < all.length; n += 2) for (const value of [all[n + 1]].flat()) head += `${String(all[n])}: ${value}\r\n`;
     return Buffer.concat([Buffer.from(`${head}\r\n`, "latin1"), body]);
   }
 
@@ -99,7 +112,7 @@ export class OwnAnswers {
       }
     }
     const body = JSON.stringify({ statusCode: refusal.status, error: STATUS_CODES[refusal.status], message: refusal.message });
-    return framed(refusal, { headers: { "Content-Type": "application/json; charset=utf-8" }, body }, own);
+    return framed(refusal, { fields: [["Content-Type", "application/json; charset=utf-8"]], body }, own);
   }
 }
 
@@ -108,30 +121,43 @@ function describe({ status, reason, message }: Refusal, requestId: string): Erro
 }
 
 /** @throws {TypeError} when it is no answer */
-function checked(given: RenderedError): RenderedError {
-  if (typeof given !== "object" || given === null || !(typeof given.body === "string" || given.body instanceof Uint8Array))
-    throw new TypeError("renderError gave no { headers, body } with a text or bytes as its body");
-  if (given.body.length > longestBody) throw new TypeError(`renderError gave a body of more than ${longestBody} bytes`);
-  for (const [name, value] of Object.entries(given.headers ?? {})) {
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
+function checked(given: RenderedError): CheckedError {
+  if (isThenable(given)) {
+    // Nobody else takes what it may be rejected with, which would end the process.
+    given.then(undefined, () => undefined);
+    throw new TypeError("renderError gave a promise, which is not waited for: it has to give { headers, body } itself");
   }
-  return given;
+  // Each property is read once: what a getter gave first may be something else the next time.
+  const { headers = {}, body } = typeof given === "object" && given !== null ? given : ({} as Partial<RenderedError>);
+  if (!(typeof body === "string" || body instanceof Uint8Array))
+    throw new TypeError("renderError gave no { headers, body } with a text or bytes as its body");
+  if (body.length > longestBody) throw new TypeError(`renderError gave a body of more than ${longestBody} bytes`);
+  const fields: readonly Field[] = Object.entries(headers ?? {});
+  let length = 0;
+  for (const [name, value] of fields) {
+    validateHeaderName(name);
+    for (const one of [value].flat()) {
+      validateHeaderValue(name, one);
+      length += name.length + one.length;
+    }
+  }
+  if (length > longestHead) throw new TypeError(`renderError gave headers of more than ${longestHead} bytes`);
+  return { fields, body };
 }
 
 /** Whether a list of names and values, in turn, has a name. */
-function hasName(headers: readonly string[], name: string): boolean {
-  return headers.some((each, index) => index % 2 === 0 && each.toLowerCase() === name.toLowerCase());
+function hasName(headers: Rendered["headers"], name: string): boolean {
+  return headers.some((each, index) => index % 2 === 0 && String(each).toLowerCase() === name.toLowerCase());
 }
 
-function framed(refusal: Refusal, { headers = {}, body }: RenderedError, own: readonly string[]): Rendered {
+function framed(refusal: Refusal, { fields, body }: CheckedError, own: readonly string[]): Rendered {
   const bytes = Buffer.from(body as string);
-  const kept = Object.entries(headers).filter(([name]) => !framing.test(name));
+  const kept = fields.filter(([name]) => !framing.test(name));
   const hasOwn = kept.some(([name]) => name.toLowerCase() === "server");
   return {
     headers: [
       ...(hasOwn ? [] : own),
-      ...kept.flat(),
+      ...kept.flat(1),
       ...(refusal.retryAfterSeconds === undefined ? [] : ["Retry-After", String(refusal.retryAfterSeconds)]),
       "Content-Length",
       String(bytes.length),

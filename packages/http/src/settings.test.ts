@@ -105,6 +105,8 @@ describe("what can't be", () => {
     [{ "access_log.exclude": "static" }, /access_log\.exclude.*expected paths such as/],
     [{ real_ip_from: "localhost" }, /real_ip_from.*"localhost" is none/],
     [{ "http2.max_streams": "0" }, /http2\.max_streams.*expected more than 0/],
+    [{ "http2.max_streams": "4294967296" }, /http2\.max_streams.*expected at most 4294967295/],
+    [{ "http2.max_streams": "9007199254740991" }, /http2\.max_streams.*expected at most 4294967295/],
   ] as const)("%j", (raw, expected) => {
     expect(problemOf(raw as Readonly<Record<string, string>>)).toMatch(expected);
   });

@@ -57,6 +57,14 @@ const count: Parser<number> = (text) => {
   return number;
 };
 
+/** What SETTINGS_MAX_CONCURRENT_STREAMS takes (RFC 9113, section 6.5.2): Node throws as soon as a client comes where it is more. */
+const mostStreams = 2 ** 32 - 1;
+const streams: Parser<number> = (text) => {
+  const number = positive(integer)(text);
+  if (number > mostStreams) throw new Error(`expected at most ${mostStreams}`);
+  return number;
+};
+
 /** The value of a header. */
 const headerText: Parser<string> = (text) => {
   if (!/^[\x20-\x7e]+$/.test(text)) throw new Error("expected the value of a header, in visible ASCII");
@@ -169,7 +177,7 @@ export const settings: HttpSettingsSpec = {
   health: setting(boolean, "true", "Answer `GET /health` for the app, unless a Fastify, Express or Hono app has such a route itself."),
   errors: optionalSetting(
     string,
-    "A module that writes the answers below the app (400, 408, 413, 417, 431, 503): `MODULE[:NAME]`, NAME `renderError` by default, called with `{ status, code, message, requestId }`; returns `{ headers, body }`. One that throws is logged once, and the built-in answer is sent.",
+    "A module that writes the answers below the app (400, 408, 413, 417, 431, 503): `MODULE[:NAME]`, NAME `renderError` by default, called with `{ status, code, message, requestId }`; returns `{ headers, body }`, at once: a promise is not waited for. One that throws is logged once, and the built-in answer is sent.",
   ),
   content_type: optionalSetting(headerText, "The `Content-Type` of answers that have a body and no type."),
   server_header: optionalSetting(headerText, "The `Server` header of every answer, those below the app too; an app's own wins."),
@@ -237,7 +245,7 @@ export const settings: HttpSettingsSpec = {
       "false",
       "Speak HTTP/2, too: with TLS where the client chooses it (ALPN), without to clients that know of it (h2c). HTTP/1 stays beside it on the same port. A Fastify app has to be made with `context.fastifyOptions`; Express can't speak it.",
     ),
-    max_streams: setting(positive(integer), "100", "Requests that may be in progress at once on a connection of HTTP/2."),
+    max_streams: setting(streams, "100", "Requests that may be in progress at once on a connection of HTTP/2."),
   },
 };
 

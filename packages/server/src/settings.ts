@@ -112,6 +112,18 @@ const port: Parser<number> = (text) => {
   return value;
 };
 
+/** A name or an address, with or without brackets. */
+const host: Parser<string> = (text) => {
+  const bare = text.trim();
+  try {
+    const read = endpoint(bare.includes(":") && !bare.startsWith("[") ? `[${bare}]:0` : `${bare}:0`);
+    if ("host" in read) return read.host;
+  } catch {
+    // What an endpoint would have to be is not what is asked for here.
+  }
+  throw new Error("expected a name or an address, such as localhost, 0.0.0.0 or ::1; the port is a key of its own, and paths are bind's");
+};
+
 /** As `chmod` takes them. */
 const permissions: Parser<number> = (text) => {
   if (!/^0?o?[0-7]{3}$/.test(text.trim())) throw new Error("expected octal permission bits such as 0660");
@@ -124,7 +136,7 @@ export const listenSpec: ListenSpec = {
     tupleOf(listenEndpoint),
     "Where to listen: `host:port`, `:9090` (all interfaces), `[::1]:9090`, `/run/app.sock`, `fd://3` (a listening socket that the process was started with), or several, separated by commas. `--bind` wins over it. Without it, and without `host` and `port`, `localhost:9090`.",
   ),
-  host: optionalSetting(string, "The host to listen on, in place of `bind`. Default where `port` is set: `localhost`."),
+  host: optionalSetting(host, "The host to listen on, in place of `bind`. Default where `port` is set: `localhost`."),
   port: optionalSetting(port, "The port to listen on, in place of `bind`. Default where `host` is set: 9090."),
   backlog: setting(
     positive(integer),

@@ -48,6 +48,10 @@ describe("where", () => {
   });
 });
 
+test.each(["127.0.0.1:80", "/run/app.sock", "a b", "[::1", "[localhost]", "*", "http://a", "::1]:80"])("host = %s is none", (host) => {
+  expect(problemOf(`host = ${host}\nport = 80`)).toMatch(/host: expected a name or an address/);
+});
+
 test("how: the defaults, and what is written", () => {
   expect(read("").choices).toEqual({ backlog: 1024, reusePort: false, mode: 0o660, uid: undefined, gid: undefined });
   expect(read("backlog = 5\nsocket_mode = 600\nsocket_user = root\nsocket_group = 7\nreuse_port = true").choices).toEqual({

@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import type { Parser } from "../spec.ts";
 
 /** Where to listen or connect: a TCP host and port (an empty host means all interfaces), or a unix socket's path. */
@@ -11,6 +12,7 @@ export const endpoint: Parser<Endpoint> = (text) => {
   if (digits === undefined) throw new Error(whatIsWrong(trimmed));
   const port = Number(digits);
   if (port > 65_535) throw new Error("expected a port of 0 to 65535");
+  if (bracketed === undefined ? !/^[\p{L}\p{N}_.-]*$/u.test(plain ?? "") : !isIPv6(bracketed)) throw new Error(whatIsWrong(trimmed));
   return Object.freeze({ host: bracketed ?? plain ?? "", port });
 };
 
