@@ -76,9 +76,17 @@ const { output } = await build.write({
   chunkFileNames: "[name].cjs",
   dynamicImportInCjs: true,
   exports: "named",
+  comments: false,
   codeSplitting: { groups },
 });
 await build.close();
+// A character beyond Latin-1 makes V8 keep the whole text of a file with two bytes for each character, and every start reads and compares
+// those texts. In a literal, an escape means the same.
+for (const chunk of output) {
+  if (chunk.type !== "chunk") continue;
+  const escaped = chunk.code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  if (escaped !== chunk.code) writeFileSync(join(folder, chunk.fileName), escaped);
+}
 // What imports by itself is compiled anew at each start (`compile-cache/compiled-modules.ts`), and each start loads these.
 for (const chunk of output) {
   if (chunk.type !== "chunk" || !["serve", "library", "http", "thrift", "queue"].includes(chunk.name)) continue;

@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import net, { isIPv6 } from "node:net";
 import { getSystemErrorName } from "node:util";
 import { formatEndpoint, isTsserveError, type Endpoint } from "@tsserve/config";
@@ -194,6 +193,8 @@ const listenTimeoutMs = 10_000;
 function makeListen(sockets: readonly BoundSocket[], backlog: number = defaultBacklog): void {
   const descriptors = sockets.map(({ fd }) => fd);
   const script = `for (let fd = 3; fd < ${3 + descriptors.length}; fd++) require("net").createServer().listen({ fd }, ${backlog}); process.exit(0)`;
+  // Loading it takes every start a millisecond, and only a master comes by here.
+  const { spawnSync } = process.getBuiltinModule("node:child_process");
   const { status, stderr } = spawnSync(process.execPath, ["-e", script], {
     // What is set for all that is Node may take a script for something else (--input-type), or run before it.
     env: { ...process.env, NODE_OPTIONS: undefined },

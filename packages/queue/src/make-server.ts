@@ -31,9 +31,9 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
   const log = context.logger("tsserve.queue");
   warnOf(settings, definitions, log);
   const ended = settlable();
-  const consumers = makeConsumers(definitions, settings, context, (error) => ended.reject(error));
   const brokers = makeBrokers(settings, log);
   const healthServer = new HealthServer(listeners, context.health);
+  let consumers: readonly Consumer[] = [];
   let subscriptions: readonly NamedSubscription[] = [];
   const health = new QueueHealth(() => subscriptions.map(({ subscription }) => subscription.state), systemClock);
   context.health.addOwn("the health check of the consumers", health.check);
@@ -57,7 +57,9 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
     ended: ended.promise,
     start: async () => {
       try {
-        for (const { definition } of consumers) await brokers[definition.source.system].prepare(definition.name);
+        for (const { source, name } of definitions) await brokers[source.system].prepare(name);
+        // While the broker answers.
+        consumers = makeConsumers(definitions, settings, context, (error) => ended.reject(error));
         // Nothing is taken before probes can be answered.
         await healthServer.start();
         subscriptions = consumers.map((consumer) => {

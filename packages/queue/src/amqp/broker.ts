@@ -8,6 +8,9 @@ import { AmqpPublishing } from "./publishing.ts";
 import type { AmqpSettings } from "./settings.ts";
 import { AmqpSubscription } from "./subscription.ts";
 
+/** A socket is connected, and written to for the first time, when the event loop has turned; it may be in the middle of a turn now. */
+const turnsToWrite = 2;
+
 /** RabbitMQ: one connection to consume by, another one for retries and dead letters, which is opened when it is needed. */
 export class AmqpBroker implements Broker {
   readonly #settings: AmqpSettings;
@@ -32,8 +35,10 @@ export class AmqpBroker implements Broker {
   async prepare(consumer: string): Promise<void> {
     if (this.#library !== undefined) return;
     this.#library = this.#load(`consumer "${consumer}"`, this.#settings.folder);
-    // The broker's answers take longer than all that a start still has to do.
     this.#consuming.begin();
+    // The broker takes some milliseconds to answer: with what opens the connection written, what there still is to do at a start is done
+    // meanwhile.
+    for (let turn = 0; turn < turnsToWrite; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   }
 
   subscribe(consumer: ConsumerDefinition, sink: Sink): Subscription {

@@ -100,8 +100,12 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
   const log = rootLog.child({ logger: "tsserve", ...(worker?.childIndex === undefined ? {} : { worker: worker.childIndex }) });
   // What the app's module will be called with; it is loaded by a step.
   const application = await interruptible(host, prepareApplication(configuration, rootLog, takeFleetSecret(host)));
-  // The watchdog still boots: meanwhile Node's loader of ES modules is loaded, by which the app's module mostly comes, with one of Node's own.
-  if (isQueue) await importModule("node:fs/promises");
+  // The watchdog still boots: meanwhile Node's loader of ES modules is loaded, by which the app's module mostly comes, with one of Node's own;
+  // and what the first listener loads (github.com/nodejs/node/blob/v24.x/lib/net.js `listenInCluster`).
+  if (isQueue) {
+    await importModule("node:fs/promises");
+    process.getBuiltinModule("node:cluster");
+  }
   const guard = guardProcess({
     process: host.process,
     signals: host.signals,
