@@ -25,17 +25,47 @@ const chosen = {
 // Vitest leaves one core to itself, which is half of two: it has little to do.
 const unitWorkers = Math.max(2, availableParallelism() - 1);
 
+// Pure logic, beside its source, with no build.
+const unit = {
+  ...chosen,
+  sequence: { groupOrder: 0 },
+  maxWorkers: unitWorkers,
+};
+const sources = {
+  resolve: { conditions: ["@tsserve/source"] },
+  ssr: { resolve: { conditions: ["@tsserve/source"], externalConditions: ["@tsserve/source"] } },
+};
+
+// These change what a process has one of, or go by its state: each has a process of its own.
+const apart = [
+  // They mock modules, register loaders, patch what loads modules, or have what is loaded keep something for the whole process.
+  "http/src/nest-failures.test.ts",
+  "queue/src/make-server.test.ts",
+  "queue/src/publisher.test.ts",
+  "server/src/failure-reports.test.ts",
+  "tsserve/src/compile-cache/compiled-modules.test.ts",
+  "tsserve/src/load-function.test.ts",
+  // They look at the event loop, the collector, memory and what V8 has compiled, or leave watchers and children behind.
+  "metrics/src/reporters/*.test.ts",
+  "server/src/resident-memory.test.ts",
+  "tsserve/src/reload/watch-files.test.ts",
+  "tsserve/src/repl/repl-session.test.ts",
+  "tsserve/src/settle-next-tick.test.ts",
+  "tsserve/src/stacks/main-thread.test.ts",
+].map((path) => `packages/${path}`);
+
 export default defineConfig({
   test: {
     passWithNoTests: isLong,
     reporters: ["default", new TellRetried()],
     projects: [
       {
-        // Pure logic, beside its source, with no build.
-        resolve: { conditions: ["@tsserve/source"] },
-        ssr: { resolve: { conditions: ["@tsserve/source"], externalConditions: ["@tsserve/source"] } },
-        test: { ...chosen, name: "unit", include: [`packages/*/src/**/${ending}`], sequence: { groupOrder: 0 }, maxWorkers: unitWorkers },
+        // Most of the time of such a file was the start of its process and the loading of what the file before had loaded, too: they share
+        // one.
+        ...sources,
+        test: { ...unit, name: "unit", isolate: false, include: [`packages/*/src/**/${ending}`], exclude: [...chosen.exclude, ...apart] },
       },
+      { ...sources, test: { ...unit, name: "unit apart", include: isLong ? [] : apart } },
       {
         // The built command, nothing mocked. A few files at once: each test runs several processes, and mostly waits for them.
         test: {
