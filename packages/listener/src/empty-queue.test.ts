@@ -71,6 +71,18 @@ describe.each(Object.entries(places))("a listening socket on %s that is closed",
   });
 });
 
+test("on a machine that has little time for the process, all in the queue are answered, however long that takes", async () => {
+  const server = await listening({ host: "127.0.0.1", port: 0 });
+  // As if others had the processor: time passes, and the process does not work.
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  server.prependListener("connection", () => Atomics.wait(sleeper, 0, 0, 20));
+  const place = { host: "127.0.0.1", port: (server.address() as AddressInfo).port };
+  const asked = Array.from({ length: 40 }, () => ask(place));
+  await new Promise((resolve) => process.nextTick(resolve));
+  await end(server);
+  expect(await Promise.all(asked)).toEqual(asked.map(() => "answered"));
+});
+
 test("a server that does not listen is closed as it is", async () => {
   await expect(closeWithEmptyQueue(createServer())).resolves.toBeUndefined();
 });

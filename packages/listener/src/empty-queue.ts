@@ -7,8 +7,11 @@ interface AcceptingHandle {
   close(): void;
 }
 
-/** How long it may take until nobody waits who came before: a server that is slower than its clients come is closed as it is. */
-const longestMs = 250;
+/**
+ * How long the process may work until nobody waits who came before: a server that is slower than its clients come is closed as it is.
+ * Time of the processor, for a machine that has little of it to give takes longer to give it.
+ */
+const longestCpuMs = 250;
 /** How long one more connection is waited for. Where none comes in this time, none is likely to come in the instant of the close. */
 const lastConnectionMs = 10;
 
@@ -24,26 +27,33 @@ export function closeWithEmptyQueue(server: Server): Promise<void> {
   const handle = (server as Server & { readonly _handle: AcceptingHandle | null })._handle;
   if (handle === null || handle.listen(0) !== 0) return Promise.resolve();
   const take = handle.onconnection;
-  const since = performance.now();
+  const since = process.cpuUsage();
+  const hasTime = (): boolean => {
+    const { user, system } = process.cpuUsage(since);
+    return (user + system) / 1000 < longestCpuMs;
+  };
   return new Promise((resolve) => {
     let hasCome = true;
-    let lastChance: NodeJS.Timeout | undefined;
+    let isLast = false;
     const close = (): void => {
-      clearTimeout(lastChance);
       handle.close();
       resolve();
     };
     handle.onconnection = function (...values) {
       hasCome = true;
-      if (lastChance !== undefined) close();
+      if (isLast) close();
       take.apply(this, values);
     };
     // libuv accepts one or all of those that wait in a turn of the event loop: a turn without any says that there is none.
     const lookAtTurn = (): void => {
-      if (hasCome && performance.now() - since < longestMs) {
+      if (hasCome && hasTime()) {
         hasCome = false;
         setImmediate(lookAtTurn);
-      } else lastChance = setTimeout(close, lastConnectionMs);
+        return;
+      }
+      isLast = true;
+      // Timers run before connections are accepted: one that is late must not close upon those that came meanwhile.
+      setTimeout(() => setImmediate(close), lastConnectionMs);
     };
     setImmediate(lookAtTurn);
   });
