@@ -1,5 +1,5 @@
 import { asError } from "@tsserve/config";
-import type { Result } from "./master.ts";
+import type { Result } from "./result.ts";
 import type { Socket } from "node:net";
 import { isProfileKind } from "./messages.ts";
 import type { ProfileOrder, ProfileResult } from "./profile-worker.ts";

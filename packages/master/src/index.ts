@@ -27,7 +27,8 @@ export type {
   Worker,
   WorkerState,
 } from "./fleet.ts";
-export type { MasterEnd, MasterOptions, MasterSockets, Result } from "./master.ts";
+export type { MasterEnd, MasterOptions, MasterSockets } from "./master.ts";
+export type { Result } from "./result.ts";
 export type {
   MasterMessage,
   Message,

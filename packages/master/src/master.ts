@@ -3,7 +3,6 @@ import {
   findWorker,
   makeFleet,
   type Action,
-  type Answer,
   type Fleet,
   type FleetEvent,
   type FleetOptions,
@@ -14,6 +13,7 @@ import type { Socket } from "node:net";
 import type { ReplOrder } from "./control-commands.ts";
 import type { Candidate } from "./choose-worker.ts";
 import type { StopReason } from "./messages.ts";
+import { resultOf, type Result } from "./result.ts";
 import { profileWorker, type ProfileOrder, type ProfileResult } from "./profile-worker.ts";
 import { silenceMs } from "./lending.ts";
 import { step } from "./step.ts";
@@ -68,11 +68,6 @@ export interface MasterEnd {
   /** The exit codes of the workers that served until the stop; of those that never came up, when none did. */
   readonly exitCodes: readonly (number | null)[];
 }
-
-/** What a request of an operator came to. */
-export type Result =
-  | { readonly ok: true; readonly message: string; readonly generation?: number }
-  | { readonly ok: false; readonly error: string };
 
 /**
  * The thin loop round `step`: what happens outside becomes an event, and the actions are performed. It decides nothing.
@@ -169,11 +164,10 @@ export class Master {
     const up = this.candidates().filter(({ isUp }) => isUp);
     const chosen = worker === undefined ? up[0] : up.find(({ index }) => index === worker);
     const process = chosen && this.processOfIndex(chosen.index);
-    if (process === undefined)
-      return `there is no worker ${worker ?? ""} that is up; up are ${up.map(({ index }) => index).join(", ") || "none"}`.replace(
-        "  ",
-        " ",
-      );
+    if (process === undefined) {
+      const wanted = worker === undefined ? "no worker" : `no worker ${worker}`;
+      return `there is ${wanted} that is up; up are ${up.map(({ index }) => index).join(", ") || "none"}`;
+    }
     process.send({ type: "tsserve:repl", by, columns }, socket);
     return undefined;
   }
@@ -287,7 +281,7 @@ export class Master {
         return process && this.#options.sockets.takeBack(process, action.set);
       }
       case "answer":
-        this.#requests.get(action.request)?.(this.#describe(action.answer));
+        this.#requests.get(action.request)?.(resultOf(action.answer, (worker) => this.#wordsOf(worker)));
         this.#requests.delete(action.request);
         return undefined;
       case "tell":
@@ -349,37 +343,4 @@ export class Master {
   #wordsOf(worker: Worker): string {
     return this.#options.mask(this.#processOf(worker)?.lastWords() ?? "");
   }
-
-  #describe(answer: Answer): Result {
-    switch (answer.type) {
-      case "upgraded":
-        return {
-          ok: true,
-          message: `generation ${answer.generation} is up after ${Math.round(answer.ms)} ms`,
-          generation: answer.generation,
-        };
-      case "resized":
-        return { ok: true, message: `workers: ${answer.target}` };
-      case "stopping":
-        return answer.ok ? { ok: true, message: "stopping" } : { ok: false, error: "the master is stopping" };
-      case "another-upgrade":
-        return { ok: false, error: "another upgrade has begun" };
-      case "never-served":
-        return { ok: false, error: "none of the workers came up" };
-      case "abandoned": {
-        const { worker, reason } = answer;
-        const words = this.#wordsOf(worker);
-        const what = `worker ${worker.index} of generation ${worker.generation} ${failures[reason]}`;
-        return { ok: false, error: `${what}${words === "" ? "" : `:\n${words}`}` };
-      }
-      default:
-        return answer satisfies never;
-    }
-  }
 }
-
-const failures = {
-  start_timeout: "did not come up within start_timeout",
-  exited: "ended before it came up",
-  died: "ended soon after it came up, as others did before",
-} as const;
