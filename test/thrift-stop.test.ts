@@ -73,7 +73,7 @@ test("pipelined requests that have come are all answered by a stop", async () =>
 });
 
 test("during the drain it serves on, says that it is not ready, and tells THeader clients to leave", async () => {
-  await using server = serveThrift({ server: { drain_time: "2 seconds" } });
+  await using server = serveThrift({ server: { drain_time: "5 minutes" } });
   const endpoint = await server.endpoint();
   using client = benchClient(endpoint, { size: 1 });
   await expect(client.call("is_healthy", [])).resolves.toBe(true);
@@ -90,6 +90,8 @@ test("during the drain it serves on, says that it is not ready, and tells THeade
     code: 0,
     stdout: "OK!\n",
   });
+  // The second signal ends the drain.
+  server.kill("SIGTERM");
   expect(await server.exited()).toMatchObject({ code: 0 });
 });
 
