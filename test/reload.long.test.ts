@@ -87,13 +87,11 @@ describe("what is built anew", () => {
   });
 
   test("behind a link, and in a linked package", async () => {
-    using elsewhere = disposable(
-      makeTemporaryFolder({
-        "app.mjs": `export { makeApp } from "part";\n`,
-        "part/package.json": `{ "name": "part", "type": "module", "exports": "./index.js" }`,
-        "part/index.js": app("linked"),
-      }),
-    );
+    using elsewhere = makeTemporaryFolder({
+      "app.mjs": `export { makeApp } from "part";\n`,
+      "part/package.json": `{ "name": "part", "type": "module", "exports": "./index.js" }`,
+      "part/index.js": app("linked"),
+    });
     rmSync(join(folder.path, "src"), { recursive: true });
     symlinkSync(elsewhere.path, join(folder.path, "src"));
     // Node resolves packages from where a file really is.
@@ -199,7 +197,3 @@ test("kill -9 of the supervisor ends its app too", async () => {
   reloading.server.kill("SIGKILL");
   await until("the app to be gone", async () => (await reloading.text()) === undefined);
 });
-
-function disposable(made: TemporaryFolder): TemporaryFolder & Disposable {
-  return { ...made, [Symbol.dispose]: () => made.remove() };
-}

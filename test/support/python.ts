@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { makeTemporaryFolder } from "@tsserve/testing";
+import { makeTemporaryFolder, type TemporaryFolder } from "@tsserve/testing";
 
 const idl = fileURLToPath(new URL("../fixtures/thrift/bench.thrift", import.meta.url));
 
@@ -21,9 +21,9 @@ export function pythonScript(name: string): string {
 }
 
 /** The folder of what the compiler generates of bench.thrift. */
-export function generate(style: string): { readonly path: string; [Symbol.dispose](): void } {
+export function generate(style: string): TemporaryFolder {
   const folder = makeTemporaryFolder({});
   const { status, stderr } = spawnSync("thrift", ["--gen", style, "-out", folder.path, idl], { encoding: "utf8" });
   if (status !== 0) throw new Error(`thrift --gen ${style}: ${stderr}`);
-  return { path: folder.path, [Symbol.dispose]: () => folder.remove() };
+  return folder;
 }
