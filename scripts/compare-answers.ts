@@ -20,7 +20,7 @@ const always: Tolerance = {
 };
 
 /** @returns how many of the requests were answered differently */
-export async function compareAnswers(
+async function compareAnswers(
   [first, second]: readonly [string, string],
   requests: readonly AskedRequest[],
   tolerance: Tolerance,

@@ -31,6 +31,7 @@ export {
   wrongServer,
 } from "./sentences.ts";
 export { errorCodes, exitCodeOf, isTsserveError, TsserveError } from "./tsserve-error.ts";
+export { runBriefly } from "./run-briefly.ts";
 export { resolveSection } from "./section.ts";
 export { documentationOf, optionalSetting, requiredSetting, setting } from "./setting.ts";
 export { choicesOf } from "./spec.ts";
@@ -49,6 +50,7 @@ export type { IniDocument, IniEntry, IniSection } from "./ini.ts";
 export type { KnownKey, ParseConfigOptions } from "./parse-config.ts";
 export type { Problem } from "./problem.ts";
 export type { ErrorCode, ErrorExit } from "./tsserve-error.ts";
+export type { Ran } from "./run-briefly.ts";
 export type { ResolvedSection } from "./section.ts";
 export type { Documentation } from "./setting.ts";
 export type { Endpoint } from "./parsers/endpoint.ts";

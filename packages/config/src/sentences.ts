@@ -32,8 +32,8 @@ export function badReference(
 }
 
 /** @param hint what is near: begins with a comma or a blank, or is empty */
-export function moduleNotFound(place: string, what: string, hint: string): TsserveError {
-  return new TsserveError("ERR_TSSERVE_MODULE_NOT_FOUND", at(place, `module not found: ${what}${hint}`));
+export function moduleNotFound(what: string, hint: string): TsserveError {
+  return new TsserveError("ERR_TSSERVE_MODULE_NOT_FOUND", `module not found: ${what}${hint}`);
 }
 
 /** @param where file and line of a syntax error, which its stack does not tell */

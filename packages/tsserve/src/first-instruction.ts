@@ -7,7 +7,7 @@
 export const stopSignals = ["SIGTERM", "SIGINT", "SIGUSR2", "SIGHUP"] as const;
 
 /** Set by the shell's part of `bin/tsserve.js` when SIGHUP was ignored at exec, as `nohup` has it; Node itself forgets that. */
-export const nohupVariable = "TSSERVE_NOHUP";
+const nohupVariable = "TSSERVE_NOHUP";
 
 type SignalListener = (signal: NodeJS.Signals) => void;
 

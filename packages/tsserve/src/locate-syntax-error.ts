@@ -1,4 +1,4 @@
-const timeoutMs = 5000;
+import { runBriefly } from "@tsserve/config";
 
 /**
  * Where a syntax error is: Node keeps file and line of one in an ES module to itself until it dies of
@@ -7,14 +7,7 @@ const timeoutMs = 5000;
 export function locateSyntaxError(error: unknown, url: string): string | undefined {
   if (!(error instanceof SyntaxError) || !error.stack?.startsWith(`SyntaxError: ${error.message}\n    at compileSourceTextModule`))
     return undefined;
-  const { spawnSync } = process.getBuiltinModule("node:child_process");
-  const program = `import ${JSON.stringify(url)};`;
-  try {
-    const { stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8", timeout: timeoutMs });
-    const report = /^(?:file:.*:\d+\n[\s\S]*?\n)SyntaxError: .*$/m.exec(stderr)?.[0];
-    return report?.replace(/^file:\/\//, "");
-  } catch {
-    // Node may forbid other processes (--permission).
-    return undefined;
-  }
+  const ran = runBriefly(process.execPath, ["--input-type=module", "-e", `import ${JSON.stringify(url)};`]);
+  const report = /^(?:file:.*:\d+\n[\s\S]*?\n)SyntaxError: .*$/m.exec(ran?.stderr ?? "")?.[0];
+  return report?.replace(/^file:\/\//, "");
 }

@@ -21,7 +21,7 @@ function resolvePath(specifier: string, folder: string): string {
   const path = resolve(folder, specifier);
   const found = entryAt(path);
   if (found?.isFile() === true) return pathToFileURL(path).href;
-  throw moduleNotFound("", path, found === undefined ? hint(path) : " (it is a folder; name the file in it)");
+  throw moduleNotFound(path, found === undefined ? hint(path) : " (it is a folder; name the file in it)");
 }
 
 /** @returns `undefined` also where one of its folders may not be looked into: `hint` tells */
@@ -60,7 +60,7 @@ async function resolvePackage(specifier: string, folder: string): Promise<string
     const path = existsSync(resolve(folder, specifier)) ? `, did you mean "./${specifier}"?` : "";
     const reason =
       (error as NodeJS.ErrnoException).code === "ERR_PACKAGE_PATH_NOT_EXPORTED" ? " (the package exports no such subpath)" : "";
-    throw moduleNotFound("", `"${specifier}" is not installed where ${folder} finds its packages`, `${reason}${path}`);
+    throw moduleNotFound(`"${specifier}" is not installed where ${folder} finds its packages`, `${reason}${path}`);
   }
 }
 

@@ -76,7 +76,7 @@ function withoutTsx(path: string, place: string): TypeScriptLoader {
   const { typescript: strips } = process.features as { readonly typescript?: unknown };
   if (strips !== undefined && strips !== false && strippable.test(path)) return "node";
   const reason = strippable.test(path) ? `Node ${process.version} can't load TypeScript by itself` : "Node can't load JSX by itself";
-  throw placed(place, moduleNotFound("", `"tsx", which loads ${path}`, ` (${reason}): npm install tsx`));
+  throw placed(place, moduleNotFound(`"tsx", which loads ${path}`, ` (${reason}): npm install tsx`));
 }
 
 /** An error of a TypeScript module that Node loaded by itself, and that tsx may well have loaded. */

@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
+import { runBriefly } from "../run-briefly.ts";
 import type { Parser } from "../spec.ts";
 
 /** A file, opened at once; gives its descriptor, which the caller closes. `flags` as for `fs.open`, default `r`. */
@@ -42,14 +43,7 @@ function fromFile(name: string, path: string): number | undefined {
 }
 
 function fromTool(name: string, [command, argument]: readonly [string, string]): number | undefined {
-  // Loading this module costs every start some milliseconds, and few configurations name a user.
-  const { spawnSync } = process.getBuiltinModule("node:child_process");
-  try {
-    const { status, stdout } = spawnSync(command, [argument, name], { encoding: "utf8", timeout: 5000 });
-    const id = status === 0 ? /^(?:[^:]*:[^:]*:)?(\d+)/.exec(stdout)?.[1] : undefined;
-    return id === undefined ? undefined : Number(id);
-  } catch {
-    // Node may forbid other processes (--permission).
-    return undefined;
-  }
+  const ran = runBriefly(command, [argument, name]);
+  const id = ran?.status === 0 ? /^(?:[^:]*:[^:]*:)?(\d+)/.exec(ran.stdout)?.[1] : undefined;
+  return id === undefined ? undefined : Number(id);
 }

@@ -5,7 +5,7 @@ import { configMapName, environmentMapName, portNames } from "./manifest.ts";
 import { probesOf } from "./probes.ts";
 
 /** Where the generated image has the project. */
-export const imageFolder = "/app";
+const imageFolder = "/app";
 /** The one folder that can be written to; `TMPDIR` names it. */
 export const temporaryFolder = "/tmp";
 

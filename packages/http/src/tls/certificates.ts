@@ -15,7 +15,7 @@ export interface Certificates {
 }
 
 /** The name of the pair for clients that ask for no host, or for another one. */
-export const defaultPairName = "default";
+const defaultPairName = "default";
 
 /**
  * Reads all files and makes contexts of them; either all can be used or none is.

@@ -8,7 +8,7 @@ import { readFleetReport } from "./fleet-report.ts";
 import { quantileOf } from "./quantile.ts";
 import { pause } from "../pause.ts";
 
-export const historyMs = 3_600_000;
+const historyMs = 3_600_000;
 
 /** What all processes did in ten seconds. */
 export interface HistoryPoint {
@@ -62,9 +62,9 @@ export async function readHistory(folder: string, now: number, since = 0): Promi
   const from = now - historyMs;
   const points: Point[] = [];
   const events: HistoryEvent[] = [...(readFleetReport(folder)?.events ?? [])];
-  for (const name of attempt(() => readdirSync(folder), [])) {
+  for (const name of allOf(() => readdirSync(folder))) {
     const { kind } = parseFileName(name);
-    if (kind === "points") points.push(...attempt(() => readPoints(`${folder}/${name}`, Math.max(from, since)), []));
+    if (kind === "points") points.push(...allOf(() => readPoints(`${folder}/${name}`, Math.max(from, since))));
     if (kind === "events") events.push(...readEvents(`${folder}/${name}`, now));
     if (kind === "points" || kind === "events") await pause();
   }
@@ -73,7 +73,7 @@ export async function readHistory(folder: string, now: number, since = 0): Promi
     until: now,
     points: mergePoints(points.filter(({ time }) => time <= now + pointMs)),
     events: events.filter(({ at, until }) => (until ?? at) > from).sort((a, b) => b.at - a.at),
-    records: attempt(() => readDeadRecords(folder, now), []),
+    records: allOf(() => readDeadRecords(folder, now)),
   };
 }
 
@@ -116,10 +116,11 @@ function mergeMoment(points: readonly Point[]): HistoryPoint {
   };
 }
 
-function attempt<T>(read: () => T, otherwise: T): T {
+/** A folder or file that can't be read has nothing. */
+function allOf<T>(read: () => T[]): T[] {
   try {
     return read();
   } catch {
-    return otherwise;
+    return [];
   }
 }

@@ -12,7 +12,7 @@ const samplingIntervalBytes = 32 * 1024;
 const mostPictures = 60;
 const mostSnapshots = 3;
 /** Whoever puts a file of this name into the folder gets a heap snapshot. */
-export const demandName = "snapshot";
+const demandName = "snapshot";
 const named = 5;
 const drawn = 20;
 

@@ -1,7 +1,7 @@
 import type { Pulse } from "../pulse.ts";
 
 /** Gauges are at most a second old. */
-export const reportIntervalMs = 1000;
+const reportIntervalMs = 1000;
 /** What is sent to others, or costs something, is done at each full ten seconds of the wall clock. */
 export const slowReportIntervalMs = 10_000;
 

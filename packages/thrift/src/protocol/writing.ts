@@ -1,5 +1,5 @@
 /** The longest message that may be written: the longest frame that the format has (`0x3fffffff`). */
-export const longestMessage = 0x3fff_ffff;
+const longestMessage = 0x3fff_ffff;
 
 /** A buffer with at least so much room behind `position`, and the same bytes from `start` to there. */
 export function grown(bytes: Buffer, start: number, position: number, room: number): Buffer {

@@ -27,7 +27,7 @@ export class UnknownTransformError extends ProtocolError {
   }
 }
 
-export const headerMagic = 0x0fff;
+const headerMagic = 0x0fff;
 const zlibTransform = 1;
 /** One is usual; each may inflate to the longest frame. */
 const mostTransforms = 4;
