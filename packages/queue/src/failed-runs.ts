@@ -1,9 +1,11 @@
 import { systemClock, wait } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { ConsumerDefinition } from "./consumer-definition.ts";
+import { contentKey } from "./content-key.ts";
 import type { DeadReason, Delivery } from "./delivery.ts";
 import type { FinishedMessages } from "./finished-messages.ts";
 import type { Leaving } from "./leaving.ts";
+import { messageKey } from "./message-key.ts";
 import type { QueueMetrics } from "./queue-metrics.ts";
 import type { QueueRun } from "./queue-run.ts";
 import { retryDelay, retryLimit } from "./retry-delay.ts";
@@ -27,13 +29,22 @@ export class FailedRuns {
   readonly #parts: FailedRunsParts;
   /** Of messages that are retried in their place: how many of their runs have failed here. */
   readonly #failuresHere = new WeakMap<Delivery, number>();
+  /**
+   * In order, the message that was out when the subscription was lost (RabbitMQ waits half an hour for an acknowledgement, and retries in
+   * place take longer), and how many of its runs had failed. It is the next one to come, should it come here.
+   */
+  #lost: { readonly key: string | number; readonly failures: number } | undefined;
 
   constructor(parts: FailedRunsParts) {
     this.#parts = parts;
   }
 
   failuresHere(delivery: Delivery): number {
-    return this.#failuresHere.get(delivery) ?? 0;
+    const known = this.#failuresHere.get(delivery);
+    if (known !== undefined || this.#lost === undefined) return known ?? 0;
+    const { key, failures } = this.#lost;
+    this.#lost = undefined;
+    return delivery.redelivered && keyOf(delivery) === key ? failures : 0;
   }
 
   async retry(run: QueueRun, error: unknown): Promise<void> {
@@ -72,18 +83,26 @@ export class FailedRuns {
   /** Messages of a group keep their order: the group waits for the one that failed. */
   async #retryInPlace({ delivery, key, failuresHere }: QueueRun, delayMs: number): Promise<void> {
     const { finished, leaving, turns, metrics, stopping, onLeft } = this.#parts;
-    if (delivery.isStale) return leaving.settled(delivery, key, "stale", false);
+    const lose = (ofMessage: number | undefined): void => {
+      if (this.#parts.definition.isOrdered) this.#lost = { key: keyOf(delivery), failures: failuresHere + 1 };
+      leaving.settled(delivery, ofMessage, "stale", false);
+    };
+    if (delivery.isStale) return lose(key);
     if (key !== undefined) finished.end(key, false);
     await wait(systemClock, delayMs, stopping);
     if (stopping.aborted) {
       leaving.giveBack(delivery);
       return;
     }
-    if (delivery.isStale) return leaving.settled(delivery, undefined, "stale", false);
+    if (delivery.isStale) return lose(undefined);
     metrics?.left("retry");
     this.#failuresHere.set(delivery, failuresHere + 1);
     turns.freeGroup(delivery);
     turns.addFirst(delivery);
     onLeft();
   }
+}
+
+function keyOf(delivery: Delivery): string | number {
+  return messageKey(delivery) ?? contentKey(delivery);
 }

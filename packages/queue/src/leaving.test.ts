@@ -213,3 +213,29 @@ test("in order a failed one that the broker takes back while it waits in its pla
     expect([outcomes, turns.size, interrupted.lossesOf(again())]).toEqual([["stale"], 0, 1]);
   }
 });
+
+test.each([
+  ["while it waits", false, "m"],
+  ["while it ran", true, "m"],
+  ["while it waits, without an id", false, undefined],
+])("in order the runs that failed before the broker took it back count: %s", async (_, isStale, id) => {
+  const { failedRuns, runOf } = made({ ordered: true });
+  const delivery = again({ id, isStale });
+  const held = failedRuns.retry(runOf(delivery, 1), new Error("no luck"));
+  Object.assign(delivery, { isStale: true });
+  await held;
+  const back = again({ id, redelivered: true });
+  expect([failedRuns.failuresHere(back), failedRuns.failuresHere(back)]).toEqual([2, 0]);
+});
+
+test("in order they count for no other message, and where there is none for nothing", async () => {
+  const redelivered = true;
+  for (const other of [{ redelivered: false }, { id: "n", redelivered }, { bytes: Buffer.from("[]"), redelivered }]) {
+    const { failedRuns, runOf } = made({ ordered: true });
+    await failedRuns.retry(runOf(again({ isStale: true })), new Error("no luck"));
+    expect(failedRuns.failuresHere(again(other))).toBe(0);
+  }
+  const { failedRuns, runOf } = made();
+  await failedRuns.retry(runOf(again({ isStale: true })), new Error("no luck"));
+  expect(failedRuns.failuresHere(again({ redelivered }))).toBe(0);
+});

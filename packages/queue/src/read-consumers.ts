@@ -30,6 +30,11 @@ const time: Check = (value) => {
     return "milliseconds, or a timespan such as 30 seconds";
   }
 };
+/** SQS's limits; at 0 each question would bring what is being handled. */
+const visibility: Check = (value) => {
+  const ms = time(value) === undefined ? millisecondsOf(value as string | number) : Number.NaN;
+  return ms >= 1000 && ms <= 43_200_000 ? undefined : "a timespan of 1 second to 12 hours";
+};
 const times: Check = (value) =>
   Array.isArray(value) && value.length > 0 && value.every((each) => time(each) === undefined)
     ? undefined
@@ -60,7 +65,7 @@ const sqsKeys: Readonly<Record<keyof SqsConsumerOptions, Check>> = {
   fifo: flag,
   filterPolicy: record,
   raw: flag,
-  visibilityTimeout: time,
+  visibilityTimeout: visibility,
   competing: flag,
 };
 

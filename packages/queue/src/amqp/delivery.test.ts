@@ -54,7 +54,8 @@ test.each([
 test.each([
   [{}, {}, 0, 0, false],
   [{ "x-retry-count": 2 }, {}, 2, 0, false],
-  [{ "x-retry-count": "2" }, {}, 0, 0, false],
+  [{ "x-retry-count": "2" }, {}, 2, 0, false],
+  [{ "x-retry-count": "often" }, {}, 0, 0, false],
   [{ "x-retry-count": -3 }, {}, 0, 0, false],
   [{ "x-retry-count": Number.POSITIVE_INFINITY }, {}, 0, 0, false],
   [{ "x-retry-count": 2.7 }, {}, 2, 0, false],
@@ -87,7 +88,15 @@ test("the routing key is the one that it was published with, after retries too, 
 
 test("what its publisher asks for", () => {
   expect(made({ headers: { "x-retry-limit": 2, "x-ttl": 1000.5 } }).delivery).toMatchObject({ retryLimit: 2, expiresAt: 1_000_500 });
-  expect(made({ headers: { "x-retry-limit": "many", "x-ttl": "soon" } }).delivery).toMatchObject({ retryLimit: 0, expiresAt: undefined });
+  expect(made({ headers: { "x-retry-limit": "many", "x-ttl": "soon" } }).delivery).toMatchObject({
+    retryLimit: undefined,
+    expiresAt: undefined,
+  });
+  expect(made({ headers: { "x-retry-limit": "2", "x-ttl": { "!": "timestamp", value: 1000 } } }).delivery).toMatchObject({
+    retryLimit: 2,
+    expiresAt: 1_000_000,
+  });
+  expect(made({ headers: { "x-retry-limit": -1, "x-ttl": null } }).delivery).toMatchObject({ retryLimit: 0, expiresAt: undefined });
   expect(made().delivery).toMatchObject({ retryLimit: undefined, expiresAt: undefined, headers: {}, isStale: false });
 });
 

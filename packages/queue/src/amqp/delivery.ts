@@ -1,6 +1,7 @@
 import type { ConsumeMessage } from "amqplib";
 import type { AmqpSource } from "../consumer-definition.ts";
 import type { DeadReason, Delivery, Failure } from "../delivery.ts";
+import { headerCount, headerNumber } from "../header-number.ts";
 import type { Headers } from "../message.ts";
 import type { ConsumerChannel } from "./consumer-channel.ts";
 import { distinctionOf, headerNames, type FailedMessages } from "./failed-messages.ts";
@@ -88,11 +89,11 @@ export class AmqpDelivery implements Delivery {
   }
 
   get failures(): number {
-    return countOf(this.headers[headerNames.retryCount]);
+    return headerCount(this.headers[headerNames.retryCount]);
   }
 
   get redeliveries(): number {
-    return countOf(this.headers["x-delivery-count"]) + countOf(this.headers[headerNames.redeliveryCount]);
+    return headerCount(this.headers["x-delivery-count"]) + headerCount(this.headers[headerNames.redeliveryCount]);
   }
 
   get isSuspect(): boolean {
@@ -108,13 +109,13 @@ export class AmqpDelivery implements Delivery {
   }
 
   get retryLimit(): number | undefined {
-    const limit = this.headers[headerNames.retryLimit];
-    return limit === undefined ? undefined : countOf(limit);
+    const limit = headerNumber(this.headers[headerNames.retryLimit]);
+    return limit === undefined ? undefined : headerCount(limit);
   }
 
   get expiresAt(): number | undefined {
-    const seconds = this.headers["x-ttl"];
-    return typeof seconds === "number" ? seconds * 1000 : undefined;
+    const seconds = headerNumber(this.headers["x-ttl"]);
+    return seconds === undefined ? undefined : seconds * 1000;
   }
 
   get isStale(): boolean {
@@ -146,13 +147,8 @@ export class AmqpDelivery implements Delivery {
 
   async recount(): Promise<void> {
     // A quorum queue has counted this return already, a classic one has not.
-    const redeliveries = Math.max(this.redeliveries, countOf(this.headers[headerNames.redeliveryCount]) + 1);
+    const redeliveries = Math.max(this.redeliveries, headerCount(this.headers[headerNames.redeliveryCount]) + 1);
     await this.failed.recount(this.raw, this.source, redeliveries);
     this.acknowledge();
   }
-}
-
-function countOf(value: unknown): number {
-  const count = typeof value === "bigint" ? Number(value) : value;
-  return typeof count === "number" && Number.isFinite(count) && count > 0 ? Math.floor(count) : 0;
 }

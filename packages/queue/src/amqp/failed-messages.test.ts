@@ -99,6 +99,20 @@ test("a copy says where it came from, how often it failed, when first and why la
   });
 });
 
+test.each([
+  ["a time of 64 bits", { timestamp: 2 ** 64 }, "timestamp"],
+  ["an id that was no UTF-8", { messageId: "\uFFFD".repeat(255) }, "messageId"],
+  ["all that can be", { type: "\uFFFD".repeat(86), correlationId: "ä".repeat(128), appId: "a".repeat(256) }, "correlationId, type, appId"],
+])("properties that can't be written again are left out and named: %s", async (_, properties, names) => {
+  const { failed, published } = made();
+  const kept = { timestamp: 2 ** 63, messageId: "a".repeat(255), replyTo: "ä".repeat(127) };
+  await failed.bury(aMessage("{}", { ...kept, ...properties }), source, "retries", failure());
+  const { headers, ...options } = only(published).options as Record<string, unknown>;
+  const expected = Object.entries(kept).filter(([name]) => !(name in properties));
+  expect(options).toEqual({ ...Object.fromEntries(expected), persistent: true });
+  expect(headers).toMatchObject({ "x-left-out-headers": names, [headerNames.deadReason]: "retries" });
+});
+
 test("another service's history of a message is not taken for ours", async () => {
   const { failed, published } = made();
   const headers = { [headerNames.originalQueue]: "bills", [headerNames.originalRoutingKey]: "bill.new" };

@@ -2,7 +2,7 @@ import { asError, maskSecret } from "@tsserve/config";
 import type { ConsumeMessage, Options } from "amqplib";
 import type { AmqpSource } from "../consumer-definition.ts";
 import type { DeadReason, Failure } from "../delivery.ts";
-import { fitHeaders } from "./fit-headers.ts";
+import { fitHeaders, isWritableProperty } from "./fit-headers.ts";
 import type { AmqpPublishing } from "./publishing.ts";
 import type { AmqpSettings } from "./settings.ts";
 
@@ -141,7 +141,11 @@ function roundedUp(delayMs: number): number {
 
 function copyOptions(message: ConsumeMessage, ours: Record<string, unknown>): Options.Publish {
   const senders = Object.entries(message.properties.headers ?? {}).filter(([name]) => !dropped.has(name));
-  return { ...keptProperties(message), headers: fitHeaders(Object.fromEntries(senders), ours), persistent: true };
+  const properties = Object.entries(keptProperties(message));
+  const writable = properties.filter(([, value]) => isWritableProperty(value));
+  const leftOut = properties.filter(([, value]) => !isWritableProperty(value)).map(([name]) => name);
+  const headers = fitHeaders(Object.fromEntries(senders), ours, leftOut);
+  return { ...Object.fromEntries(writable), headers, persistent: true };
 }
 
 /** Not `userId`, which must be that of this connection, and not `expiration`, which would end it in the retry queue. */

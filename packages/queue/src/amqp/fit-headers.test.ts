@@ -30,10 +30,19 @@ describe("what can't be written again is left out and named", () => {
     ["a time beyond 64 bits", { "!": "timestamp", value: 2 ** 64 }],
     ["a table with a type that is none", { "!": "no type", value: 1 }],
     ["one within a list within a table", { list: [1, { deep: Number.NaN }] }],
+    ["a name of 255 bytes that were no UTF-8, in a table", { ["\uFFFD".repeat(255)]: 1 }],
   ])("%s", (_what, value) => {
     expect(() => encoded({ value })).toThrow();
     const headers = fitHeaders({ value, kept: "yes" }, ours);
     expect(headers).toEqual({ kept: "yes", [leftOutHeader]: "value", ...ours });
+    encoded(headers);
+  });
+
+  test("a name that is too long by now", () => {
+    const name = "\uFFFD".repeat(86);
+    expect(() => encoded({ [name]: 1 })).toThrow();
+    const headers = fitHeaders({ [name]: 1, kept: "yes" }, ours);
+    expect(headers).toEqual({ kept: "yes", [leftOutHeader]: name, ...ours });
     encoded(headers);
   });
 

@@ -1,7 +1,9 @@
 /** amqplib encodes a table of headers in a buffer of 64 KiB (`SCRATCH` of its `lib/defs.js`), and throws at what does not fit. */
 const mostBytes = 60_000;
+/** Of names, and of properties (AMQP 0-9-1, section 4.2.5.3). */
+const longestShortString = 255;
 
-/** Names those of a sender's headers that a copy does not have; at most so many characters. */
+/** Names those of a sender's headers and properties that a copy does not have; at most so many characters. */
 export const leftOutHeader = "x-left-out-headers";
 const longestNames = 1000;
 
@@ -9,15 +11,21 @@ const longestNames = 1000;
  * The headers of a copy: what other clients send can be read, but not all of it written again, and a copy has ours beside them.
  * Those of the sender's that can't be written, and the largest where there is no room, are left out and named: a message that could
  * be neither retried nor buried would come back for ever.
+ *
+ * @param properties those of the sender's properties that are left out, too
  */
-export function fitHeaders(senders: Readonly<Record<string, unknown>>, ours: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function fitHeaders(
+  senders: Readonly<Record<string, unknown>>,
+  ours: Readonly<Record<string, unknown>>,
+  properties: readonly string[] = [],
+): Record<string, unknown> {
   const theirs = Object.entries(senders)
     .filter(([name]) => !(name in ours))
-    .map(([name, value]) => ({ name, value, bytes: isWritable(value) ? fieldBytes(name, value) : Infinity }))
+    .map(([name, value]) => ({ name, value, bytes: isField(name, value) ? fieldBytes(name, value) : Infinity }))
     .toSorted((one, other) => one.bytes - other.bytes);
   let room = mostBytes - tableBytes(ours) - fieldBytes(leftOutHeader, "") - longestNames;
   const all: Record<string, unknown> = {};
-  const leftOut: string[] = [];
+  const leftOut = [...properties];
   for (const { name, value, bytes } of theirs) {
     room -= bytes;
     if (room >= 0) all[name] = value;
@@ -27,13 +35,26 @@ export function fitHeaders(senders: Readonly<Record<string, unknown>>, ours: Rea
   return Object.assign(all, ours);
 }
 
+/**
+ * Whether amqplib writes a property that it read. What is no UTF-8 becomes three bytes for each that it had (U+FFFD), and a short string has
+ * 255 at most; a time of 64 bits becomes a number, which may be larger than they are.
+ */
+export function isWritableProperty(value: unknown): boolean {
+  if (typeof value === "string") return Buffer.byteLength(value) <= longestShortString;
+  return typeof value !== "number" || (value >= 0 && value < 2 ** 64);
+}
+
+function isField(name: string, value: unknown): boolean {
+  return Buffer.byteLength(name) <= longestShortString && isWritable(value);
+}
+
 /** Whether amqplib writes what it read. It guesses the type of a number, and wrongly of some that are no integers. */
 function isWritable(value: unknown): boolean {
   if (typeof value === "number") return Number.isInteger(value) ? value >= -(2 ** 63) : value === Infinity || Math.abs(value) < 2 ** 50;
   if (typeof value !== "object" || value === null || Buffer.isBuffer(value)) return true;
   // It reads times and decimals as `{ "!": TYPE, value }`; of another client that is a table of its own, with a type that is none.
   if ("!" in value) return isTyped(value);
-  return Object.values(value).every(isWritable);
+  return Array.isArray(value) ? value.every(isWritable) : Object.entries(value).every(([name, each]) => isField(name, each));
 }
 
 function isTyped(value: { readonly "!": unknown; readonly value?: unknown }): boolean {

@@ -11,11 +11,14 @@ const parsed = (parse: Parse, body: string | Buffer): unknown => parse({ bytes: 
 
 test("bodies are what they say, or unparseable", () => {
   expect(parsed(json, '{"a":"ä"}')).toEqual({ a: "ä" });
+  expect(parsed(json, '\uFEFF{"a":"ä"}')).toEqual({ a: "ä" });
   expect(parsed(text, "ä\0")).toBe("ä\0");
   expect(parsed(bytes, Buffer.from([0, 255]))).toEqual(Buffer.from([0, 255]));
   for (const [parse, body] of [
     [json, ""],
     [json, "{"],
+    [json, "\uFEFF"],
+    [json, "\uFEFF\uFEFF{}"],
     [json, Buffer.from([0x22, 0xff, 0x22])],
     [text, Buffer.from([0xff])],
   ] as const)

@@ -70,6 +70,8 @@ test("times and groups", () => {
   expect(of({}).sentAt).toBeUndefined();
   const ttl = (StringValue: string) => of({ MessageAttributes: { "x-ttl": { DataType: "Number", StringValue } } }).expiresAt;
   expect([ttl("1000.5"), ttl("soon")]).toEqual([1_000_500, undefined]);
+  const limit = (StringValue: string) => of({ MessageAttributes: { "x-retry-limit": { DataType: "String", StringValue } } }).retryLimit;
+  expect([limit("2"), limit("0"), limit("many"), of({}).retryLimit]).toEqual([2, 0, undefined, undefined]);
   const grouped: Message = { Attributes: { MessageGroupId: "g" } };
   expect([made(grouped, { isFifo: true }).delivery.group, made(grouped).delivery.group]).toEqual(["g", undefined]);
 });

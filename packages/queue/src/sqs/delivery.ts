@@ -1,5 +1,6 @@
 import type { Message as SqsMessage } from "@aws-sdk/client-sqs";
 import type { DeadReason, Delivery, Failure } from "../delivery.ts";
+import { headerCount, headerNumber } from "../header-number.ts";
 import type { Headers } from "../message.ts";
 import type { SqsSource } from "../consumer-definition.ts";
 import type { SqsSettlement } from "./settlement.ts";
@@ -23,7 +24,6 @@ export class SqsDelivery implements Delivery {
   readonly receivedAt: number = Date.now();
   readonly routingKey = undefined;
   readonly contentType = undefined;
-  readonly retryLimit = undefined;
   readonly isCopiedForRetry = false;
   /** Until when nobody else gets it, on the clock of `performance.now()`. */
   invisibleUntil: number;
@@ -83,8 +83,13 @@ export class SqsDelivery implements Delivery {
   }
 
   get expiresAt(): number | undefined {
-    const seconds = Number(this.headers["x-ttl"] ?? Number.NaN);
-    return Number.isNaN(seconds) ? undefined : seconds * 1000;
+    const seconds = headerNumber(this.headers["x-ttl"]);
+    return seconds === undefined ? undefined : seconds * 1000;
+  }
+
+  get retryLimit(): number | undefined {
+    const limit = headerNumber(this.headers["x-retry-limit"]);
+    return limit === undefined ? undefined : headerCount(limit);
   }
 
   acknowledge(): Promise<boolean> {

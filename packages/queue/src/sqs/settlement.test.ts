@@ -136,6 +136,27 @@ test("a dead letter says why, in characters that SQS takes, with ten attributes 
   expect(sent["x-dead-reason"]?.StringValue).toBe("crashed");
   const text = sent["x-last-error"]?.StringValue ?? "";
   expect([text.length, text.includes("verysecret"), /[\u0000-\u0008]/.test(text)]).toEqual([900, false, false]);
+  expect(sent["x-left-out-attributes"]?.StringValue).toBe("own3, own4, own5, own6, own7, own8");
+});
+
+test("what was dead once keeps when it failed first, and its limit; why it is dead is what is true now", async () => {
+  const aws = new FakeAws({ GetQueueUrl: () => ({ QueueUrl: "http://sqs/q-dead" }) });
+  const { settlement, hold } = made(aws);
+  const attribute = (StringValue: string) => ({ DataType: "String", StringValue });
+  const before = { "x-dead-reason": attribute("crashed"), "x-first-failed-at": attribute("then"), "x-retry-limit": attribute("7") };
+  await settlement.sendToDead(hold(1, { MessageAttributes: before }), "rejected", failure);
+  expect(aws.inputsOf("SendMessage")).toMatchObject([{ MessageAttributes: { ...before, "x-dead-reason": attribute("rejected") } }]);
+});
+
+test.each(["\ud83d", "a\udc00b", `${"x".repeat(883)}😀`, ""])("an error's text is one that SQS takes (%#)", async (message) => {
+  const aws = new FakeAws({ GetQueueUrl: () => ({ QueueUrl: "http://sqs/q-dead" }) });
+  const { settlement, hold } = made(aws);
+  await settlement.sendToDead(hold(), "retries", { ...failure, error: new RangeError(message) });
+  const [{ MessageAttributes: sent } = { MessageAttributes: {} }] = aws.inputsOf("SendMessage") as [
+    { MessageAttributes: Record<string, { StringValue: string }> }?,
+  ];
+  const text = sent["x-last-error"]?.StringValue ?? "";
+  expect([text.startsWith("RangeError: "), !/\p{Surrogate}/u.test(text), text.length <= 900]).toEqual([true, true, true]);
 });
 
 test("closing gives back what is held", async () => {

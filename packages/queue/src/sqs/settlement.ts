@@ -6,11 +6,11 @@ import type { DeadReason, Failure } from "../delivery.ts";
 import { Batch } from "./batch.ts";
 import type { SqsApi } from "./connection.ts";
 import type { SqsDelivery } from "./delivery.ts";
+import { fitAttributes } from "./fit-attributes.ts";
 import { deadLetterQueue, queueUrl, type SqsQueue } from "./topology.ts";
 
-/** SQS's limits (docs.aws.amazon.com/AWSSimpleQueueService, "message quotas"). */
+/** SQS's limit (docs.aws.amazon.com/AWSSimpleQueueService, "message quotas"). */
 const longestVisibilityMs = 43_200_000;
-const mostAttributes = 10;
 
 const longestErrorCharacters = 900;
 
@@ -94,13 +94,10 @@ export class SqsSettlement {
       throw error;
     }
     const { client, library } = this.#api;
-    const { MessageId, Body, MessageAttributes } = delivery.raw;
+    const { MessageId, Body = "", MessageAttributes = {} } = delivery.raw;
     const fifo = this.#source.isFifo ? { MessageGroupId: delivery.group ?? "dead", MessageDeduplicationId: MessageId ?? "" } : {};
-    const attributes = { ...deadAttributes(this.#source, reason, failure), ...MessageAttributes };
-    const MessageAttributes10 = Object.fromEntries(Object.entries(attributes).slice(0, mostAttributes));
-    await client.send(
-      new library.SendMessageCommand({ QueueUrl: url, MessageBody: Body, MessageAttributes: MessageAttributes10, ...fifo }),
-    );
+    const attributes = fitAttributes(Body, MessageAttributes, deadAttributes(this.#source, reason, failure, MessageAttributes));
+    await client.send(new library.SendMessageCommand({ QueueUrl: url, MessageBody: Body, MessageAttributes: attributes, ...fifo }));
   }
 
   /** Gives back everything that is held, and sends what was collected. */
@@ -122,27 +119,28 @@ function handleOf({ raw }: SqsDelivery): string {
   return raw.ReceiptHandle ?? "";
 }
 
-/** The same names as the headers of RabbitMQ's dead letters. */
+/** The same names as the headers of RabbitMQ's dead letters, the most important first. */
 function deadAttributes(
   { queue }: SqsSource,
   reason: DeadReason,
   { error, failures, retryLimit }: Failure,
+  known: Readonly<Record<string, MessageAttributeValue>>,
 ): Record<string, MessageAttributeValue> {
   const { name, message } = asError(error);
   const text = `${name}: ${message}`;
   const values = {
     "x-dead-reason": reason,
-    "x-last-error": plain(maskSecret("", text)).slice(0, longestErrorCharacters),
     "x-original-queue": queue,
+    "x-last-error": plain(maskSecret("", text).slice(0, longestErrorCharacters)),
     "x-retry-count": String(failures),
-    "x-retry-limit": String(retryLimit),
-    "x-first-failed-at": new Date().toISOString(),
+    "x-retry-limit": known["x-retry-limit"]?.StringValue ?? String(retryLimit),
+    "x-first-failed-at": known["x-first-failed-at"]?.StringValue ?? new Date().toISOString(),
   };
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, { DataType: "String", StringValue: value }]));
 }
 
-/** SQS takes the characters of XML only, and no empty value. */
+/** SQS takes the characters of XML only, no half of a surrogate pair, and no empty value. */
 function plain(text: string): string {
   // oxlint-disable-next-line no-control-regex -- they are what is to be removed
-  return text.replaceAll(/[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/g, " ") || "-";
+  return text.replaceAll(/\p{Surrogate}/gu, "\uFFFD").replaceAll(/[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/g, " ") || "-";
 }

@@ -132,6 +132,33 @@ test("a question that fails ends the subscription until it can be had again", as
   await end();
 });
 
+test("when one of several questions fails, those who ask don't become more, and a cancel waits for all of them", async () => {
+  let [asked, open, most] = [0, 0, 0];
+  const answers: (() => void)[] = [];
+  const ReceiveMessage = async (): Promise<object> => {
+    asked += 1;
+    if (asked % 2 === 1 && asked < 12) throw awsError("ThrottlingException");
+    most = Math.max(most, (open += 1));
+    await new Promise<void>((resolve) => answers.push(resolve));
+    open -= 1;
+    return {};
+  };
+  const { told, subscription, end } = made(0, { concurrency: 20, answers: { ReceiveMessage } });
+  const answered = setInterval(() => answers.shift()?.(), 30);
+  await vi.waitUntil(() => told.filter((each) => each === "subscribed").length === 7, { timeout: 20_000 });
+  await vi.waitUntil(() => open === 2 && answers.length === 2);
+  clearInterval(answered);
+  expect([subscription.state.isSubscribed, most <= 4]).toEqual([true, true]);
+  const cancelled = vi.fn();
+  const cancelling = subscription.cancel().then(cancelled);
+  answers.shift()?.();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(cancelled).not.toHaveBeenCalled();
+  answers.shift()?.();
+  await cancelling;
+  await end();
+});
+
 test("a redrive policy that takes messages away before their retries is warned of", async () => {
   const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: "arn:dead", maxReceiveCount: 3 });
   const GetQueueAttributes = (): object => ({ Attributes: { QueueArn: "arn", RedrivePolicy } });

@@ -37,6 +37,8 @@ export class SqsSubscription implements Subscription {
   /** How many messages open questions may still bring. */
   #asked = 0;
   readonly #running: Promise<void>;
+  /** Those who ask; each is there until its last question is answered. */
+  readonly #polls = new Set<Promise<void>>();
   #prolonging: NodeJS.Timeout | undefined;
 
   constructor(consumer: ConsumerDefinition, source: SqsSource, sink: Sink, parts: SqsSubscriptionParts) {
@@ -59,6 +61,7 @@ export class SqsSubscription implements Subscription {
   async cancel(): Promise<void> {
     this.#ending.abort();
     await this.#running;
+    await Promise.allSettled(this.#polls);
   }
 
   async close(): Promise<void> {
@@ -76,8 +79,7 @@ export class SqsSubscription implements Subscription {
         this.#sink.subscribed();
         this.#first.resolve();
         failures = 0;
-        const polls = this.#parts.settings.polls ?? (this.#consumer.concurrency > 10 ? 2 : 1);
-        await Promise.all(Array.from({ length: polls }, () => this.#poll(queue)));
+        await this.#pollAll(queue);
       } catch (error) {
         const reason = explainError(error, `receiving from "${this.#source.queue}"`);
         this.#isSubscribed = false;
@@ -111,15 +113,33 @@ export class SqsSubscription implements Subscription {
     return queue;
   }
 
-  async #poll(queue: SqsQueue): Promise<void> {
+  /** Asks until the end. @throws what the first of them throws; the others then end with the answers to their open questions */
+  async #pollAll(queue: SqsQueue): Promise<void> {
+    const failed = new AbortController();
+    const ending = AbortSignal.any([this.#ending.signal, failed.signal]);
+    const count = this.#parts.settings.polls ?? (this.#consumer.concurrency > 10 ? 2 : 1);
+    const polls = Array.from({ length: count }, () => this.#poll(queue, ending));
+    for (const poll of polls) {
+      this.#polls.add(poll);
+      const end = (): void => void this.#polls.delete(poll);
+      poll.then(end, end);
+    }
+    try {
+      await Promise.all(polls);
+    } finally {
+      failed.abort();
+    }
+  }
+
+  async #poll(queue: SqsQueue, ending: AbortSignal): Promise<void> {
     const { sqs, settings } = this.#parts;
     const settlement = this.#settlement as SqsSettlement;
     // What waits in here is kept from others: no more than is soon begun.
     const mostHeld = Math.max(mostMessages, 2 * this.#consumer.concurrency);
-    while (!this.#ending.signal.aborted) {
+    while (!ending.aborted) {
       const room = Math.min(mostMessages, mostHeld - settlement.held.size - this.#asked);
       if (room <= 0) {
-        await wait(systemClock, fullPauseMs, this.#ending.signal);
+        await wait(systemClock, fullPauseMs, ending);
         continue;
       }
       this.#asked += room;
@@ -142,7 +162,7 @@ export class SqsSubscription implements Subscription {
           this.#sink.deliver(delivery);
         }
         // An emulator, or a wait time of 0, may answer at once with nothing.
-        if (Messages.length === 0 && performance.now() - askedAt < fullPauseMs) await wait(systemClock, fullPauseMs, this.#ending.signal);
+        if (Messages.length === 0 && performance.now() - askedAt < fullPauseMs) await wait(systemClock, fullPauseMs, ending);
       } finally {
         this.#asked -= room;
       }

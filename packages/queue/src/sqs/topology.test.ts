@@ -43,6 +43,16 @@ test("a queue that is there is taken as it is", async () => {
   expect(aws.asked.map(({ name }) => name)).toEqual(["GetQueueUrl", "GetQueueAttributes"]);
 });
 
+test.each([
+  ["0", 30_000],
+  ["1", 1000],
+  ["43200", 43_200_000],
+])("a queue with a visibility of %s seconds is asked for %i ms", async (VisibilityTimeout, visibilityTimeoutMs) => {
+  const aws = known({ VisibilityTimeout });
+  expect(await declare(aws, { queue: "q" })).toMatchObject({ visibilityTimeoutMs });
+  expect(aws.inputsOf("SetQueueAttributes")).toEqual([]);
+});
+
 test.each<[SqsConsumerOptions, Record<string, string>, object]>([
   [{ queue: "q" }, {}, {}],
   [{ queue: "q", visibilityTimeout: "1 minute" }, {}, { VisibilityTimeout: "60" }],

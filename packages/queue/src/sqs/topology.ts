@@ -5,6 +5,9 @@ import { errorName, explainError, isMissingQueue } from "./explain-error.ts";
 import type { SqsSettings } from "./settings.ts";
 import { withFifo } from "./source.ts";
 
+/** SQS's own default. */
+const usualVisibilitySeconds = 30;
+
 /** A queue that is there. */
 export interface SqsQueue {
   readonly url: string;
@@ -30,7 +33,9 @@ export async function declareSource(
     const arn = found["QueueArn"] ?? "";
     if (source.topics.length > 0)
       await subscribeTopics(sqs, await sns(), source, settings, { url, arn, hasPolicy: found["Policy"] !== undefined && !isNew });
-    const visibilityTimeoutMs = source.visibilityTimeoutMs ?? Number(found["VisibilityTimeout"] ?? 30) * 1000;
+    // A queue whose messages are visible at once is asked for longer: else each question would bring what is being handled.
+    const ownSeconds = Number(found["VisibilityTimeout"]) || usualVisibilitySeconds;
+    const visibilityTimeoutMs = source.visibilityTimeoutMs ?? ownSeconds * 1000;
     return { url, arn, visibilityTimeoutMs, redrive: redriveOf(found["RedrivePolicy"]) };
   } catch (error) {
     throw explainError(error, `the queue "${source.queue}"`);
