@@ -80,6 +80,12 @@ const pairs: Readonly<Record<string, Pair>> = {
     headers: [],
     wanted: undefined,
   },
+  "bound-real-ip": {
+    one: bound("Fastify by hand, trustProxy, the address asked for once", "--fastify", "--trust"),
+    other: bound("Fastify by hand", "--fastify"),
+    headers: proxied,
+    wanted: undefined,
+  },
   "bound-rotation": {
     one: bound("a bare server of Node's that closes after 1,000 requests", "--close-each", "1000"),
     other: bound("a bare server of Node's"),

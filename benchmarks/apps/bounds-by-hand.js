@@ -3,6 +3,7 @@
 //     node bounds-by-hand.js PORT --close-each 1000        … that ends a connection with the answer of this number
 //     node bounds-by-hand.js PORT --fastify                Fastify without a logger
 //     node bounds-by-hand.js PORT --fastify --line FILE    … that appends a line of 300 bytes for each request to a file
+//     node bounds-by-hand.js PORT --fastify --trust        … that believes proxies on this machine, and asks for the client's address
 import { openSync, writeSync } from "node:fs";
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
@@ -10,7 +11,7 @@ import Fastify from "fastify";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { "close-each": { type: "string" }, fastify: { type: "boolean" }, line: { type: "string" } },
+  options: { "close-each": { type: "string" }, fastify: { type: "boolean" }, trust: { type: "boolean" }, line: { type: "string" } },
 });
 const where = { host: "127.0.0.1", port: Number(positionals[0]) };
 const body = JSON.stringify({ hello: "world" });
@@ -18,8 +19,8 @@ const head = { "content-type": "application/json; charset=utf-8", "content-lengt
 const closeEach = Number(values["close-each"] ?? Infinity);
 
 if (values.fastify) {
-  const app = Fastify({ logger: false });
-  app.get("/", async () => ({ hello: "world" }));
+  const app = Fastify(values.trust ? { logger: false, trustProxy: "loopback" } : { logger: false });
+  app.get("/", values.trust ? async (request) => ({ hello: request.ip === "" ? "nobody" : "world" }) : async () => ({ hello: "world" }));
   if (values.line !== undefined) writeLines(app.server, values.line);
   await app.listen(where);
 } else {

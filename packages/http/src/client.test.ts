@@ -212,6 +212,46 @@ test("an app finds no header of forwarding that says other than the client does,
   }
 });
 
+test("names of headers count in any spelling, wherever their lines stand", () => {
+  const sent = [
+    ["X-Forwarded-For", "6.6.6.6, 9.9.9.9"],
+    ["X-Forwarded-Proto", "http, https"],
+    ["X-Forwarded-Host", "shop.example"],
+    ["X-Real-IP", "6.6.6.6"],
+    ["X-Forwarded-Prefix", "/shop"],
+  ] as const;
+  const others = [
+    ["Host", "inner"],
+    ["X-Forwarded-Fox", "1.1.1.1"],
+    ["Accept-Language", "de"],
+    ["Via", "1.1 one"],
+  ] as const;
+  const spellings = [
+    (name: string): string => name,
+    (name: string): string => name.toLowerCase(),
+    (name: string): string => name.toUpperCase(),
+    (name: string): string => name.replaceAll(/[a-z](?=[a-z])/g, (letter, at: number) => (at % 2 === 0 ? letter.toUpperCase() : letter)),
+  ];
+  for (const spell of spellings)
+    for (let first = 0; first <= others.length; first++)
+      for (const lines of [sent, sent.toReversed()]) {
+        const told = lines.map(([name, value]) => [spell(name), value] as const);
+        const sentLines = [...others.slice(0, first), ...told, ...others.slice(first)];
+        const { address, scheme, host, incoming } = resolve({ from: loopback }, sentLines);
+        expect([address, scheme, host]).toEqual(["9.9.9.9", "https", "shop.example"]);
+        expect(incoming.headers).toMatchObject({
+          "x-forwarded-for": "9.9.9.9",
+          "x-forwarded-proto": "https",
+          "x-real-ip": "9.9.9.9",
+          "x-forwarded-prefix": "/shop",
+          "x-forwarded-fox": "1.1.1.1",
+        });
+        // Of a peer that nobody believes, all of them are taken away, and nothing else.
+        const { rawHeaders } = resolve({ peer: "8.8.8.8" }, sentLines).incoming;
+        expect(rawHeaders).toEqual(others.flat());
+      }
+});
+
 test("what is no address, network or name is refused", () => {
   for (const good of ["10.0.0.0/8", "::1", "loopback", "unix", "fe80::/10"]) expect(proxyPattern(good)).toBe(good);
   for (const bad of ["10.0.0.0/33", "all", "1.2.3", "::1/129", "10.0.0.0/8/8"]) expect(() => proxyPattern(bad)).toThrow("is none");

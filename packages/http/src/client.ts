@@ -109,33 +109,33 @@ export function makeClientResolver(settings: ProxySettings): (incoming: Incoming
   const isTrusted = (address: string, hop: number): boolean =>
     (count === undefined || hop < count) && (from.length === 0 ? count !== undefined : trusts(address === "unix" ? undefined : address));
   const names = [...new Set([...forwarding, header])];
-  const isForwarded = makeFinder(names);
+  const find = makeFinder(names);
   return (incoming) => {
     showPlainAddress(socketOf(incoming));
-    const isTold = isForwarded(incoming.rawHeaders);
+    const told = find(incoming.rawHeaders);
     if (believesNobody) {
-      if (isTold) replaceHeaders(incoming, names, {});
+      if (told.length > 0) replaceHeaders(incoming, told, names, {});
       return;
     }
     const peer = peerOf(incoming);
-    if (!isTold && addRawHeader(incoming, "x-forwarded-for", peer.address)) {
+    if (told.length === 0 && addRawHeader(incoming, "x-forwarded-for", peer.address)) {
       (incoming as ResolvedMessage)[clientKey] = peer;
       return;
     }
     const isBelieved = isTrusted(peer.address, 0);
-    const client = isBelieved ? resolve(incoming, peer, header, count, isTrusted) : peer;
+    const client = isBelieved ? resolve(incoming, told, peer, header, count, isTrusted) : peer;
     (incoming as ResolvedMessage)[clientKey] = client;
-    if (isBelieved && header === "x-forwarded-for" && correctHeaders(incoming, names, client)) return;
+    if (isBelieved && header === "x-forwarded-for" && correctHeaders(incoming, told, client)) return;
     const { address, scheme, host } = client;
     const said = isBelieved
       ? {
           "x-forwarded-proto": scheme,
           ...(host === undefined ? {} : { "x-forwarded-host": host }),
-          ...kept(incoming, ["x-forwarded-port", "x-forwarded-prefix"]),
-          ...(firstHeader(incoming, "x-real-ip") === undefined ? {} : { "x-real-ip": address }),
+          ...kept(told, ["x-forwarded-port", "x-forwarded-prefix"]),
+          ...(told.some(({ name }) => name === "x-real-ip") ? { "x-real-ip": address } : {}),
         }
       : {};
-    replaceHeaders(incoming, names, { "x-forwarded-for": address, ...said });
+    replaceHeaders(incoming, told, names, { "x-forwarded-for": address, ...said });
   };
 }
 
@@ -155,47 +155,58 @@ const correctable: Readonly<Record<string, ((client: Client) => string | undefin
  *
  * @returns whether that was enough: none is there too much, and the client's address is there
  */
-function correctHeaders(incoming: IncomingMessage, names: readonly string[], client: Client): boolean {
-  const { rawHeaders } = incoming;
-  const places: number[] = [];
-  let seen = "";
-  for (let n = 0; n < rawHeaders.length; n += 2) {
-    const raw = rawHeaders[n] as string;
-    // All of them begin with x or f, and are longer than most others.
-    if (raw.length < 9 || (raw.charCodeAt(0) | 0x20) < 0x66) continue;
-    const name = raw.toLowerCase();
-    if (!names.includes(name)) continue;
-    const right = correctable[name];
-    if (right === undefined || seen.includes(`${name}\n`)) return false;
-    seen += `${name}\n`;
-    if (right !== "as it is") places.push(n);
+function correctHeaders(incoming: IncomingMessage, told: readonly ToldLine[], client: Client): boolean {
+  let hasAddress = false;
+  for (let n = 0; n < told.length; n++) {
+    const { name } = told[n] as ToldLine;
+    if (correctable[name] === undefined) return false;
+    for (let before = 0; before < n; before++) if (told[before]?.name === name) return false;
+    if (name === "x-forwarded-for") hasAddress = true;
   }
-  if (!seen.includes("x-forwarded-for\n")) return false;
-  for (const n of places) {
-    const name = (rawHeaders[n] as string).toLowerCase();
-    const value = (correctable[name] as (client: Client) => string | undefined)(client);
+  if (!hasAddress) return false;
+  for (const { name, value: said, at } of told) {
+    const right = correctable[name] as NonNullable<(typeof correctable)[string]>;
+    if (right === "as it is") continue;
+    const value = right(client);
     if (value === undefined) return false;
-    if (value === rawHeaders[n + 1]) continue;
-    rawHeaders[n + 1] = value;
+    if (value === said) continue;
+    incoming.rawHeaders[at] = value;
     if (!areHeadersRaw(incoming)) incoming.headers[name] = value;
   }
   return true;
 }
 
+/** A line of a header of forwarding as it came, and where its value stands among the raw headers. */
+interface ToldLine {
+  /** In lower case. */
+  readonly name: string;
+  readonly value: string;
+  readonly at: number;
+}
+
+const nothingTold: readonly ToldLine[] = [];
+
 /**
- * Whether a list of names and values has one of these names. `headers` is left alone: Node makes it when it is asked for, and many a
- * request is answered without it. The lengths of names tell most of them apart.
+ * Finds the lines of these names in a list of names and values, in one pass for all that is asked of them later: a name in lower case
+ * costs more than all else that is done with it. `headers` is left alone: Node makes it when it is asked for, and many a request is
+ * answered without it. The lengths of names tell most of them apart.
  */
-function makeFinder(names: readonly string[]): (rawHeaders: readonly string[]) => boolean {
+function makeFinder(names: readonly string[]): (rawHeaders: readonly string[]) => readonly ToldLine[] {
   const wanted = new Set(names);
   const lengths: boolean[] = [];
   for (const { length } of names) lengths[length] = true;
   return (rawHeaders) => {
-    for (let n = 0; n < rawHeaders.length; n += 2) {
-      const name = rawHeaders[n] as string;
-      if (lengths[name.length] === true && wanted.has(name.toLowerCase())) return true;
+    let told: ToldLine[] | undefined;
+    for (let n = 0; n + 1 < rawHeaders.length; n += 2) {
+      const raw = rawHeaders[n] as string;
+      if (lengths[raw.length] !== true) continue;
+      const name = raw.toLowerCase();
+      if (!wanted.has(name)) continue;
+      const line = { name, value: rawHeaders[n + 1] as string, at: n + 1 };
+      if (told === undefined) told = [line];
+      else told.push(line);
     }
-    return false;
+    return told ?? nothingTold;
   };
 }
 
@@ -217,18 +228,19 @@ interface Hop {
 
 function resolve(
   incoming: IncomingMessage,
+  lines: readonly ToldLine[],
   peer: Client,
   header: string,
   count: number | undefined,
   isTrusted: (address: string, hop: number) => boolean,
 ): Client {
-  const hops = header === "forwarded" ? forwardedHops(valuesOf(incoming, header)) : listedHops(valuesOf(incoming, header), header);
+  const hops = header === "forwarded" ? forwardedHops(valuesOf(lines, header)) : listedHops(valuesOf(lines, header), header);
   const told =
     header === "forwarded"
       ? undefined
       : {
-          scheme: lastOf(incoming, "x-forwarded-proto") ?? firstHeader(incoming, ":scheme"),
-          host: lastOf(incoming, "x-forwarded-host"),
+          scheme: lastOf(lines, "x-forwarded-proto") ?? firstHeader(incoming, ":scheme"),
+          host: lastOf(lines, "x-forwarded-host"),
         };
   let address = peer.address;
   let last: Hop | undefined;
@@ -250,16 +262,20 @@ function resolve(
   };
 }
 
-/** All lines of one name, in their order. */
-function valuesOf({ rawHeaders }: IncomingMessage, name: string): string[] {
+/** All values of one name, in their order. */
+function valuesOf(lines: readonly ToldLine[], name: string): string[] {
   const values: string[] = [];
-  for (let n = 0; n + 1 < rawHeaders.length; n += 2) if (rawHeaders[n]?.toLowerCase() === name) values.push(rawHeaders[n + 1] ?? "");
+  for (const line of lines) if (line.name === name) values.push(line.value);
   return values;
 }
 
 /** Of a header that every proxy appends to, the proxy that is nearest wrote the last. */
-function lastOf(incoming: IncomingMessage, name: string): string | undefined {
-  return valuesOf(incoming, name).join(",").split(",").at(-1)?.trim() || undefined;
+function lastOf(lines: readonly ToldLine[], name: string): string | undefined {
+  for (let n = lines.length - 1; n >= 0; n--) {
+    const { name: each, value } = lines[n] as ToldLine;
+    if (each === name) return value.slice(value.lastIndexOf(",") + 1).trim() || undefined;
+  }
+  return undefined;
 }
 
 /** `X-Forwarded-For` is a list; any other header has one address, and is not believed when it has more. */
@@ -338,31 +354,39 @@ function isHostName(host: string): boolean {
   return host.length <= 255 && (/^[\w.-]+(?::\d{1,5})?$/.test(host) || /^\[[0-9a-f:.]+\](?::\d{1,5})?$/i.test(host));
 }
 
-function kept(incoming: IncomingMessage, names: readonly string[]): Record<string, string> {
+function kept(lines: readonly ToldLine[], names: readonly string[]): Record<string, string> {
   const found: Record<string, string> = {};
   for (const name of names) {
-    const values = valuesOf(incoming, name);
+    const values = valuesOf(lines, name);
     if (values.length > 0) found[name] = values.join(", ");
   }
   return found;
 }
 
-/** Everywhere that Node keeps them: as they came, and by name. */
-function replaceHeaders(incoming: IncomingMessage, names: readonly string[], values: Readonly<Record<string, string>>): void {
+/**
+ * Everywhere that Node keeps them: as they came, and by name.
+ *
+ * @param told all lines that there are of these names, which go
+ */
+function replaceHeaders(
+  incoming: IncomingMessage,
+  told: readonly ToldLine[],
+  names: readonly string[],
+  values: Readonly<Record<string, string>>,
+): void {
   const { rawHeaders } = incoming;
   const raw: string[] = [];
+  let next = 0;
   for (let n = 0; n + 1 < rawHeaders.length; n += 2) {
-    const name = rawHeaders[n] as string;
-    if (!names.includes(name.toLowerCase())) raw.push(name, rawHeaders[n + 1] as string);
+    if (told[next]?.at === n + 1) next += 1;
+    else raw.push(rawHeaders[n] as string, rawHeaders[n + 1] as string);
   }
-  if (takeRawHeaders(incoming, [...raw, ...Object.entries(values).flat()])) return;
+  for (const name in values) raw.push(name, values[name] as string);
+  if (takeRawHeaders(incoming, raw)) return;
   // Node makes these two from `rawHeaders` when they are first asked for, and counts on its length: they are asked for before.
   const { headers, headersDistinct: distinct } = incoming;
   for (const name of names) delete headers[name];
-  for (const [name, value] of Object.entries(values)) {
-    headers[name] = value;
-    raw.push(name, value);
-  }
+  for (const [name, value] of Object.entries(values)) headers[name] = value;
   incoming.rawHeaders = raw;
   for (const name of names) delete distinct[name];
   for (const [name, value] of Object.entries(values)) distinct[name] = [value];
