@@ -8,7 +8,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { consumersOf, type Consume, type Consumed } from "./support/consume.ts";
 import { feed } from "./support/feed.ts";
 import { done, twice } from "./support/journal.ts";
-import { fill, noRabbitmq, ready, startRabbitmq, type Rabbitmq } from "./support/rabbitmq.ts";
+import { fill, noRabbitmq, ready, startRabbitmq, takeAll, type Rabbitmq } from "./support/rabbitmq.ts";
+import { nestedTables, propertyFlags, publishRaw, shortString, tableWith } from "./support/raw-amqp.ts";
 
 if (noRabbitmq !== undefined) console.log(`queue-strangers.long.test.ts ${noRabbitmq}`);
 
@@ -58,6 +59,51 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, and what strangers do to it
     await channel.close();
     expect(dead === false ? 0 : dead.content.length).toBe(40 * 1024 * 1024);
     expect(dead === false ? {} : dead.properties.headers).toMatchObject({ "x-dead-reason": "oversized" });
+  });
+
+  test("messages as other clients write them, and amqplib does not: each is handled, or a dead letter, and none costs the connection", async () => {
+    await using server = consume({ server: { retry_limit: "1", retry_delay: "100 milliseconds" } });
+    await server.listening();
+    const noText = Buffer.alloc(255, 0xff);
+    const unreadable = [nestedTables(15_000)];
+    const odd: readonly (readonly [keyof typeof propertyFlags, Buffer])[] = [
+      ["timestamp", Buffer.alloc(8, 0xff)],
+      ["messageId", shortString(noText)],
+      ["correlationId", shortString(noText)],
+      ["headers", tableWith(noText)],
+      ["headers", nestedTables(2000)],
+      ...unreadable.map((bytes) => ["headers", bytes] as const),
+    ];
+    const channel = await model.createChannel();
+    const body = (n: number): Buffer => Buffer.from(JSON.stringify({ n, act: "throw" }));
+    for (const [n, [property, bytes]] of odd.entries()) publishRaw(model, channel, server.queue, body(100 + n), property, bytes);
+    await fill(model, server.queue, 20);
+    await handled(server, 20);
+    const dead = `${server.queue}.dead`;
+    await until("the dead letters", async () => (await ready(model, dead)) === odd.length, { timeoutMs: 60_000, describe: server.stdout });
+    const runs = odd.map((_, n) => server.runs().filter((run) => run.n === 100 + n).length);
+    expect(runs).toEqual([...odd.slice(unreadable.length).map(() => 2), ...unreadable.map(() => 0)]);
+    expect((await takeAll(model, dead)).toSorted((one, other) => one - other)).toEqual(odd.map((_, n) => 100 + n));
+    expect(server.logs().filter(({ msg }) => msg.includes("the subscription is gone"))).toEqual([]);
+    await channel.close();
+  });
+
+  test("in order, a message that fails for longer than RabbitMQ waits for its acknowledgement gets as many runs as any other", async () => {
+    const waits = (ms: number): void =>
+      broker.ctl("eval", `application:set_env(rabbit, consumer_timeout, ${ms}), application:set_env(rabbit, channel_tick_interval, 1000).`);
+    waits(2000);
+    try {
+      await using server = consume({ server: { retry_limit: "4", retry_delay: "2 seconds" } }, { ordered: "true" });
+      await server.listening();
+      await send(server.queue, JSON.stringify({ n: 0, act: "throw" }));
+      await send(server.queue, JSON.stringify({ n: 1 }));
+      await until("the next one", () => done(server.runs()).includes(1), { timeoutMs: 60_000, describe: server.stdout });
+      expect(server.runs().filter(({ what, n }) => what === "begun" && n === 0)).toHaveLength(5);
+      expect(server.logs().filter(({ msg }) => msg.includes("delivery acknowledgement on channel")).length).toBeGreaterThan(0);
+      expect(await takeAll(model, `${server.queue}.dead`)).toEqual([0]);
+    } finally {
+      waits(1_800_000);
+    }
   });
 
   test("a handler that blocks for longer than the broker waits: nothing is lost, and it is told", async () => {

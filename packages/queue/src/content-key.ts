@@ -7,6 +7,15 @@ import type { Delivery } from "./delivery.ts";
  * How often it has come back, and by way of which queues, is no part of that.
  */
 export function contentKey({ bytes, routingKey, topic, contentType, sentAt, failures, distinction }: Delivery): string {
-  const seen = [routingKey, topic, contentType, sentAt?.getTime(), failures, distinction];
-  return createHash("sha256").update(serialize(seen)).update(bytes).digest("base64");
+  const seen = [routingKey, topic, contentType, sentAt?.getTime(), failures];
+  return createHash("sha256").update(serialize(seen)).update(serialized(distinction)).update(bytes).digest("base64");
+}
+
+/** Headers that are nested so deep that they can't be told apart are not. */
+function serialized(distinction: unknown): Buffer {
+  try {
+    return serialize(distinction);
+  } catch {
+    return Buffer.alloc(0);
+  }
 }

@@ -21,6 +21,8 @@ export interface Delivery {
   readonly bytes: Buffer;
   readonly headers: Headers;
   readonly contentType: string | undefined;
+  /** Why nothing can be read of it but its bytes, where that is so. */
+  readonly unreadable?: Error | undefined;
   readonly routingKey: string | undefined;
   readonly topic: string | undefined;
   readonly sentAt: Date | undefined;

@@ -9,6 +9,7 @@ const cases: readonly [string, Partial<Delivery>, string | undefined, RegExp?][]
   ["empty", { bytes: Buffer.alloc(0) }, undefined],
   ["as large as may be", { bytes: Buffer.alloc(10) }, undefined],
   ["a byte larger", { bytes: Buffer.alloc(11) }, "oversized", /has 11 bytes; max_message_size is 10/],
+  ["unreadable", { unreadable: new RangeError("too deep") }, "unparseable", /headers of the message can't be read: too deep/],
   ["still good", { expiresAt: now + 60_000 }, undefined],
   ["too late", { expiresAt: now - 1 }, "expired", /expired at \d{4}-.*\(x-ttl\)/],
   ["at no time that a calendar has", { expiresAt: -1e300 }, "expired", /seconds after 1970 \(x-ttl\)/],

@@ -15,9 +15,14 @@ export function unfitness(
   delivery: Delivery,
   { maxMessageBytes, retry }: Pick<ConsumerDefinition, "maxMessageBytes" | "retry">,
 ): Unfitness | undefined {
-  const { bytes, expiresAt, redeliveries } = delivery;
+  const { bytes, expiresAt, redeliveries, unreadable } = delivery;
   if (bytes.length > maxMessageBytes)
     return { reason: "oversized", error: new RangeError(`the message has ${bytes.length} bytes; max_message_size is ${maxMessageBytes}`) };
+  if (unreadable !== undefined)
+    return {
+      reason: "unparseable",
+      error: new Error(`the headers of the message can't be read: ${unreadable.message}`, { cause: unreadable }),
+    };
   if (expiresAt !== undefined && expiresAt < Date.now())
     return { reason: "expired", error: new Error(`the message expired at ${dateOf(expiresAt)} (x-ttl)`) };
   return hopelessness(redeliveries, retry);

@@ -8,6 +8,7 @@ import { within } from "../within.ts";
 import { explainConnectError } from "./explain-error.ts";
 import type { AmqpLibrary } from "./library.ts";
 import type { AmqpSettings } from "./settings.ts";
+import { surviveHeaders, type FrameReader } from "./survive-headers.ts";
 import { tlsOptions } from "./tls-options.ts";
 
 /** How long the broker may take to say that it has read all that we sent. */
@@ -172,6 +173,7 @@ export class AmqpConnection {
       log.info("RabbitMQ takes messages again");
     });
     const { heartbeat } = model.connection as unknown as Internals;
+    surviveHeaders(model.connection as unknown as Partial<FrameReader>);
     if (heartbeat !== settings.heartbeatSeconds && !this.#saidHeartbeat) {
       this.#saidHeartbeat = true;
       log.warn(`RabbitMQ asks for a heartbeat every ${heartbeat} seconds: amqp.heartbeat, ${settings.heartbeatSeconds}, is above that`);

@@ -5,6 +5,7 @@ import type { ConsumerChannel } from "./consumer-channel.ts";
 import { AmqpDelivery, type AmqpDeliveryParts } from "./delivery.ts";
 import { headerNames, type FailedMessages } from "./failed-messages.ts";
 import { aMessage } from "./fake-broker.ts";
+import { UnreadableProperties } from "./survive-headers.ts";
 import { UnsettledDelivery } from "./unsettled.ts";
 
 const failure: Failure = { error: new Error("no luck"), failures: 1, retryLimit: 3 };
@@ -98,6 +99,13 @@ test("what its publisher asks for", () => {
   });
   expect(made({ headers: { "x-retry-limit": -1, "x-ttl": null } }).delivery).toMatchObject({ retryLimit: 0, expiresAt: undefined });
   expect(made().delivery).toMatchObject({ retryLimit: undefined, expiresAt: undefined, headers: {}, isStale: false });
+});
+
+test("one whose properties can't be read has none, and says why", () => {
+  const error = new RangeError("too deep");
+  const { delivery } = made(new UnreadableProperties(error));
+  expect(delivery).toMatchObject({ unreadable: error, id: undefined, headers: {}, failures: 0, sentAt: undefined });
+  expect(made().delivery.unreadable).toBeUndefined();
 });
 
 test("copies are written first, acknowledged second", async () => {

@@ -5,6 +5,7 @@ import { headerCount, headerNumber } from "../header-number.ts";
 import type { Headers } from "../message.ts";
 import type { ConsumerChannel } from "./consumer-channel.ts";
 import { distinctionOf, headerNames, type FailedMessages } from "./failed-messages.ts";
+import { UnreadableProperties } from "./survive-headers.ts";
 import type { UnsettledDelivery } from "./unsettled.ts";
 
 const noHeaders: Headers = {};
@@ -60,6 +61,11 @@ export class AmqpDelivery implements Delivery {
 
   get contentType(): string | undefined {
     return this.raw.properties.contentType as string | undefined;
+  }
+
+  get unreadable(): Error | undefined {
+    const properties: unknown = this.raw.properties;
+    return properties instanceof UnreadableProperties ? properties.error : undefined;
   }
 
   get routingKey(): string {

@@ -38,6 +38,20 @@ describe("what can't be written again is left out and named", () => {
     encoded(headers);
   });
 
+  test.each([
+    [100, true],
+    [101, false],
+    [4000, false],
+  ])("tables, or lists, of %i levels: kept %s", (levels, isKept) => {
+    for (const wrap of [(inner: unknown) => ({ inner }), (inner: unknown) => [inner]]) {
+      let value: unknown = 1;
+      for (let level = 0; level < levels; level += 1) value = wrap(value);
+      const headers = fitHeaders({ value }, ours);
+      expect("value" in headers).toBe(isKept);
+      encoded(headers);
+    }
+  });
+
   test("a name that is too long by now", () => {
     const name = "\uFFFD".repeat(86);
     expect(() => encoded({ [name]: 1 })).toThrow();

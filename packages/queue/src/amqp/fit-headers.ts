@@ -44,17 +44,22 @@ export function isWritableProperty(value: unknown): boolean {
   return typeof value !== "number" || (value >= 0 && value < 2 ** 64);
 }
 
-function isField(name: string, value: unknown): boolean {
-  return Buffer.byteLength(name) <= longestShortString && isWritable(value);
+function isField(name: string, value: unknown, depth = 0): boolean {
+  return Buffer.byteLength(name) <= longestShortString && isWritable(value, depth);
 }
 
+/** Deeper tables are nobody's headers; to write them takes more of the stack than to read them. */
+const deepest = 100;
+
 /** Whether amqplib writes what it read. It guesses the type of a number, and wrongly of some that are no integers. */
-function isWritable(value: unknown): boolean {
+function isWritable(value: unknown, depth: number): boolean {
   if (typeof value === "number") return Number.isInteger(value) ? value >= -(2 ** 63) : value === Infinity || Math.abs(value) < 2 ** 50;
   if (typeof value !== "object" || value === null || Buffer.isBuffer(value)) return true;
   // It reads times and decimals as `{ "!": TYPE, value }`; of another client that is a table of its own, with a type that is none.
   if ("!" in value) return isTyped(value);
-  return Array.isArray(value) ? value.every(isWritable) : Object.entries(value).every(([name, each]) => isField(name, each));
+  if (depth === deepest) return false;
+  if (Array.isArray(value)) return value.every((each) => isWritable(each, depth + 1));
+  return Object.entries(value).every(([name, each]) => isField(name, each, depth + 1));
 }
 
 function isTyped(value: { readonly "!": unknown; readonly value?: unknown }): boolean {
