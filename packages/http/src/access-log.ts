@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import { lineSinkOf, type LineSink } from "@tsserve/server";
 import { completed, fileLine, infoLine, recordFields, webServerLine, type Clean } from "./access-line.ts";
 import { isAborted, recordOf, tlsVersionOf, type AccessRecord } from "./access-record.ts";
-import type { Refusal } from "./check-head.ts";
+import type { Refusal } from "./refusal.ts";
 import type { Connection } from "./connection.ts";
 import { isExcluded } from "./exclusion.ts";
 import type { HttpRequest } from "./http-request.ts";

@@ -1,4 +1,4 @@
-import type { Refusal } from "./check-head.ts";
+import type { Refusal } from "./refusal.ts";
 import type { HttpRequest } from "./http-request.ts";
 import type { HttpSettings } from "./settings.ts";
 

@@ -1,22 +1,5 @@
 import type { IncomingMessage } from "node:http";
-
-/** Why a request is answered by the server, and not handed to the app. */
-export interface Refusal {
-  readonly status: number;
-  /** For metrics and logs. */
-  readonly reason: RejectionReason;
-  /** For the client, and the log. */
-  readonly message: string;
-  /** What an operator can do about it, for the log. */
-  readonly setting?: string;
-  /** Whether the connection goes on. */
-  readonly keepsConnection?: boolean;
-  /** When the client may ask again. */
-  readonly retryAfterSeconds?: number;
-}
-
-/** Values of the label `reason` of `http_server_rejected_requests_total`. */
-export type RejectionReason = "parse" | "timeout" | "header" | "size" | "tls" | "proxy_protocol" | "overload";
+import { badRequest, tooManyHeaderLines, type Refusal } from "./refusal.ts";
 
 /** `uri-host [":" port]` of RFC 9110, section 7.2, with RFC 3986's `reg-name` or an address in brackets; it may be empty. */
 const hostPattern =
@@ -29,33 +12,28 @@ const longestHost = 512;
  * are wanted, of which Node would drop the rest without a word.
  */
 export function makeHeadCheck(maxHeaderLines: number): (incoming: IncomingMessage) => Refusal | undefined {
-  const tooMany: Refusal = {
-    status: 431,
-    reason: "header",
-    message: `the request has more than ${maxHeaderLines} header lines`,
-    setting: `max_header_count = ${maxHeaderLines}`,
-  };
+  const tooMany = tooManyHeaderLines(maxHeaderLines);
   // Most clients say the same again and again.
   let lastGoodHost = "localhost";
   return (incoming) => {
     const { rawHeaders, httpVersionMajor, httpVersionMinor } = incoming;
     if (rawHeaders.length > maxHeaderLines * 2) return tooMany;
-    if (httpVersionMajor !== 1) return bad(`HTTP/${incoming.httpVersion} is not spoken here`);
-    if (!isTarget(incoming)) return bad("the request's target is none");
+    if (httpVersionMajor !== 1) return badRequest(`HTTP/${incoming.httpVersion} is not spoken here`);
+    if (!isTarget(incoming)) return badRequest("the request's target is none");
     let host: string | undefined;
     for (let n = 0; n < rawHeaders.length; n += 2) {
       const name = rawHeaders[n] as string;
       if (name.length === 4) {
         if (name !== "Host" && name !== "host" && name.toLowerCase() !== "host") continue;
-        if (host !== undefined) return bad("the request has more than one Host");
+        if (host !== undefined) return badRequest("the request has more than one Host");
         host = rawHeaders[n + 1] as string;
       } else if (name.length === 17 && httpVersionMinor === 0 && name.toLowerCase() === "transfer-encoding") {
-        return bad("HTTP/1.0 knows no Transfer-Encoding");
+        return badRequest("HTTP/1.0 knows no Transfer-Encoding");
       }
     }
-    if (host === undefined) return httpVersionMinor === 0 ? undefined : bad("the request has no Host");
+    if (host === undefined) return httpVersionMinor === 0 ? undefined : badRequest("the request has no Host");
     if (host === lastGoodHost) return undefined;
-    if (!isHost(host)) return bad("the request's Host is none");
+    if (!isHost(host)) return badRequest("the request's Host is none");
     lastGoodHost = host;
     return undefined;
   };
@@ -76,8 +54,4 @@ export function isHost(text: string): boolean {
   if (text.length > longestHost || !hostPattern.test(text)) return false;
   const port = /:(\d+)$/.exec(text.replace(/^\[.*\]/, ""))?.[1];
   return port === undefined || Number(port) <= 65_535;
-}
-
-function bad(message: string): Refusal {
-  return { status: 400, reason: "parse", message };
 }

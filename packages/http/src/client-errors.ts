@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { OwnAnswers } from "./own-answer.ts";
-import type { Refusal } from "./check-head.ts";
+import { badRequest, headTooLarge, requestTimedOut, type Refusal } from "./refusal.ts";
 import { connectionKey, type Connection, type TrackedSocket } from "./connection.ts";
 import type { Connections } from "./connections.ts";
 import { newRequestId, type HttpRequest } from "./http-request.ts";
@@ -127,22 +127,15 @@ function isConnectionError({ code }: NodeJS.ErrnoException): boolean {
   return code === "ECONNRESET" || code === "EPIPE" || code === "ETIMEDOUT" || code === "ECONNABORTED";
 }
 
-export const requestTimedOut: Refusal = { status: 408, reason: "timeout", message: "the request did not come in time" };
-
 function refusalOf({ code }: NodeJS.ErrnoException, maxHeaderBytes: number): Refusal {
   switch (code) {
     case "ERR_HTTP_REQUEST_TIMEOUT":
       return requestTimedOut;
     case "HPE_HEADER_OVERFLOW":
-      return {
-        status: 431,
-        reason: "header",
-        message: `the head of the request is larger than ${maxHeaderBytes} bytes`,
-        setting: `max_header_size = ${maxHeaderBytes}`,
-      };
+      return headTooLarge(maxHeaderBytes);
     case "HPE_CHUNK_EXTENSIONS_OVERFLOW":
       return { status: 413, reason: "size", message: "the extensions of the body's chunks are too large" };
     default:
-      return { status: 400, reason: "parse", message: "the request can't be read as HTTP/1.1" };
+      return badRequest("the request can't be read as HTTP/1.1");
   }
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { announcedBytes } from "./body-bytes.ts";
-import type { Refusal } from "./check-head.ts";
+import type { Refusal } from "./refusal.ts";
 import type { HttpRequest } from "./http-request.ts";
 
 /** Values of the label `reason` of `http_server_connections_closed_total`. */

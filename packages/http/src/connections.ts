@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { Server as NetServer } from "node:net";
-import { Admission, type Clock } from "@tsserve/server";
-import type { Refusal } from "./check-head.ts";
+import { Admission, whenAborted, type Clock } from "@tsserve/server";
+import type { Refusal } from "./refusal.ts";
 import { Connection, connectionKey, type EndReason, type Lifetime, type TrackedSocket } from "./connection.ts";
 import { watchHalfClosed } from "./half-close.ts";
 import type { HttpRequest } from "./http-request.ts";
@@ -236,12 +236,10 @@ export class Connections {
       this.#endingSince = this.clock.now();
       if (this.open.size === 0) resolve();
       else this.#sweepSoon();
-      const onDeadline = (): void => {
+      whenAborted(deadline, () => {
         this.#cut();
         resolve();
-      };
-      if (deadline.aborted) onDeadline();
-      else deadline.addEventListener("abort", onDeadline, { once: true });
+      });
     });
     this.#cancelSweep?.();
     return this.#lost;

@@ -2,7 +2,7 @@ import type { IncomingMessage, OutgoingHttpHeader, RequestListener, ServerRespon
 import type { ReadableStream, ReadableStreamReadResult } from "node:stream/web";
 import { failureReports } from "@tsserve/server";
 import type { Logger } from "pino";
-import type { Refusal } from "./check-head.ts";
+import type { Refusal } from "./refusal.ts";
 import { toFetchRequest } from "./fetch-request.ts";
 import { requestFailed } from "./guard-listener.ts";
 import { requestKey, type TrackedMessage } from "./http-request.ts";

@@ -1,9 +1,9 @@
 import { ReadableStream } from "node:stream/web";
 import type { IncomingMessage } from "node:http";
 import { clientOf } from "./client.ts";
-import type { Refusal } from "./check-head.ts";
+import { badRequest, type Refusal } from "./refusal.ts";
 
-const noUrl: Refusal = { status: 400, reason: "parse", message: "the request's target is no URL" };
+const noUrl = badRequest("the request's target is no URL");
 
 /** Methods that the fetch standard forbids (fetch.spec.whatwg.org, "forbidden method"): no `Request` has one. */
 const forbidden: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);

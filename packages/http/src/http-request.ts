@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ActiveRequest, type RequestDescription, type RequestTrace } from "@tsserve/server";
-import type { Refusal } from "./check-head.ts";
+import type { Refusal } from "./refusal.ts";
 import { addressOf } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import type { FastifyRequestLike } from "./fastify-like.ts";

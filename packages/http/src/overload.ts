@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { Refusal } from "./check-head.ts";
+import type { Refusal } from "./refusal.ts";
 import type { HttpRequest } from "./http-request.ts";
 
 /** Counts the requests in progress that `max_active_requests` is for, whichever protocol they came by. */

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import { describe, expect, test } from "vitest";
-import type { Refusal } from "./check-head.ts";
+import type { Refusal } from "./refusal.ts";
 import type { HttpRequest } from "./http-request.ts";
 import { OwnAnswers, type ErrorDescription, type ErrorRenderer, type OwnAnswerSettings } from "./own-answer.ts";
 

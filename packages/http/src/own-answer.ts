@@ -1,7 +1,7 @@
 import { STATUS_CODES, ServerResponse, validateHeaderName, validateHeaderValue } from "node:http";
 import { isThenable } from "@tsserve/server";
 import type { HttpRequest } from "./http-request.ts";
-import type { Refusal } from "./check-head.ts";
+import type { Refusal } from "./refusal.ts";
 
 type AnyMethod = (this: ServerResponse, ...values: unknown[]) => unknown;
 

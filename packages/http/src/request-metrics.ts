@@ -9,7 +9,7 @@ import {
   type MeterHistogram,
 } from "@tsserve/server";
 import { bodyBytesOf } from "./body-bytes.ts";
-import type { RejectionReason } from "./check-head.ts";
+import type { RejectionReason } from "./refusal.ts";
 import type { EndReason } from "./connection.ts";
 import { HttpRequest, patternOf } from "./http-request.ts";
 

@@ -2,7 +2,7 @@ import { ServerResponse, type IncomingMessage, type RequestListener } from "node
 import type { Socket } from "node:net";
 import { traceScope, type ActiveRequests } from "@tsserve/server";
 import { limitBody } from "./body-limit.ts";
-import type { Refusal } from "./check-head.ts";
+import type { Refusal } from "./refusal.ts";
 import { connectionKey, saysClose, type TrackedSocket } from "./connection.ts";
 import type { Connections } from "./connections.ts";
 import { continueOnRead } from "./continue-on-read.ts";

@@ -4,9 +4,10 @@ import { Duplex } from "node:stream";
 import { asError } from "@tsserve/config";
 import { both, type ServerContext } from "@tsserve/server";
 import { bodyTooLarge } from "./body-limit.ts";
-import { makeHeadCheck, type Refusal } from "./check-head.ts";
+import { makeHeadCheck } from "./check-head.ts";
 import { makeClientResolver, makePeerTrust } from "./client.ts";
-import { ClientErrors, requestTimedOut } from "./client-errors.ts";
+import { ClientErrors } from "./client-errors.ts";
+import { expectationFailed, requestTimedOut, type Refusal } from "./refusal.ts";
 import type { Connection } from "./connection.ts";
 import { closeIfStillIdle, type Connections } from "./connections.ts";
 import { countBody } from "./count-body.ts";
@@ -29,8 +30,6 @@ import type { TlsEntrance } from "./tls/tls-entrance.ts";
 import { traceEnd, traceHandling } from "./trace-requests.ts";
 import { trustedProxies } from "./trusted-proxies.ts";
 import { isNoUpgrade, makeTakeUpgrade } from "./upgrades.ts";
-
-const expectationFailed: Refusal = { status: 417, reason: "header", message: "the only expectation that is met here is 100-continue" };
 
 /** Puts the server's own part between Node and the app. Outermost first: tracking, health, the `handler` module, the app. */
 export async function takeEvents(

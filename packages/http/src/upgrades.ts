@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { ActiveRequests } from "@tsserve/server";
-import type { Refusal } from "./check-head.ts";
+import { nobodyTunnels, type Refusal } from "./refusal.ts";
 import { connectionKey, type Connection, type TrackedSocket } from "./connection.ts";
 import type { Connections } from "./connections.ts";
 import { HttpRequest } from "./http-request.ts";
@@ -22,8 +22,6 @@ export interface UpgradeTracking {
 
 /** Takes in a request to make the connection another protocol's: `handOver` gives it to the app. */
 export type TakeUpgrade = (incoming: IncomingMessage, socket: Duplex, handOver: (() => void) | undefined) => void;
-
-const nobodyTunnels: Refusal = { status: 501, reason: "parse", message: "CONNECT is not served here" };
 
 /** Connections that become another protocol's (WebSocket, a tunnel) count as requests in progress until they close. */
 export function makeTakeUpgrade({ requests, connections, checkHead, refuse, identify, onAnswer, onEnd }: UpgradeTracking): TakeUpgrade {

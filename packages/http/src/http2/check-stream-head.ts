@@ -1,4 +1,5 @@
-import { isHost, type Refusal } from "../check-head.ts";
+import { isHost } from "../check-head.ts";
+import { badRequest, headTooLarge, tooManyHeaderLines, type Refusal } from "../refusal.ts";
 
 /** What of a request is looked at: names and values in turn, pseudo-headers among them. */
 export interface StreamHead {
@@ -19,18 +20,8 @@ const lineOverhead = ": \r\n".length;
  * large its head may be. Names in the wrong form and headers of the connection are refused before, by nghttp2.
  */
 export function makeStreamHeadCheck({ maxHeaderLines, maxHeaderBytes }: StreamHeadLimits): (head: StreamHead) => Refusal | undefined {
-  const tooMany: Refusal = {
-    status: 431,
-    reason: "header",
-    message: `the request has more than ${maxHeaderLines} header lines`,
-    setting: `max_header_count = ${maxHeaderLines}`,
-  };
-  const tooLarge: Refusal = {
-    status: 431,
-    reason: "header",
-    message: `the head of the request is larger than ${maxHeaderBytes} bytes`,
-    setting: `max_header_size = ${maxHeaderBytes}`,
-  };
+  const tooMany = tooManyHeaderLines(maxHeaderLines);
+  const tooLarge = headTooLarge(maxHeaderBytes);
   // Most clients say the same again and again.
   let lastGoodHost = "localhost";
   return ({ headers, rawHeaders }) => {
@@ -44,11 +35,11 @@ export function makeStreamHeadCheck({ maxHeaderLines, maxHeaderBytes }: StreamHe
     if (lines > maxHeaderLines) return tooMany;
     if (bytes > maxHeaderBytes) return tooLarge;
     const { ":authority": authority, host } = headers;
-    if (typeof host !== "string" || host === "") return bad("the request has neither :authority nor Host");
+    if (typeof host !== "string" || host === "") return badRequest("the request has neither :authority nor Host");
     if (typeof authority === "string" && authority.toLowerCase() !== host.toLowerCase())
-      return bad("the request's :authority and its Host differ");
+      return badRequest("the request's :authority and its Host differ");
     if (host === lastGoodHost) return undefined;
-    if (!isHost(host)) return bad("the request's :authority is none");
+    if (!isHost(host)) return badRequest("the request's :authority is none");
     lastGoodHost = host;
     return undefined;
   };
@@ -60,8 +51,4 @@ export function addHost({ headers, rawHeaders }: StreamHead): void {
   if (headers["host"] !== undefined || typeof authority !== "string" || authority === "") return;
   headers["host"] = authority;
   rawHeaders.push("host", authority);
-}
-
-function bad(message: string): Refusal {
-  return { status: 400, reason: "parse", message };
 }

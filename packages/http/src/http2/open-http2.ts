@@ -3,7 +3,7 @@ import type { RequestListener } from "node:http";
 import type { Socket } from "node:net";
 import { systemClock } from "@tsserve/server";
 import type { Logger } from "pino";
-import type { RejectionReason, Refusal } from "../check-head.ts";
+import { expectationFailed, nobodyTunnels, type RejectionReason } from "../refusal.ts";
 import { peerAddress, showPlainAddress } from "../client.ts";
 import type { Connection } from "../connection.ts";
 import type { Connections } from "../connections.ts";
@@ -24,9 +24,6 @@ export interface Http2Parts extends Omit<StreamTracking, "headers"> {
   /** Called for a session that the client ended by a fault of its own. */
   onRejected(reason: RejectionReason): void;
 }
-
-const expectationFailed: Refusal = { status: 417, reason: "header", message: "the only expectation that is met here is 100-continue" };
-const nobodyTunnels: Refusal = { status: 501, reason: "parse", message: "CONNECT is not served here" };
 
 /** How often sessions are looked at for what has lasted too long. */
 const lookMs = 250;

@@ -1,7 +1,7 @@
 import { constants } from "node:http2";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { traceScope, type ActiveRequests } from "@tsserve/server";
-import type { Refusal } from "../check-head.ts";
+import { requestTimedOut, type Refusal } from "../refusal.ts";
 import { keepSocket } from "../client.ts";
 import type { Connections } from "../connections.ts";
 import { continueOnRead } from "../continue-on-read.ts";
@@ -40,7 +40,7 @@ export interface StreamTaking {
   giveUp(request: HttpRequest): void;
 }
 
-const timedOut: Refusal = { status: 408, reason: "timeout", message: "the request did not come in time", keepsConnection: true };
+const timedOut: Refusal = { ...requestTimedOut, keepsConnection: true };
 
 /** Takes streams in, as `requests.ts` does with the requests of HTTP/1: from here on they are the same to everybody. */
 export function makeTakeStream(tracking: StreamTracking): StreamTaking {
