@@ -164,8 +164,12 @@ function createForAll(port: number, place: string, flags: number): ServerHandle 
 }
 
 function create(address: string, port: number, type: 4 | 6 | -1, place: string, flags = 0): ServerHandle {
-  const createServerHandle = (net as unknown as { _createServerHandle: CreateServerHandle })._createServerHandle;
-  const handle = createServerHandle(address, port, type, -1, flags);
+  return handleOf(place, address, port, type, -1, flags);
+}
+
+/** @throws {ListenError} with the place */
+function handleOf(place: string, ...of: Parameters<CreateServerHandle>): ServerHandle {
+  const handle = (net as unknown as { _createServerHandle: CreateServerHandle })._createServerHandle(...of);
   if (typeof handle === "number") throw errorOf(handle, place);
   return handle;
 }
@@ -181,10 +185,7 @@ function errorOf(number: number, place: string): Error {
  * @throws {ListenError} when it is no socket
  */
 export function handleOfInherited(fd: number): unknown {
-  const createServerHandle = (net as unknown as { _createServerHandle: CreateServerHandle })._createServerHandle;
-  const handle = createServerHandle(null, -1, -1, fd);
-  if (typeof handle === "number") throw errorOf(handle, `fd://${fd}`);
-  return handle;
+  return handleOf(`fd://${fd}`, null, -1, -1, fd);
 }
 
 const listenTimeoutMs = 10_000;

@@ -8,6 +8,7 @@ export { ActiveRequest, ActiveRequests } from "./active-requests.ts";
 export { Admission } from "./admission.ts";
 export { Causes } from "./causes.ts";
 export { systemClock, timerMs, wait, within } from "./clock.ts";
+export { whenAborted } from "./when-aborted.ts";
 export { exitCodeAfter, exitCodes, signalExitCode } from "./exit-codes.ts";
 export { FailureReports, failureReports } from "./failure-reports.ts";
 export { makeGuard, ownerOf } from "./guard.ts";

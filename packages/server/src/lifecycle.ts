@@ -1,6 +1,7 @@
 import type { RequestDescription } from "./active-requests.ts";
 import type { Causes } from "./causes.ts";
 import { wait, type Clock } from "./clock.ts";
+import { whenAborted } from "./when-aborted.ts";
 import type { Cause, Emit } from "./events.ts";
 import { makeGuard } from "./guard.ts";
 import { exitCodeAfter, type End } from "./exit-codes.ts";
@@ -205,8 +206,7 @@ async function stopSteps(
     deadline.abort();
   };
   const cancel = clock.after(settings.stopTimeoutMs, end);
-  if (cut.aborted) end();
-  else cut.addEventListener("abort", end, { once: true });
+  whenAborted(cut, end);
   let lost = false;
   for (const step of [...started].reverse()) {
     lost = (await stopStep(step, deadline.signal, clock, emit)) || lost;
@@ -241,8 +241,7 @@ function overrunOf(deadline: AbortSignal, clock: Clock, done: AbortSignal): Prom
     const begin = (): void => {
       void wait(clock, overrunMs, done).then(() => resolve("overran"));
     };
-    if (deadline.aborted) begin();
-    else deadline.addEventListener("abort", begin, { once: true, signal: done });
+    whenAborted(deadline, begin, done);
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Server, Socket } from "node:net";
-import { Admission, scanForIdle, type Clock } from "@tsserve/server";
+import { Admission, scanForIdle, whenAborted, type Clock } from "@tsserve/server";
 import { Connection, type ConnectionSetup } from "./connection.ts";
 import { Leaving } from "./leaving.ts";
 import { SharedReads } from "./shared-reads.ts";
@@ -159,12 +159,10 @@ export class Connections {
     let cut = 0;
     await new Promise<void>((resolve) => {
       this.#beginLeaving(resolve);
-      const onDeadline = (): void => {
+      whenAborted(deadline, () => {
         cut = this.#cut();
         resolve();
-      };
-      if (deadline.aborted) onDeadline();
-      else deadline.addEventListener("abort", onDeadline, { once: true });
+      });
     });
     this.#cancelSweep?.();
     return cut;
