@@ -22,6 +22,22 @@ export type CommandName = "serve" | "check" | "routes" | "script" | "shell" | "h
 
 const loading = ["app-name", "server-name", "env-file", "log-level", "log-format", "debug"] as const;
 
+/** What a running server can be told, and what is told with it. */
+export const ctlCommands: readonly string[] = [
+  "status",
+  "upgrade",
+  "inc",
+  "dec",
+  "workers N",
+  "signal NAME",
+  "reopen",
+  "top",
+  "history",
+  "profile KIND",
+  "repl",
+  "stop",
+];
+
 export const commands: Readonly<Record<CommandName, Command>> = {
   serve: {
     usage: "tsserve [serve] CONFIG.ini [options]",
@@ -65,8 +81,8 @@ export const commands: Readonly<Record<CommandName, Command>> = {
     load: () => import("./commands/healthcheck.ts"),
   },
   ctl: {
-    usage: "tsserve ctl status|upgrade|inc|dec|workers N|signal NAME|reopen|top|profile cpu|heap|snapshot|repl|stop [options]",
-    summary: "talk to a running server: how it is, upgrade, resize, profile, stop (--now cuts)",
+    usage: `tsserve ctl ${ctlCommands.join("|")} [options]`,
+    summary: "talk to a running server: how it is, its last hour, upgrade, resize, profile (cpu, heap or snapshot), stop (--now cuts)",
     options: ["socket", "json", "no-wait", "now", "worker", "seconds", "format", "output", "force"],
     load: () => import("./commands/ctl.ts"),
   },

@@ -1,6 +1,5 @@
 import {
   ConfigurationError,
-  isConfigurationError,
   isTsserveError,
   parseConfig,
   parseIni,
@@ -18,6 +17,7 @@ import {
 } from "@tsserve/config";
 import { commonSettings, lifecycleSettings, type LifecycleSettings, type ServerModuleExtras } from "@tsserve/server";
 import { tracingSettings, type SentrySettings, type TracingSettings } from "@tsserve/telemetry/settings";
+import { distinct, gather, located } from "./gather-problems.ts";
 import { listenSettings, type ListenSettings } from "./listen-settings.ts";
 import { loggingSettings, loggingSpec, type LoggingSettings } from "./logging-settings.ts";
 import { metricsSettings, pushGatewayOf, type MetricsSettings } from "./metrics/metrics-settings.ts";
@@ -296,40 +296,10 @@ export function placeOf(file: string, section: ResolvedSection, key: string): st
   return `${file}:${problem?.line}: [${section.name}] ${key}`;
 }
 
-/** Runs a parse; its problems get their place in the file, unless they have one. */
-function located<T>(section: ResolvedSection | undefined, parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    if (!isConfigurationError(error) || section === undefined) throw error;
-    throw new ConfigurationError(error.problems.flatMap((problem) => (problem.file === undefined ? section.locate([problem]) : [problem])));
-  }
-}
-
-function gather<T>(problems: Problem[], parse: () => T, section?: ResolvedSection): T | undefined {
-  try {
-    return located(section, parse);
-  } catch (error) {
-    if (!isConfigurationError(error)) throw error;
-    for (const problem of error.problems) problems.push(problem);
-    return undefined;
-  }
-}
-
 function requireFactory(section: ResolvedSection, problems: Problem[]): ResolvedSection {
   problems.push(...section.problems);
   if ((section.values["factory"] ?? "") !== "") return section;
   const example = section.name.startsWith("server:") ? "tsserve/http" : "./app.js:makeApp";
   problems.push(...section.locate([{ key: "factory", message: `a value is required, such as ${example}`, value: undefined }]));
   return section;
-}
-
-/** The same key may be found wanting twice: by what it is for, and by its spec. The first word is the clearer. In the order of the file. */
-function distinct(problems: readonly Problem[]): Problem[] {
-  const byPlace = new Map<string, Problem>();
-  for (const problem of problems) {
-    const place = `${problem.section} ${problem.key} ${problem.line} ${problem.key === "" ? problem.message : ""}`;
-    if (!byPlace.has(place)) byPlace.set(place, problem);
-  }
-  return [...byPlace.values()].sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
 }

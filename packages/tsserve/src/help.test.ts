@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { commands, isCommand, type CommandName } from "./commands.ts";
 import { helpOf } from "./help.ts";
-import { environmentName, options, type OptionName } from "./options.ts";
+import { environmentName, type OptionName, options } from "./options.ts";
 
 const names = Object.keys(commands).filter(isCommand);
 const pages: readonly (CommandName | undefined)[] = [undefined, ...names];

@@ -1,5 +1,5 @@
 import { commands, type Command, type CommandName } from "./commands.ts";
-import { environmentName, options, type Option } from "./options.ts";
+import { environmentName, type Option, options } from "./options.ts";
 
 /** The width of a terminal that nobody has made wider. */
 const columns = 80;

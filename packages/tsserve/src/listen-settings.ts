@@ -1,7 +1,8 @@
 import { ConfigurationError, descriptorOf, endpoint, parseConfig, type Endpoint, type ResolvedSection } from "@tsserve/config";
 import type { ListenChoices } from "@tsserve/listener";
 import { listenSpec } from "@tsserve/server";
-import { readBinds, type OptionValues } from "./options.ts";
+import type { OptionValues } from "./options.ts";
+import { readBinds } from "./read-arguments.ts";
 import { withoutOverlap } from "./without-overlap.ts";
 
 /** Where to listen, unless a master or systemd passes sockets. */

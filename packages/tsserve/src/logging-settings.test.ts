@@ -1,7 +1,8 @@
 import { isConfigurationError } from "@tsserve/config";
 import { expect, test } from "vitest";
 import { loggingSettings, loggingTexts } from "./logging-settings.ts";
-import { UsageError, type OptionValues } from "./options.ts";
+import type { OptionValues } from "./options.ts";
+import { UsageError } from "./usage-error.ts";
 
 const none: OptionValues = { binds: [], includes: [] };
 

@@ -1,5 +1,6 @@
 import { dictOf, oneOf, optionalSetting, parseConfig, string, tupleOf, type Parser, type Reader } from "@tsserve/config";
-import { UsageError, type OptionValues } from "./options.ts";
+import type { OptionValues } from "./options.ts";
+import { parseArgument } from "./usage-error.ts";
 
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
 export type LogFormat = "json" | "pretty";
@@ -64,10 +65,5 @@ export function loggingTexts(settings: LoggingSettings): [key: string, text: str
 }
 
 function option<T>(name: string, text: string | undefined, parser: Parser<T>): T | undefined {
-  if (text === undefined) return undefined;
-  try {
-    return parser(text);
-  } catch (error) {
-    throw new UsageError(`${name}: ${(error as Error).message}, found "${text}"`);
-  }
+  return text === undefined ? undefined : parseArgument(name, text, parser);
 }

@@ -4,7 +4,8 @@ import { commands, isCommand, type CommandName } from "./commands.ts";
 import { helpOf } from "./help.ts";
 import type { Host } from "./host.ts";
 import { Interruption } from "./interruptible.ts";
-import { fileOfImage, readArguments, UsageError } from "./options.ts";
+import { fileOfImage, readArguments } from "./read-arguments.ts";
+import { UsageError } from "./usage-error.ts";
 import { tellFailure } from "./tell-failure.ts";
 import { version } from "./version.ts";
 

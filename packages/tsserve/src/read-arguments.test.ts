@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { commands } from "./commands.ts";
-import { environmentName, fileOfImage, options, readArguments, readBinds, UsageError, type OptionName } from "./options.ts";
+import { environmentName, type OptionName, options } from "./options.ts";
+import { fileOfImage, readArguments, readBinds } from "./read-arguments.ts";
+import { UsageError } from "./usage-error.ts";
 
 const serve = commands.serve.options;
 

@@ -8,7 +8,8 @@ import {
   type ConfigurationSource,
 } from "./configuration.ts";
 import type { Host } from "./host.ts";
-import { UsageError, type OptionValues } from "./options.ts";
+import type { OptionValues } from "./options.ts";
+import { UsageError } from "./usage-error.ts";
 import { serverSettings } from "./server-settings.ts";
 
 /**

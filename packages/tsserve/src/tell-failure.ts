@@ -1,7 +1,7 @@
 import { asError, exitCodeOf, isConfigurationError, isTsserveError, stackOf, type Problem } from "@tsserve/config";
 import { exitCodes } from "@tsserve/server";
 import type { Host } from "./host.ts";
-import { asksForJson } from "./options.ts";
+import { asksForJson } from "./read-arguments.ts";
 
 /**
  * Tells on stderr why a command, or the start of a server, ended: readable text of what a user can get wrong; anything else is a

@@ -3,11 +3,13 @@ import { connect } from "node:net";
 import { checkUnixPath } from "@tsserve/listener";
 import { exitCodes } from "@tsserve/server";
 import { didYouMean, isTsserveError } from "@tsserve/config";
+import { ctlCommands } from "../commands.ts";
 import { ask, type Answer, type Message } from "../ctl/ask.ts";
 import { fleetTable } from "../fleet-table.ts";
 import { historyTable } from "../history-table.ts";
 import type { Host } from "../host.ts";
-import { UsageError, type OptionValues } from "../options.ts";
+import type { OptionValues } from "../options.ts";
+import { UsageError } from "../usage-error.ts";
 import { controlSockets } from "../workers/control-place.ts";
 
 const refreshMs = 1000;
@@ -48,8 +50,8 @@ async function reach(host: Host, values: OptionValues, use: (path: string) => Pr
   }
 }
 
-const usage = "expected tsserve ctl status|upgrade|inc|dec|workers N|signal NAME|reopen|top|history|profile|repl|stop";
-const names = ["status", "upgrade", "inc", "dec", "workers", "signal", "reopen", "top", "history", "profile", "repl", "stop"];
+const usage = `expected tsserve ctl ${ctlCommands.join("|")}`;
+const names = ctlCommands.map((each) => each.replace(/ .*/, ""));
 
 function messageOf([command, argument, ...rest]: readonly string[], values: OptionValues): Message {
   if (command !== undefined && !names.includes(command)) throw new UsageError(`${usage}, found "${command}"${didYouMean(command, names)}`);
@@ -91,7 +93,6 @@ function listens(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path, () => resolve(true));
     socket.once("error", () => resolve(false));
-    socket.once("close", () => resolve(false));
     socket.once("connect", () => socket.destroy());
   });
 }

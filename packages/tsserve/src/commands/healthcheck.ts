@@ -1,8 +1,9 @@
 import { request } from "node:http";
-import { endpoint, formatEndpoint, timespanOrSeconds, type Endpoint, type Parser } from "@tsserve/config";
+import { endpoint, formatEndpoint, timespanOrSeconds, type Endpoint } from "@tsserve/config";
 import { exitCodes, parseProbe, probeNumbers, timerMs, type Probe } from "@tsserve/server";
 import type { Host } from "../host.ts";
-import { UsageError, type OptionValues } from "../options.ts";
+import type { OptionValues } from "../options.ts";
+import { parseArgument, UsageError } from "../usage-error.ts";
 
 const defaultTimeoutMs = 1000;
 /** More of an answer than this is not worth reading. */
@@ -13,7 +14,7 @@ export async function run(host: Host, positionals: readonly string[], values: Op
   const asked = await whomToAsk(host, positionals, values);
   const probe = parseProbe(values.probe ?? "readiness");
   if (probe === undefined) throw new UsageError(`--probe: expected readiness, liveness or startup, found "${values.probe}"`);
-  const timeoutMs = values.timeout === undefined ? defaultTimeoutMs : read("--timeout", values.timeout, timespanOrSeconds);
+  const timeoutMs = values.timeout === undefined ? defaultTimeoutMs : parseArgument("--timeout", values.timeout, timespanOrSeconds);
   if (asked === undefined) {
     host.print("OK: of what is served there, nothing can be asked: its port tells a check nothing, and metrics are off");
     return exitCodes.stopped;
@@ -43,7 +44,7 @@ async function whomToAsk(host: Host, positionals: readonly string[], values: Opt
   const [kind, where] = positionals;
   if (kind === "http" || kind === "thrift") {
     if (where === undefined || positionals.length > 2) throw new UsageError(`expected tsserve healthcheck ${kind} ENDPOINT`);
-    return { ask: asks[kind], target: read("ENDPOINT", where, endpoint) };
+    return { ask: asks[kind], target: parseArgument("ENDPOINT", where, endpoint) };
   }
   if (where !== undefined) throw new UsageError("expected tsserve healthcheck http|thrift ENDPOINT");
   if (kind === undefined) throw new UsageError("expected tsserve healthcheck http|thrift ENDPOINT, or tsserve healthcheck CONFIG.ini");
@@ -56,14 +57,6 @@ async function whomToAsk(host: Host, positionals: readonly string[], values: Opt
   const place = isExporter ? undefined : plan.unixSocket;
   const address = isExporter ? undefined : plan.address;
   return { ask: asks[target.kind], target: place === undefined ? { host: address ?? "127.0.0.1", port: target.port } : { path: place } };
-}
-
-function read<T>(name: string, text: string, parser: Parser<T>): T {
-  try {
-    return parser(text);
-  } catch (error) {
-    throw new UsageError(`${name}: ${(error as Error).message}, found "${text}"`);
-  }
 }
 
 async function askHttp(target: Endpoint, probe: Probe, timeoutMs: number): Promise<void> {

@@ -7,7 +7,8 @@ import { queuesOf } from "../deploy/queues-of.ts";
 import { warnOfOtherPlaces } from "../deploy/warn-of-other-places.ts";
 import { writeNewFiles } from "../deploy/write-new-files.ts";
 import type { Host } from "../host.ts";
-import { UsageError, type OptionValues } from "../options.ts";
+import type { OptionValues } from "../options.ts";
+import { UsageError } from "../usage-error.ts";
 
 const mostReplicas = 10_000;
 /** Pods that a rolling deployment has beyond the others. */

@@ -6,7 +6,8 @@ import { planDeployment } from "../deploy/plan-deployment.ts";
 import { warnOfOtherPlaces } from "../deploy/warn-of-other-places.ts";
 import { writeNewFiles } from "../deploy/write-new-files.ts";
 import type { Host } from "../host.ts";
-import { UsageError, type OptionValues } from "../options.ts";
+import type { OptionValues } from "../options.ts";
+import { UsageError } from "../usage-error.ts";
 
 /** Prints the files of one kind of deployment, or writes them into the folder of `--output`. */
 export async function run(host: Host, [kind, ...positionals]: readonly string[], values: OptionValues): Promise<number> {

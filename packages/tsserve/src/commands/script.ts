@@ -18,7 +18,8 @@ import type { AppConfiguration } from "../configuration.ts";
 import type { Host } from "../host.ts";
 import { loadFunction } from "../load-function.ts";
 import { makeLogger } from "../make-logger.ts";
-import { UsageError, type OptionValues } from "../options.ts";
+import type { OptionValues } from "../options.ts";
+import { parseArgument, UsageError } from "../usage-error.ts";
 import { adoptEnvironment, readAppConfiguration } from "../read-configuration.ts";
 import { LastReports } from "../reports/last-reports.ts";
 import { followExit } from "../script/follow-exit.ts";
@@ -39,7 +40,7 @@ export async function run(host: Host, [file, target, ...args]: readonly string[]
   if (file === undefined || target === undefined) throw new UsageError("expected tsserve script CONFIG.ini MODULE:FUNCTION [args…]");
   const configuration = await readAppConfiguration(host, file, values);
   const { folder, app } = configuration;
-  const gateway = values.push === undefined ? configuration.pushGateway : readGateway(values.push);
+  const gateway = values.push === undefined ? configuration.pushGateway : parseArgument("--push", values.push, httpUrl);
   const mustPush = values["require-push"] !== undefined;
   if (mustPush && gateway === undefined) throw new UsageError("--require-push: expected --push URL, or metrics.push_gateway in the file");
   adoptEnvironment(host, configuration);
@@ -106,15 +107,6 @@ function inTraceOf(trace: RequestTrace, tracing: OpenTracing | undefined): <T>(w
   if (tracing !== undefined || trace.isNew !== true) scope.want();
   const scoped = <T>(work: () => T): T => scope.run(() => trace, work);
   return (work) => (tracing === undefined ? scoped(work) : tracing.run(trace, () => scoped(work), "internal"));
-}
-
-/** @throws {UsageError} */
-function readGateway(written: string): string {
-  try {
-    return httpUrl(written);
-  } catch (error) {
-    throw new UsageError(`--push: ${(error as Error).message}, found "${written}"`);
-  }
 }
 
 /** As an app's, but that nothing is served. */

@@ -2,7 +2,8 @@ import { resolve } from "node:path";
 import { idlFilesIn, IdlError, loadIdl, warningsOf, writeTypes } from "@tsserve/thrift";
 import { exitCodes } from "@tsserve/server";
 import type { Host } from "../host.ts";
-import { UsageError, type OptionValues } from "../options.ts";
+import type { OptionValues } from "../options.ts";
+import { UsageError } from "../usage-error.ts";
 
 /** Writes the TypeScript types of a .thrift file, and of what it includes, to stdout. */
 export function run(host: Host, [file, ...rest]: readonly string[], values: OptionValues): Promise<number> {

@@ -1,8 +1,9 @@
-import { existsSync, realpathSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WatchdogAnswer, WatchdogRequest } from "@tsserve/master";
 import type { Host } from "../host.ts";
+import { realPathOf } from "../real-path-of.ts";
 import { controlSockets } from "../workers/control-place.ts";
 import { stuckFolder } from "../workers/own-worker.ts";
 import type { Answer, Message } from "./ask.ts";
@@ -40,14 +41,6 @@ export async function askStuck({ env }: Host, socket: string, { kind, seconds, f
 function pidOf(socket: string, env: Host["env"]): number | undefined {
   const real = realPathOf(socket);
   return controlSockets(env).find(({ path }) => realPathOf(path) === real)?.pid;
-}
-
-function realPathOf(path: string): string | undefined {
-  try {
-    return realpathSync(path);
-  } catch {
-    return undefined;
-  }
 }
 
 async function connectSoon(path: string): Promise<Socket | undefined> {

@@ -4,7 +4,7 @@ import { basename, dirname, extname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { ProfileKind } from "@tsserve/master";
 import { constants } from "node:fs";
-import { UsageError } from "../options.ts";
+import { UsageError } from "../usage-error.ts";
 import { cpuTree, heapTree, type FlameTree } from "../profiles/flame-tree.ts";
 import type { CpuProfile, HeapProfile } from "../profiles/v8-profiles.ts";
 

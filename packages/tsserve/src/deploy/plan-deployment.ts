@@ -16,7 +16,8 @@ import {
 import { environmentReferences, packageManagerOf, type DeploymentPlan, type EnvironmentReference, type ServerKind } from "@tsserve/deploy";
 import { makeConfiguration, valuesFor, type Configuration, type ConfigurationSource } from "../configuration.ts";
 import type { Host } from "../host.ts";
-import { UsageError, type OptionValues } from "../options.ts";
+import type { OptionValues } from "../options.ts";
+import { UsageError } from "../usage-error.ts";
 import { readSource } from "../read-configuration.ts";
 import { serverSettings } from "../server-settings.ts";
 import { literalSecrets, refersToSecret } from "./literal-secrets.ts";

@@ -1,5 +1,6 @@
 import type { QueueTrigger } from "@tsserve/deploy";
-import { UsageError, type OptionValues } from "../options.ts";
+import type { OptionValues } from "../options.ts";
+import { UsageError } from "../usage-error.ts";
 import type { Host } from "../host.ts";
 import { withApplication } from "../with-application.ts";
 

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { UsageError } from "../options.ts";
+import { UsageError } from "../usage-error.ts";
 
 /**
  * Writes files that are not there yet: all of them, or none where one of them is.

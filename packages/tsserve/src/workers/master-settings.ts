@@ -3,7 +3,7 @@ import { parseConfig } from "@tsserve/config";
 import type { WorkerLimits } from "@tsserve/master";
 import { commonSettings, workerCount } from "@tsserve/server";
 import type { SliceSource } from "../configuration.ts";
-import { UsageError } from "../options.ts";
+import { parseArgument } from "../usage-error.ts";
 
 /** The master's share of a configuration. */
 export interface MasterSettings {
@@ -54,10 +54,5 @@ function fromFolder(folder: string, path: string | undefined): string | undefine
 }
 
 function workersOption(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  try {
-    return workerCount(text);
-  } catch (error) {
-    throw new UsageError(`--workers: ${(error as Error).message}, found "${text}"`);
-  }
+  return text === undefined ? undefined : parseArgument("--workers", text, workerCount);
 }

@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { realpathSync } from "node:fs";
 import type { BoundSocket } from "@tsserve/listener";
 import type { Worker } from "@tsserve/master";
 import type { Host } from "../host.ts";
 import { nodeArguments } from "../node-arguments.ts";
+import { realPathOf } from "../real-path-of.ts";
 import { generationVariable, lineVariable, masterVariable, ownSocketsVariable } from "./own-worker.ts";
 
 /** What all workers of a master are started with. */
@@ -54,12 +54,4 @@ export function workingFolder({ env, cwd }: Host): () => string {
   const isNamed = named?.startsWith("/") === true && realPathOf(named) === realPathOf(cwd);
   const found = [...(isNamed ? [named] : []), cwd];
   return () => found.find((folder) => realPathOf(folder) !== undefined) ?? "/";
-}
-
-function realPathOf(path: string): string | undefined {
-  try {
-    return realpathSync(path);
-  } catch {
-    return undefined;
-  }
 }
