@@ -35,7 +35,9 @@ async function exported(...others: Registry[]): Promise<string[]> {
     owner,
     workerIndex: 0,
     folder: undefined,
-    remakeFolder: () => undefined,
+    remakeFolder: () => {
+      throw new Error("there is no place");
+    },
     definitions: new Definitions(),
     registries: () => [],
     sample: () => undefined,

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Meter } from "@tsserve/server";
 import { Counter, Registry } from "prom-client";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Definitions } from "./definitions.ts";
 import { Keeper, type KeeperOptions } from "./keeper.ts";
 import { print } from "./print.ts";
@@ -42,7 +42,7 @@ function keep(more: Partial<KeeperOptions> = {}): Kept {
     owner: living,
     workerIndex: 0,
     folder,
-    remakeFolder: () => mkdirSync(folder),
+    remakeFolder: () => (mkdirSync(folder), folder),
     definitions,
     registries: () => [],
     sample: () => undefined,
@@ -50,7 +50,7 @@ function keep(more: Partial<KeeperOptions> = {}): Kept {
     ...more,
   };
   const keeper = new Keeper(options);
-  return { meter, keeper, view: new View({ keeper, folder: options.folder, definitions, pid: options.owner.pid, log }) };
+  return { meter, keeper, view: new View({ keeper, definitions, pid: options.owner.pid, log }) };
 }
 
 const samplesOf = async (view: View, kind = "test"): Promise<string[]> => {
@@ -102,6 +102,77 @@ describe("what a process keeps", () => {
     keeper.start();
     expect(await samplesOf(view)).toEqual(["hits_total 2"]);
     await keeper.stop();
+  });
+
+  describe("a folder that can't be made at the start", () => {
+    beforeEach(() => void vi.useFakeTimers({ toFake: ["performance"] }));
+    afterEach(() => void vi.useRealTimers());
+    const later = (): void => void vi.advanceTimersByTime(5000);
+
+    test("is made later: from then on others read it, and what was counted before is counted once", async () => {
+      const registry = new Registry();
+      const mine = new Counter({ name: "mine_total", help: "Mine.", registers: [registry] });
+      const before = keep();
+      before.meter.counter(hits, {}).add(10);
+      before.keeper.start();
+      await before.keeper.stop();
+      let isPlace = false;
+      const placed: string[] = [];
+      const remakeFolder = (): string => {
+        if (!isPlace) throw new Error("EROFS");
+        return folder;
+      };
+      const { meter, keeper, view } = keep({
+        folder: undefined,
+        remakeFolder,
+        onPlaced: (each) => placed.push(each),
+        registries: () => [registry],
+      });
+      keeper.start();
+      mine.inc();
+      meter.counter(hits, {}).add(2);
+      meter.gauge(level, {}).set(5);
+      for (let n = 0; n < 3; n++) {
+        later();
+        expect((await samplesOf(view)).sort()).toEqual(["hits_total 2", "level 5", "mine_total 1"]);
+      }
+      expect([keeper.folder, placed]).toEqual([undefined, []]);
+      isPlace = true;
+      // No sooner than it is time.
+      keeper.flush();
+      expect(keeper.folder).toBeUndefined();
+      later();
+      meter.counter(hits, { late: "yes" }).add(1);
+      for (const each of [view, keep({ workerIndex: 1 }).view])
+        expect((await samplesOf(each)).sort()).toEqual(["hits_total 12", 'hits_total{late="yes"} 1', "level 5", "mine_total 1"]);
+      expect([keeper.folder, placed]).toEqual([folder, [folder]]);
+      meter.counter(hits, {}).add(1);
+      later();
+      expect(await samplesOf(view)).toContain("hits_total 13");
+      expect(placed).toHaveLength(1);
+      await keeper.stop();
+      expect(told.filter((each) => each.includes("now that there is a place"))).toHaveLength(1);
+    });
+
+    test("is not used while its files can't be opened, nor where it is somebody else's", async () => {
+      for (const remakeFolder of [
+        () => join(folder, "absent"),
+        () => {
+          throw new Error("belongs to somebody else");
+        },
+      ]) {
+        // prettier-ignore
+        const { meter, keeper, view } = keep({ folder: undefined, remakeFolder });
+        meter.counter(hits, {}).add(2);
+        keeper.start();
+        later();
+        expect(await samplesOf(view)).toEqual(["hits_total 2"]);
+        expect(keeper.folder).toBeUndefined();
+        await keeper.stop();
+      }
+      expect(readdirSync(folder)).toEqual([]);
+      expect(told).toEqual([]);
+    });
   });
 
   test("what prom-client holds is copied at a beat, and before it is shown", async () => {

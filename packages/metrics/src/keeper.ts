@@ -25,10 +25,12 @@ export interface KeeperOptions {
   readonly meter: Meter;
   readonly owner: ProcessIdentity;
   readonly workerIndex: number;
-  /** `undefined`: there is no place for files. */
+  /** `undefined`: it could not be made yet. */
   readonly folder: string | undefined;
-  /** Makes the folder anew, which somebody has removed. @throws {Error} when it can't be made */
-  remakeFolder(): void;
+  /** Makes the folder, which could not be made before, or has been removed. @returns where it is @throws {Error} when it can't be made */
+  remakeFolder(): string;
+  /** Called when the folder could be made after all. */
+  readonly onPlaced?: (folder: string) => void;
   readonly definitions: Definitions;
   /** The prom-client registries that exist by now. */
   registries(): readonly Registry[];
@@ -41,6 +43,8 @@ export interface KeeperOptions {
 export class Keeper {
   readonly #options: KeeperOptions;
   readonly #bridge: PromClientBridge;
+  /** Used only after it has been made, or found to be ours: others can guess its name. */
+  #folder: string | undefined;
   #counters: ValueFile | undefined;
   #gauges: ValueFile | undefined;
   /** What the names of this worker's files begin with: another number than the worker's where somebody has that one's. */
@@ -59,6 +63,7 @@ export class Keeper {
 
   constructor(options: KeeperOptions) {
     this.#options = options;
+    this.#folder = options.folder;
     this.#base = workerBase(options.workerIndex);
     this.#bridge = new PromClientBridge(options.meter, (metric, err) =>
       options.log.warn({ err, metric }, `the metric ${metric} can't be collected: its last values are exported`),
@@ -72,6 +77,11 @@ export class Keeper {
 
   get owner(): ProcessIdentity {
     return this.#options.owner;
+  }
+
+  /** Where the files are; `undefined` while it can't be made. */
+  get folder(): string | undefined {
+    return this.#folder;
   }
 
   /** What the names of the worker's files begin with. */
@@ -101,8 +111,7 @@ export class Keeper {
     await this.copyRegistries();
     this.flush();
     this.abandon();
-    const { folder, owner } = this.#options;
-    if (folder !== undefined) removeFiles(folder, processBase(owner));
+    if (this.#folder !== undefined) removeFiles(this.#folder, processBase(this.#options.owner));
   }
 
   /** Leaves the files as they are, as a process does that is killed. */
@@ -127,9 +136,11 @@ export class Keeper {
 
   /** Writes what has changed. */
   flush(): void {
-    const { meter, log, folder } = this.#options;
+    const { meter, log } = this.#options;
     this.#options.sample();
+    if (this.#folder === undefined && this.#counters !== undefined) this.#leaveMemory();
     if (this.#counters === undefined) this.#open();
+    const folder = this.#folder;
     const { series } = meter;
     const files = { counters: this.#counters, gauges: this.#gauges };
     if (files.counters === undefined || files.gauges === undefined) return;
@@ -165,17 +176,47 @@ export class Keeper {
     }
   }
 
+  /** Where the folder can be made by now, the numbers go to files there, on top of what earlier processes have left in them. */
+  #leaveMemory(): void {
+    if (!this.#isTimeToTry()) return;
+    const { owner, remakeFolder, onPlaced, log } = this.#options;
+    let gauges: ValueFile | undefined;
+    try {
+      const folder = remakeFolder();
+      gauges = ValueFile.open(this.#fileOptions(folder, processBase(owner)));
+      if (gauges === undefined) return;
+      this.#counters = this.#openCounters(folder);
+      this.#gauges = gauges;
+      this.#folder = folder;
+      // All series of the meter, anew.
+      this.#added = 0;
+    } catch {
+      // It has been told at the start, and is told when it is over.
+      gauges?.close();
+      return;
+    }
+    log.info({ folder: this.#folder }, "metrics are kept where the other workers read them, now that there is a place for them");
+    onPlaced?.(this.#folder);
+  }
+
+  #isTimeToTry(): boolean {
+    const now = performance.now();
+    if (now - this.#openedAt < retryMs) return false;
+    this.#openedAt = now;
+    return true;
+  }
+
   #open(): void {
-    const { folder, owner, definitions } = this.#options;
+    const { owner, definitions } = this.#options;
+    const folder = this.#folder;
     if (folder === undefined) {
+      this.#openedAt = performance.now();
       const nextOrder = this.#nextOrder;
       this.#counters = ValueFile.inMemory({ definitions, owner, nextOrder, base: this.#base });
       this.#gauges = ValueFile.inMemory({ definitions, owner, nextOrder, base: processBase(owner) });
       return;
     }
-    const now = performance.now();
-    if (now - this.#openedAt < retryMs) return;
-    this.#openedAt = now;
+    if (!this.#isTimeToTry()) return;
     try {
       this.#gauges ??= ValueFile.open(this.#fileOptions(folder, processBase(owner)));
       this.#counters = this.#openCounters(folder);

@@ -42,7 +42,9 @@ function pages(
     owner,
     workerIndex: 0,
     folder: undefined,
-    remakeFolder: () => undefined,
+    remakeFolder: () => {
+      throw new Error("there is no place");
+    },
     definitions,
     registries: () => [],
     sample: () => undefined,
@@ -50,7 +52,7 @@ function pages(
   };
   const keeper = new Keeper(options);
   keeper.start();
-  const view = new View({ keeper, folder: undefined, definitions, pid: owner.pid, log });
+  const view = new View({ keeper, definitions, pid: owner.pid, log });
   const health = { answer: (probe: string) => Promise.resolve(probe === "readiness" ? ("shutting_down" as const) : ("ok" as const)) };
   const all = pagesOf({ view, access, health, fleet: () => ({ hostname: "host" }), history: (since) => Promise.resolve({ since }) });
   return async (url, headers = { host: "localhost" }) => {

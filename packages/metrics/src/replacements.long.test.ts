@@ -31,14 +31,14 @@ function live(folder: string, workerIndex: number, owner: ProcessIdentity): { ke
     owner,
     workerIndex,
     folder,
-    remakeFolder: () => undefined,
+    remakeFolder: () => folder,
     definitions,
     registries: () => [],
     sample: () => undefined,
     log,
   });
   keeper.start();
-  return { keeper, view: new View({ keeper, folder, definitions, pid: owner.pid, log }) };
+  return { keeper, view: new View({ keeper, definitions, pid: owner.pid, log }) };
 }
 
 test(`${replacements} replacements of each of ${workers} workers: series, files and their sizes stay as they were, and no sum goes down`, async () => {

@@ -23,7 +23,6 @@ interface Question {
 
 export interface ViewOptions {
   readonly keeper: Keeper;
-  readonly folder: string | undefined;
   readonly definitions: Definitions;
   readonly pid: number;
   readonly log: MetricsLog;
@@ -32,7 +31,8 @@ export interface ViewOptions {
 /** The numbers of all processes: this one's own, and what the others have written last. */
 export class View {
   readonly #options: ViewOptions;
-  readonly #reader: FolderReader | undefined;
+  /** Of the folder, from when there is one. */
+  #reader: FolderReader | undefined;
   readonly #merger = new Merger();
   readonly #exemplars = new ExemplarReader();
   readonly #waiting = new Map<string, Question>();
@@ -42,13 +42,6 @@ export class View {
 
   constructor(options: ViewOptions) {
     this.#options = options;
-    const { folder, definitions, log } = options;
-    this.#reader =
-      folder === undefined
-        ? undefined
-        : new FolderReader(folder, definitions, (file, reason) =>
-            log.warn({ file, reason }, `${file} is left out of the metrics: ${reason}`),
-          );
   }
 
   /**
@@ -87,15 +80,27 @@ export class View {
     await keeper.copyRegistries();
     await pause();
     keeper.flush();
-    const { contributions, leftOut }: FolderContents = (await this.#reader?.read(keeper.bases)) ?? { contributions: [], leftOut: none };
+    const { contributions, leftOut }: FolderContents = (await this.#readerOf(keeper.folder)?.read(keeper.bases)) ?? {
+      contributions: [],
+      leftOut: none,
+    };
     await pause();
     const merged = await this.#merger.merge([...keeper.contributions, ...contributions], pause);
     this.#tell(merged);
     return { families: [...merged.families, ...this.#ownFamilies(leftOut, merged)], exemplars: () => this.#readExemplars() };
   }
 
+  #readerOf(folder: string | undefined): FolderReader | undefined {
+    if (folder === undefined) return undefined;
+    const { definitions, log } = this.#options;
+    this.#reader ??= new FolderReader(folder, definitions, (file, reason) =>
+      log.warn({ file, reason }, `${file} is left out of the metrics: ${reason}`),
+    );
+    return this.#reader;
+  }
+
   #readExemplars(): ExemplarsOf {
-    const { folder } = this.#options;
+    const { folder } = this.#options.keeper;
     if (folder === undefined) return new Map();
     const names = readdirSync(folder).filter((name) => parseFileName(name).kind === "exemplars");
     return this.#exemplars.read(names.map((name) => `${folder}/${name}`));

@@ -46,33 +46,32 @@ export class WorkerMetrics {
   /** What is done again and again is done at its beats. */
   readonly pulse: Pulse;
   readonly #options: WorkerMetricsOptions;
-  readonly #folder: string | undefined;
   readonly #keeper: Keeper;
   #historian: Historian | undefined;
+  #wantsHistory = false;
 
   constructor(options: WorkerMetricsOptions) {
     const { log, meter, workerIndex } = options;
     this.#options = options;
-    this.#folder = folderFor(options);
     const definitions = new Definitions();
     const owner = identity(process.pid);
-    const folder = this.#folder;
     const keepParent = keepFolder(options.parent ?? tmpdir());
     this.#keeper = new Keeper({
       meter,
       owner,
       workerIndex,
-      folder,
+      folder: folderFor(options),
       remakeFolder: () => {
         keepParent();
-        openFolder(identity(options.masterPid), options.parent);
+        return openFolder(identity(options.masterPid), options.parent);
       },
+      onPlaced: (folder) => this.#keepHistory(folder),
       definitions,
       registries: () => options.registries(),
       sample: () => options.sample(),
       log,
     });
-    const view = new View({ keeper: this.#keeper, folder, definitions, pid: owner.pid, log });
+    const view = new View({ keeper: this.#keeper, definitions, pid: owner.pid, log });
     this.pulse = new Pulse((task, err) => log.warn({ err, reporter: task }, `the reporter ${task} failed: ${(err as Error).message}`));
     this.exporter = new Exporter({
       pages: pagesOf({
@@ -96,17 +95,23 @@ export class WorkerMetrics {
 
   /** Begins to keep the last hour. After the reporters: what they have set is kept at the same beat. */
   startHistory(): void {
+    this.#wantsHistory = true;
+    const { folder } = this.#keeper;
+    if (folder !== undefined) this.#keepHistory(folder);
+  }
+
+  /** From when there is a place for it. */
+  #keepHistory(folder: string): void {
+    if (!this.#wantsHistory || this.#historian !== undefined) return;
     const { meter, requests, workerIndex, mask } = this.#options;
-    const folder = this.#folder;
-    if (folder === undefined) return;
     const { base, owner } = this.#keeper;
     const historian = new Historian({ meter, requests, owner, workerIndex, folder, base, mask }, Date.now());
     this.#historian = historian;
     this.pulse.every("the last second", 1000, (now) => historian.second(now));
-    this.pulse.every("the record of this process", beatMs, (now) => historian.beat(now));
+    this.pulse.every("the record of this process", beatMs, (now) => unlessToldElsewhere(() => historian.beat(now)));
     // Who cleans a folder for temporary files goes by when a file was used last.
-    this.pulse.every("files that are kept", touchMs, (now) => touchFiles(folder, now));
-    this.pulse.every("the last hour", pointMs, (now) => historian.point(now));
+    this.pulse.every("files that are kept", touchMs, (now) => unlessToldElsewhere(() => touchFiles(folder, now)));
+    this.pulse.every("the last hour", pointMs, (now) => unlessToldElsewhere(() => historian.point(now)));
   }
 
   /** Notes what happened, for the last hour. */
@@ -129,20 +134,35 @@ export class WorkerMetrics {
       // That the folder can't be written is told elsewhere.
     }
     // Workers leave their folder to their master.
-    if (this.#folder !== undefined && this.#options.masterPid === process.pid) removeFolder(this.#folder);
+    const { folder } = this.#keeper;
+    if (folder !== undefined && this.#options.masterPid === process.pid) removeFolder(folder);
   }
 
   /** What is no number. Without a master of ours, the workers are those that have written. */
   #fleet(): object {
     const { hostname } = this.#options;
-    const report = this.#folder === undefined ? undefined : readFleetReport(this.#folder);
+    const { folder } = this.#keeper;
+    const report = folder === undefined ? undefined : readFleetReport(folder);
     const alone = { index: this.#options.workerIndex, pid: process.pid, state: "up", age_seconds: Math.round(process.uptime()) };
     return { hostname, workers: report?.workers ?? [alone] };
   }
 
   async #history(since: number): Promise<History> {
     const now = Date.now();
-    return this.#folder === undefined ? noHistory(now) : await readHistory(this.#folder, now, since);
+    const { folder } = this.#keeper;
+    return folder === undefined ? noHistory(now) : await readHistory(folder, now, since);
+  }
+}
+
+/** What a disk says that is full or broken, and a folder that has gone. */
+const ofDisks: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EIO", "EROFS", "ENOENT"]);
+
+/** The keeper writes to the same folder at every beat, and tells once that it can't be written: one line is enough. */
+function unlessToldElsewhere(write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    if (!ofDisks.has((error as NodeJS.ErrnoException).code)) throw error;
   }
 }
 
@@ -150,7 +170,7 @@ function folderFor({ masterPid, parent, log }: WorkerMetricsOptions): string | u
   try {
     return openFolder(identity(masterPid), parent);
   } catch (err) {
-    log.warn({ err }, `metrics are kept by this process alone: ${(err as Error).message}`);
+    log.warn({ err }, `metrics are kept by this process alone until their folder can be made: ${(err as Error).message}`);
     return undefined;
   }
 }

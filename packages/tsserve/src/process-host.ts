@@ -5,6 +5,7 @@ import { Causes } from "@tsserve/server";
 import type { CompileCache } from "./compile-cache/compile-cache.ts";
 import { signals, stopSignals } from "./first-instruction.ts";
 import type { Host } from "./host.ts";
+import { isTornFile } from "./logging/is-torn-file.ts";
 import { main } from "./main.ts";
 
 /** Runs the command that this process was started for, to the end of the process. */
@@ -39,6 +40,7 @@ function processHost(compileCache: CompileCache): Host {
     stdoutIsTerminal: process.stdout.isTTY === true,
     logDescriptor: {
       write: (bytes) => writeSync(1, bytes),
+      isTorn: () => isTornFile(1),
       pause: (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
       now: () => performance.now(),
       soon: (callback) => void setImmediate(callback).unref(),

@@ -2,6 +2,8 @@
 export interface LogDescriptor {
   /** Gives how many bytes were taken. @throws with the system's code when none could be */
   write(bytes: Buffer): number;
+  /** Whether it is a file whose last line has no end, whoever wrote it; `undefined` where that can't be told. */
+  isTorn(): boolean | undefined;
   /** Waits, so long at most, without giving the event loop a turn. */
   pause(ms: number): void;
   now(): number;
@@ -55,6 +57,8 @@ export class LogOutput {
   #piece: Buffer = Buffer.alloc(0);
   /** Whether the last byte that was written was not the end of a line. */
   #isBegun = false;
+  /** Whether it is to be looked at what the next line would come after: at the beginning, and when something could not be written. */
+  #isUncertain = true;
   #lost = 0;
   #reason = "";
   /** The waiting lines that tell of lost ones, and of how many. */
@@ -166,6 +170,10 @@ export class LogOutput {
     while (this.#isWaiting || this.#lost > 0) {
       if (!this.#isWaiting) this.#tell();
       if (this.#piece.length === 0) this.#takePiece();
+      if (this.#isUncertain) {
+        this.#join();
+        if (this.#piece.length === 0) continue;
+      }
       const written = this.#tryWrite();
       if (written === 0) break;
       hasWritten = true;
@@ -192,6 +200,22 @@ export class LogOutput {
     this.#piece = Buffer.from(text);
   }
 
+  /** Sees to it that what is written next begins where a line begins, or goes on with the line that was begun here. */
+  #join(): void {
+    this.#isUncertain = false;
+    const isTorn = this.#descriptor.isTorn();
+    if (isTorn === undefined) return;
+    if (!this.#isBegun) {
+      // Somebody else's disk was full: a worker before this one, or beside it.
+      if (isTorn) this.#piece = Buffer.concat([Buffer.of(newline), this.#piece]);
+    } else if (!isTorn) {
+      // Others have written behind the beginning of our line: its rest would be a line by itself.
+      this.#piece = this.#piece.subarray(this.#piece.indexOf(newline) + 1);
+      this.#isBegun = false;
+      this.#lost += 1;
+    }
+  }
+
   /** Gives how many bytes were taken. */
   #tryWrite(): number {
     try {
@@ -213,9 +237,10 @@ export class LogOutput {
   #lose(reason: string): void {
     const kept = this.#isBegun ? this.#piece.indexOf(newline) + 1 : 0;
     const lines = [...this.#piece.toString("utf8", kept).split(/(?<=\n)/), ...this.#lines.slice(this.#next)];
-    // A line that was to tell of lost ones is none of them.
-    for (const line of lines) if (line !== "") this.#lost += this.#told.get(line) ?? 1;
+    // A line that was to tell of lost ones is none of them, nor is the end of somebody else's.
+    for (const line of lines) if (line !== "" && line !== "\n") this.#lost += this.#told.get(line) ?? 1;
     this.#told.clear();
+    this.#isUncertain = true;
     this.#reason = reason;
     this.#piece = this.#piece.subarray(0, kept);
     this.#lines = [];

@@ -162,7 +162,7 @@ describe("what is no text", () => {
 
 describe("the output", () => {
   /** A pipe or a disk with so much room, or an error of the system. */
-  function rig() {
+  function rig(isFile = false) {
     let written = "";
     let room = Number.POSITIVE_INFINITY;
     let failure = "EAGAIN";
@@ -180,6 +180,7 @@ describe("the output", () => {
           written += bytes.toString("utf8", 0, taken);
           return taken;
         },
+        isTorn: () => (isFile ? written !== "" && !written.endsWith("\n") : undefined),
         pause: (ms) => (now += ms),
         now: () => now,
         later: (_ms, callback) => retries.push(callback),
@@ -190,6 +191,8 @@ describe("the output", () => {
     return {
       output,
       written: () => written,
+      /** What another process appends. */
+      append: (text: string) => (written += text),
       pieces,
       endTurn: () => {
         const due = ends;
@@ -218,6 +221,59 @@ describe("the output", () => {
     turn();
     output.write("five\n");
     expect(written()).toBe(`one\ntwo\nlost 2 ${code}\nfive\n`);
+  });
+
+  describe("of a file that several processes append to", () => {
+    const everything = Number.POSITIVE_INFINITY;
+
+    test("begins at the beginning of a line, whatever a process before has left", () => {
+      for (const left of ["", "whole\n", "half of a li"]) {
+        const { output, written, append } = rig(true);
+        append(left);
+        output.write("one\n");
+        append("other\n");
+        output.write("two\n");
+        expect(written()).toBe(`${left}${left === "half of a li" ? "\n" : ""}one\nother\ntwo\n`);
+      }
+    });
+
+    test.each([
+      // What others write while the disk is full, or as soon as it is not.
+      ["", "one\ntwo\nlost 1 ENOSPC\nfive\n"],
+      ["\nother\n", "one\ntw\nother\nlost 2 ENOSPC\nfive\n"],
+      ["other\n", "one\ntwother\nlost 2 ENOSPC\nfive\n"],
+    ])("goes on with a line that was begun, unless somebody has written behind it: %j", (others, expected) => {
+      const { output, written, append, fill, turn } = rig(true);
+      output.write("one\n");
+      fill(2, "ENOSPC");
+      output.write("two\n");
+      output.write("three\n");
+      turn();
+      append(others);
+      fill(everything);
+      turn();
+      output.write("five\n");
+      expect(written()).toBe(expected);
+    });
+
+    test("where another one's line is torn while nothing can be written, its own begin behind it, and are counted right", () => {
+      for (let room = 0; room < 4; room++) {
+        const { output, written, append, fill, turn } = rig(true);
+        output.write("one\n");
+        append("tor");
+        fill(0, "ENOSPC");
+        for (const line of ["two\n", "three\n"]) output.write(line);
+        // There is room for a few bytes, and then for all.
+        fill(room, "ENOSPC");
+        turn();
+        fill(everything);
+        turn();
+        output.write("five\n");
+        const lines = written().split("\n");
+        expect([lines[0], lines[1], lines.at(-2)]).toEqual(["one", "tor", "five"]);
+        expect(lines.filter((line) => /^lost \d+ ENOSPC$/.test(line))).toEqual(["lost 2 ENOSPC"]);
+      }
+    });
   });
 
   test("a reader that does not keep up gets all that fits, and is told of the rest", () => {
