@@ -29,7 +29,7 @@ function live(workerIndex: number, owner: { readonly pid: number; readonly start
     owner,
     workerIndex,
     folder,
-    remakeFolder: () => undefined,
+    remakeFolder: () => folder,
     definitions,
     registries: () => [],
     sample: () => undefined,
@@ -37,7 +37,7 @@ function live(workerIndex: number, owner: { readonly pid: number; readonly start
   };
   const keeper = new Keeper(options);
   keeper.start();
-  return { keeper, view: new View({ keeper, folder, definitions, pid: owner.pid, log }) };
+  return { keeper, view: new View({ keeper, definitions, pid: owner.pid, log }) };
 }
 
 const watcher = live(9, identity(process.pid));

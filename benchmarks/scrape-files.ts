@@ -29,7 +29,7 @@ function keep(workerIndex: number, owner: { readonly pid: number; readonly start
     owner,
     workerIndex,
     folder,
-    remakeFolder: () => undefined,
+    remakeFolder: () => folder,
     definitions,
     registries: () => [],
     sample: () => undefined,
@@ -37,7 +37,7 @@ function keep(workerIndex: number, owner: { readonly pid: number; readonly start
   };
   const keeper = new Keeper(options);
   keeper.start();
-  return { keeper, view: new View({ keeper, folder, definitions, pid: owner.pid, log }) };
+  return { keeper, view: new View({ keeper, definitions, pid: owner.pid, log }) };
 }
 
 for (let worker = 1; worker < workers; worker++) keep(worker, { pid: 1_000_000_000 + worker, startedAt: 1 }).keeper.abandon();
