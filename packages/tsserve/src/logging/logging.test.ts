@@ -262,7 +262,7 @@ describe("the output", () => {
         output.write("one\n");
         append("tor");
         fill(0, "ENOSPC");
-        for (const line of ["two\n", "three\n"]) output.write(line);
+        for (const each of ["two\n", "three\n"]) output.write(each);
         // There is room for a few bytes, and then for all.
         fill(room, "ENOSPC");
         turn();
@@ -271,7 +271,7 @@ describe("the output", () => {
         output.write("five\n");
         const lines = written().split("\n");
         expect([lines[0], lines[1], lines.at(-2)]).toEqual(["one", "tor", "five"]);
-        expect(lines.filter((line) => /^lost \d+ ENOSPC$/.test(line))).toEqual(["lost 2 ENOSPC"]);
+        expect(lines.filter((each) => /^lost \d+ ENOSPC$/.test(each))).toEqual(["lost 2 ENOSPC"]);
       }
     });
   });
