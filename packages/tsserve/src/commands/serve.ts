@@ -27,7 +27,7 @@ import { sentryStep } from "../serve/sentry-step.ts";
 import { tracingStep } from "../serve/tracing-step.ts";
 import { turnStep } from "../serve/turn-step.ts";
 import { whereToListen } from "../serve/where-to-listen.ts";
-import { keepTick, settleNextTick } from "../settle-next-tick.ts";
+import { keepTick } from "../keep-tick.ts";
 import { dumpStacksOnSignal } from "../stacks/dump-stacks.ts";
 import { watchdogStep } from "../serve/watchdog-step.ts";
 import { settingsOf, startWatchdog } from "../stacks/watchdog.ts";
@@ -81,10 +81,7 @@ function isWorker({ env, ppid }: Host): boolean {
 async function serveApplication(host: Host, configuration: Configuration): Promise<number> {
   // Before anything that is the user's is loaded: what gets stuck is seen.
   const watchdog = startWatchdog(host, settingsOf(configuration, host), (signal, heard) => endStuck(host, signal, heard));
-  // A message takes few ticks, where a request takes seven: a consumer rather begins sooner.
-  const isQueue = configuration.server.values["factory"] === "tsserve/queue";
-  if (isQueue) keepTick();
-  else await settleNextTick();
+  keepTick();
   adoptEnvironment(host, configuration);
   const worker = readEinhornWorker(host.env, host);
   const master = await openMasterChannel(host);
@@ -102,10 +99,8 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
   const application = await interruptible(host, prepareApplication(configuration, rootLog, takeFleetSecret(host)));
   // The watchdog still boots: meanwhile Node's loader of ES modules is loaded, by which the app's module mostly comes, with one of Node's own;
   // and what the first listener loads (github.com/nodejs/node/blob/v24.x/lib/net.js `listenInCluster`).
-  if (isQueue) {
-    await importModule("node:fs/promises");
-    process.getBuiltinModule("node:cluster");
-  }
+  await importModule("node:fs/promises");
+  process.getBuiltinModule("node:cluster");
   const guard = guardProcess({
     process: host.process,
     signals: host.signals,
