@@ -66,8 +66,8 @@ async function serve(name: string, { endpoint, dependencies }: Row, args: readon
       ? ((await server.log(/^master of/))["addresses"] as string[]).map((address) => `http://${address}`)[0]
       : await server.listening();
   if (args.length > 0) await server.log(/^listening on/);
-  const headers = { authorization: secret, cookie: secret };
-  const path = endpoint.startsWith("/") ? endpoint.replace(":id", "7") : "/users/7";
+  const headers = { authorization: secret, cookie: `session=${secret}` };
+  const path = endpoint.startsWith("/") ? endpoint.replace(/:id|\{id\}/, "7") : "/users/7";
   expect(name, "the answer", await (await fetch(`${base}${path}`, { headers })).text(), (text) => text === '{"id":"7"}');
   expect(name, "the status of a failure", (await fetch(`${base}/fails`, { headers })).status, (status) => status === 500);
   await until("the error in the log", () => told(server, "by design") > 0 || undefined);

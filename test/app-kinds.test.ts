@@ -80,6 +80,14 @@ describe("the app itself where a factory is expected", () => {
       "*",
     ],
     [
+      "a router that has a method for every name, as itty-router's has",
+      "app.mjs",
+      `const own = { fetch: async (request) => new Response("id:" + new URL(request.url).pathname) };\nexport default Object.setPrototypeOf(own, new Proxy({}, { get: () => () => own }));`,
+      "/7",
+      "id:/7",
+      "*",
+    ],
+    [
       "a Fastify instance that a promise gives",
       "app.mjs",
       `import Fastify from ${JSON.stringify(import.meta.resolve("fastify"))};\nconst app = Fastify();\napp.get("/users/:id", async (request) => ({ id: request.params.id }));\nexport default Promise.resolve(app);`,

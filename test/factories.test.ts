@@ -158,6 +158,18 @@ describe("what can be wrong with a factory: exit code 3, nothing bound", () => {
       'app.ini:5: [app:main] factory: "makeApp" of ./app.mjs is an object, expected a function',
     ],
     [
+      "a default export that is no function",
+      "./app.mjs",
+      { "app.mjs": "export default { fetch: 1 };" },
+      "app.ini:5: [app:main] factory: the default export of ./app.mjs is an object, expected a function",
+    ],
+    [
+      "a listener of requests",
+      "./app.mjs",
+      { "app.mjs": "export default async function handle(req, res) {\n  res.end('hello');\n}" },
+      /^app\.ini:5: \[app:main\] factory: \.\/app\.mjs threw, which was called with \(config, context\): a function \(request, response\) is what a factory gives:\nTypeError: /,
+    ],
+    [
       "a module that throws",
       "./app.mjs",
       { "app.mjs": "import './lib.mjs';", "lib.mjs": "\nthrow new RangeError('this module fails');" },
@@ -197,7 +209,7 @@ describe("what can be wrong with a factory: exit code 3, nothing bound", () => {
       "a factory that forgets its return",
       "./app.mjs",
       { "app.mjs": "export function makeApp() {}" },
-      "app.ini:5: [app:main] factory: the app factory gave undefined (does it return the app?); tsserve/http serves a Fastify instance, a function (request, response), an object with fetch(request), a Koa or NestJS app, or an http.Server",
+      "app.ini:5: [app:main] factory: the app factory gave undefined (does it return the app?); tsserve/http serves a Fastify instance, a function (request, response), an object with fetch(request), a Koa or NestJS app, a hapi or restify server, or an http.Server",
     ],
     [
       "a module name that is none",

@@ -53,9 +53,13 @@ export function notAFunction(place: string, what: string, found: string, expecta
   return new TsserveError("ERR_TSSERVE_NOT_A_FUNCTION", at(place, `${what} is ${found}, expected ${expectation}`));
 }
 
-/** Of a factory, a `handler` or another function that the INI file names. */
-export function factoryThrew(place: string, what: string, error: unknown): TsserveError {
-  return new TsserveError("ERR_TSSERVE_FACTORY_THREW", at(place, `${what} threw:\n${stackOf(error)}`), { cause: error });
+/**
+ * Of a factory, a `handler` or another function that the INI file names.
+ *
+ * @param hint why, where that can be guessed: begins with a comma, or is empty
+ */
+export function factoryThrew(place: string, what: string, error: unknown, hint = ""): TsserveError {
+  return new TsserveError("ERR_TSSERVE_FACTORY_THREW", at(place, `${what} threw${hint}:\n${stackOf(error)}`), { cause: error });
 }
 
 /**

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import Fastify from "fastify";
 import { Hono } from "hono";
 import { describe, expect, test } from "vitest";
-import { hasHandler, isApp, isFetchApp, isHttpServer, isKoa, isNest, isSecureServer } from "./app-kind.ts";
+import { hasHandler, isApp, isFetchApp, isHapi, isHttpServer, isKoa, isNest, isRestify, isSecureServer, withoutProxy } from "./app-kind.ts";
 import { isFastify } from "./fastify-like.ts";
 
 const express = createRequire(import.meta.url)("express") as () => unknown;
@@ -11,6 +11,12 @@ const express = createRequire(import.meta.url)("express") as () => unknown;
 const koa = { callback: () => () => undefined, middleware: [], context: {}, listenerCount: () => 0, on: () => undefined };
 const nest = { init: async () => undefined, getHttpAdapter: () => undefined, getHttpServer: () => undefined, close: async () => undefined };
 const polka = { handler: () => undefined, listen: () => undefined, use: () => undefined };
+
+const nothing = (): undefined => undefined;
+const hapi = { listener: createServer(), initialize: nothing, stop: nothing, table: nothing, match: nothing, events: {} };
+const restify = { server: createServer(), router: { getRoutes: () => ({}) }, use: nothing, listen: nothing };
+/** As itty-router makes it: whatever it is asked for adds a route, but for what it has of its own. */
+const itty = Object.setPrototypeOf({ routes: [], fetch: nothing }, new Proxy({}, { get: () => nothing })) as Record<string, unknown>;
 
 describe("an app is told from a factory that makes one", () => {
   const apps: readonly (readonly [string, unknown, (value: unknown) => boolean])[] = [
@@ -20,6 +26,8 @@ describe("an app is told from a factory that makes one", () => {
     ["http.Server", createServer(), isHttpServer],
     ["Hono", new Hono(), isFetchApp],
     ["polka", polka, hasHandler],
+    ["hapi", hapi, isHapi],
+    ["restify", restify, isRestify],
   ];
   test.each(apps)("%s is one, and of one kind", (name, app, isKind) => {
     expect(isApp(app)).toBe(true);
@@ -32,6 +40,15 @@ describe("an app is told from a factory that makes one", () => {
     expect(isApp(Object.assign(() => undefined, { fetch: () => undefined }))).toBe(true);
     const handleRequest = (_request: unknown, _response: unknown): void => undefined;
     expect(isApp(handleRequest)).toBe(true);
+  });
+
+  test("what has a method for every name is what its own say", () => {
+    expect(isNest(itty)).toBe(true);
+    expect(isApp(itty)).toBe(true);
+    const own = withoutProxy(itty);
+    expect(apps.map(([, , isKind]) => isKind).filter((isKind) => isKind(own))).toEqual([isFetchApp]);
+    expect(isApp(new Proxy({}, { get: () => nothing }))).toBe(false);
+    for (const [, app] of apps) expect(withoutProxy(app)).toBe(app);
   });
 
   test("anything else is not", () => {

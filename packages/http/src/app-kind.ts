@@ -1,4 +1,4 @@
-import { Server, type RequestListener } from "node:http";
+import { Server, type IncomingMessage, type RequestListener } from "node:http";
 import { isFastify } from "./fastify-like.ts";
 import type { FetchApp } from "./fetch-app.ts";
 
@@ -19,6 +19,27 @@ export interface NestLike {
   close(): Promise<unknown>;
 }
 
+/** A hapi server. */
+export interface HapiLike {
+  readonly listener: Server;
+  readonly events: {
+    on(
+      criteria: object,
+      listener: (request: { readonly raw: { readonly req: IncomingMessage } }, event: { readonly error?: unknown }) => void,
+    ): unknown;
+  };
+  initialize(): Promise<unknown>;
+  stop(): Promise<unknown>;
+  table(): readonly { readonly method: string; readonly path: string }[];
+  match(method: string, path: string): { readonly path: string } | null;
+}
+
+/** A restify server. */
+export interface RestifyLike {
+  readonly server: Server;
+  readonly router: { getRoutes(): object };
+}
+
 /** An app that has its request listener as `handler`: polka, tinyhttp. */
 export interface HandlerLike {
   readonly handler: RequestListener;
@@ -33,6 +54,16 @@ export function isKoa(app: unknown): app is KoaLike {
 export function isNest(app: unknown): app is NestLike {
   const { getHttpAdapter, getHttpServer, init } = parts(app);
   return [getHttpAdapter, getHttpServer, init].every((each) => typeof each === "function");
+}
+
+export function isHapi(app: unknown): app is HapiLike {
+  const { listener, initialize, stop, table, match } = parts(app);
+  return isObject(listener) && [initialize, stop, table, match].every((each) => typeof each === "function");
+}
+
+export function isRestify(app: unknown): app is RestifyLike {
+  const { server, router, use, listen } = parts(app);
+  return isObject(server) && typeof parts(router)["getRoutes"] === "function" && [use, listen].every((each) => typeof each === "function");
 }
 
 export function isHttpServer(app: unknown): app is Server {
@@ -54,17 +85,39 @@ export function hasHandler(app: unknown): app is HandlerLike {
   return isObject(app) && [handler, listen, use].every((each) => typeof each === "function");
 }
 
+/** A name that nobody gives to anything. */
+const nobodysName = "tsserve: a name that nobody gives to anything";
+
+/**
+ * What kind of app it is can't be told by its methods where it has one for every name that it is asked for, as itty-router's router has
+ * (`then` is one of them, so that whoever waits for it waits for ever): what it really has is its own.
+ */
+export function withoutProxy(app: unknown): unknown {
+  return parts(app)[nobodysName] === undefined ? app : { ...(app as object) };
+}
+
 /**
  * Whether it is an app, where it could be a factory that makes one. A plain function (request, response) can't be told from a
  * factory (config, context): it has to be what a factory gives.
  */
-export function isApp(value: unknown): boolean {
-  if (typeof value !== "function")
-    return isFastify(value) || isNest(value) || isKoa(value) || isHttpServer(value) || isFetchApp(value) || hasHandler(value);
+export function isApp(given: unknown): boolean {
+  const value = withoutProxy(given);
+  if (typeof value !== "function") return objectKinds.some((isKind) => isKind(value));
   const { fetch, name, length } = value as unknown as Record<string, unknown>;
   // GraphQL Yoga and others that are both a listener and `{ fetch }`; what Koa's `callback()` gives.
   return isConnect(value) || typeof fetch === "function" || (name === "handleRequest" && length === 2);
 }
+
+const objectKinds: readonly ((value: unknown) => boolean)[] = [
+  isFastify,
+  isNest,
+  isHapi,
+  isRestify,
+  isKoa,
+  isHttpServer,
+  isFetchApp,
+  hasHandler,
+];
 
 /** A request listener that middleware is added to: Express and connect. */
 export function isConnect(value: unknown): value is RequestListener {

@@ -64,6 +64,30 @@ test("h3's are found by itself", () => {
   expect(fetchPatterns(app)?.(asked("GET", "/other"))).toBeUndefined();
 });
 
+test("itty-router's are a table: middleware takes each path", () => {
+  const handlers = [(): undefined => undefined];
+  const routes = [
+    ["ALL", /^(?<x>.*)$/, handlers, "*"],
+    ["GET", /^\/?$/, handlers, ""],
+    ["GET", /^\/items\/(?<id>[^/]+)\/?$/, handlers, "/items/:id"],
+    ["ALL", /^\/items\/(?<id>[^/]+)\/?$/, handlers, "/items/:any"],
+  ];
+  expect(fetchRoutes({ routes })).toEqual([
+    { method: "ALL", path: "*" },
+    { method: "GET", path: "/" },
+    { method: "GET", path: "/items/:id" },
+    { method: "ALL", path: "/items/:any" },
+  ]);
+  const find = fetchPatterns({ routes });
+  for (const [method, url, pattern] of [
+    ["GET", "/", "/"],
+    ["GET", "/items/7?x=1", "/items/:id"],
+    ["POST", "http://host/items/7", "/items/:any"],
+    ["PUT", "/other", "*"],
+  ] as const)
+    expect(find?.(asked(method, url))).toBe(pattern);
+});
+
 test("what lists nothing has no routes", () => {
   expect(fetchRoutes({ fetch: () => undefined })).toEqual([]);
   expect(fetchPatterns({ fetch: () => undefined })).toBeUndefined();

@@ -21,6 +21,7 @@ interface HonoLike {
 /** The routes that an app lists, each once, without its middleware. */
 export function fetchRoutes(app: object): Route[] {
   const { routes, _routes, ["~routes"]: h3Routes } = app as HonoLike;
+  if (isIttyTable(routes)) return routes.map(([method, , , path]) => ({ method, path: path || "/" }));
   const listed = [routes, _routes, h3Routes].find((each) => Array.isArray(each)) as readonly ListedRoute[] | undefined;
   const lines = new Map<string, Route>();
   for (const { method, path, route, handler } of listed ?? []) {
@@ -49,13 +50,35 @@ export function fetchPatterns(app: object): ((incoming: IncomingMessage) => stri
     readonly _findRoute?: unknown;
     readonly ["~findRoute"]?: unknown;
   };
+  if (isIttyTable((app as HonoLike).routes)) return ittyPattern((app as HonoLike).routes as IttyTable);
   if (typeof findRoute === "function") return h3Pattern(app, findRoute as FindH3Route);
   if (typeof router?.match !== "function") return yogaPattern(app);
   return (incoming) => {
-    const path = pathOf(incoming.url ?? "/");
+    const path = pathInTarget(incoming.url ?? "/");
     const method = incoming.method === "HEAD" ? "GET" : (incoming.method ?? "GET");
     // Asked for anew each time: the router makes itself another one with the first request.
     return lastPattern(router.match?.(method, path));
+  };
+}
+
+/** itty-router's: method (or `ALL`), what the path has to match, handlers, the path as it was written. */
+type IttyTable = readonly (readonly [string, RegExp, unknown, string])[];
+
+function isIttyTable(routes: unknown): routes is IttyTable {
+  return (
+    Array.isArray(routes) &&
+    routes.length > 0 &&
+    (routes as readonly unknown[]).every((each) => Array.isArray(each) && each[1] instanceof RegExp && typeof each[3] === "string")
+  );
+}
+
+/** What takes each path is asked on the way, as middleware is. */
+function ittyPattern(routes: IttyTable): (incoming: IncomingMessage) => string | undefined {
+  return ({ method = "GET", url = "/" }) => {
+    const path = pathInTarget(url);
+    const taking = routes.filter(([of, pattern]) => (of === "ALL" || of === method) && pattern.test(path));
+    const [, , , written] = taking.find(([, , , each]) => each !== "*") ?? taking[0] ?? [];
+    return written === "" ? "/" : written;
   };
 }
 
@@ -64,7 +87,7 @@ type FindH3Route = (event: object) => { readonly data?: { readonly route?: unkno
 
 function h3Pattern(app: object, findRoute: FindH3Route): (incoming: IncomingMessage) => string | undefined {
   return (incoming) => {
-    const event = { req: { method: incoming.method }, url: { pathname: pathOf(incoming.url ?? "/") } };
+    const event = { req: { method: incoming.method }, url: { pathname: pathInTarget(incoming.url ?? "/") } };
     const route = findRoute.call(app, event)?.data?.route;
     return typeof route === "string" ? route : undefined;
   };
@@ -74,10 +97,11 @@ function h3Pattern(app: object, findRoute: FindH3Route): (incoming: IncomingMess
 export function yogaPattern(app: object): ((incoming: IncomingMessage) => string | undefined) | undefined {
   const { graphqlEndpoint: endpoint, getEnveloped } = app as { readonly graphqlEndpoint?: unknown; readonly getEnveloped?: unknown };
   if (typeof endpoint !== "string" || typeof getEnveloped !== "function") return undefined;
-  return (incoming) => (pathOf(incoming.url ?? "/") === endpoint ? endpoint : undefined);
+  return (incoming) => (pathInTarget(incoming.url ?? "/") === endpoint ? endpoint : undefined);
 }
 
-function pathOf(url: string): string {
+/** The path of a request's target, in either form. */
+export function pathInTarget(url: string): string {
   const start = url.startsWith("/") ? 0 : Math.max(0, url.indexOf("/", url.indexOf("://") + 3));
   return url.slice(start).split(/[?#]/, 1)[0] ?? "/";
 }

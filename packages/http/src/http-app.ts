@@ -7,13 +7,18 @@ import {
   hasHandler,
   isConnect,
   isFetchApp,
+  isHapi,
   isHttpServer,
   isKoa,
   isNest,
+  isRestify,
   isSecureServer,
+  withoutProxy,
   type HandlerLike,
+  type HapiLike,
   type KoaLike,
   type NestLike,
+  type RestifyLike,
 } from "./app-kind.ts";
 import { catchRejections } from "./express-rejections.ts";
 import { expressPatterns, expressRoutes, trustFirstHop } from "./express-routes.ts";
@@ -23,12 +28,14 @@ import { fetchListener, type FetchApp } from "./fetch-app.ts";
 import { fetchPatterns, fetchRoutes, yogaPattern } from "./fetch-routes.ts";
 import { followFailures } from "./framework-failures.ts";
 import { guardListener } from "./guard-listener.ts";
+import { openHapi } from "./hapi-app.ts";
 import { requestKey, type TrackedMessage } from "./http-request.ts";
 import type { IdReading } from "./request-id.ts";
 import { refusalWithHttp2, refusalWithoutHttp2 } from "./http2/refuse-app.ts";
 import { koaListener, koaRoutes } from "./koa-app.ts";
 import { openNest } from "./nest-app.ts";
 import { followNestFailures } from "./nest-failures.ts";
+import { restifyPattern, restifyRoutes } from "./restify-app.ts";
 import type { HttpSettings } from "./settings.ts";
 
 /** What the server does with an app, whichever kind it is. */
@@ -48,17 +55,18 @@ export interface HttpApp {
 }
 
 /** An app for `tsserve/http`. */
-export type HttpAppInput = FastifyLike | RequestListener | Server | KoaLike | NestLike | FetchApp | HandlerLike;
+export type HttpAppInput = FastifyLike | RequestListener | Server | KoaLike | NestLike | HapiLike | RestifyLike | FetchApp | HandlerLike;
 
 const kinds =
-  "tsserve/http serves a Fastify instance, a function (request, response), an object with fetch(request), a Koa or NestJS app, or an http.Server";
+  "tsserve/http serves a Fastify instance, a function (request, response), an object with fetch(request), a Koa or NestJS app, a hapi or restify server, or an http.Server";
 
 /**
  * Tells what kind of app it is, and readies it.
  *
  * @throws {TsserveError} when it is none that this server can run
  */
-export async function openApp(app: unknown, { proxies, http2 }: Pick<HttpSettings, "proxies" | "http2">, log: Logger): Promise<HttpApp> {
+export async function openApp(given: unknown, { proxies, http2 }: Pick<HttpSettings, "proxies" | "http2">, log: Logger): Promise<HttpApp> {
+  const app = withoutProxy(given);
   const refusal = http2.isOn ? refusalWithHttp2(app) : refusalWithoutHttp2(app);
   if (refusal !== undefined) throw refusal;
   if (isFastify(app)) return openFastify(app, log);
@@ -69,12 +77,14 @@ export async function openApp(app: unknown, { proxies, http2 }: Pick<HttpSetting
       return serverApp(server, expressRoutes(framework), expressPatterns(framework));
     });
   }
+  if (isHapi(app)) return openHapi(app, log, serverApp);
+  if (isRestify(app)) return serverApp(app.server, restifyRoutes(app), restifyPattern);
   if (isKoa(app)) {
     const listener = koaListener(app, log, proxies);
     if (failureReports().isWanted) followFailures(app);
     return listenerApp(listener, "the app", log, koaRoutes(app));
   }
-  if (isSecureServer(app)) throw wrongApp("a server with a certificate of its own", "give an http.Server, or what listens to its requests");
+  if (isSecureServer(app)) return serverApp(app as Server, []);
   if (isHttpServer(app)) {
     // An Express app inside, with sockets of others beside it, is served as one that is given by itself.
     const listener = app.listeners("request").find(isConnect);
@@ -106,8 +116,10 @@ function plainApp(handle: RequestListener, routes: readonly Route[]): HttpApp {
   return serverApp(createServer(handle), routes);
 }
 
-/** @throws {TsserveError} when it listens already */
+/** @throws {TsserveError} when it listens already, or has a certificate of its own */
 function serverApp(server: Server, routes: readonly Route[], find?: FindRoute): HttpApp {
+  if (isSecureServer(server))
+    throw wrongApp("a server with a certificate of its own", "give an http.Server, or what listens to its requests");
   if (server.listening) throw wrongApp("an http.Server that listens already", "leave that to tsserve");
   if (find !== undefined) server.prependListener("request", (incoming) => note(incoming, find));
   return {

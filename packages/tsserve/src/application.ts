@@ -24,6 +24,11 @@ import { placeOf, type Configuration } from "./configuration.ts";
 import { checkPools } from "./pools/check-pools.ts";
 import { watchListen } from "./watch-listen.ts";
 
+/** Within an object: whoever waits for an app that has a `then` for a method, as itty-router's router has, waits for ever. */
+export interface BuiltApp {
+  readonly app: unknown;
+}
+
 /** What both factories are called with, and how they are called; each of the three functions takes what the one before gave. */
 export interface Application {
   readonly requests: ActiveRequests;
@@ -36,9 +41,9 @@ export interface Application {
   /** Loads the app's module, and gives its factory. @throws {TsserveError} */
   loadFactory(): Promise<LoadedFunction>;
   /** @throws {TsserveError} with the message and stack of the user's own error */
-  makeApp(factory: LoadedFunction): Promise<unknown>;
+  makeApp(factory: LoadedFunction): Promise<BuiltApp>;
   /** Binds nothing. @throws {TsserveError} */
-  makeServer(app: unknown, listeners: readonly Listener[], tracing?: Tracing): Promise<Server>;
+  makeServer(built: BuiltApp, listeners: readonly Listener[], tracing?: Tracing): Promise<Server>;
 }
 
 /**
@@ -104,14 +109,14 @@ export async function prepareApplication(configuration: Configuration, log: Logg
     loadFactory: () =>
       watched(() => loadFunction(app.values["factory"] ?? "", placeOf(file, app, "factory"), folder, "makeApp", extras.isApp)),
     makeApp: async (factory) => {
-      const built = await watched(() => callAppFactory(factory, [app.values, context], configuration));
+      const built = await watched(() => callAppFactory(factory, [app.values, context], configuration, extras.isApp));
       if (configuration.pools.size > 0)
         checkPools({ settings: configuration.pools, maxima: poolMaxima, users: poolUsers(configuration), section: app }, ownLog);
       return built;
     },
-    makeServer: (built, listeners, tracing) => {
+    makeServer: ({ app: given }, listeners, tracing) => {
       const make = serverFactory.call as ServerFactory;
-      return callServerFactory(() => make(server.values, listeners, built, { ...serverContext, tracing }), configuration, guard);
+      return callServerFactory(() => make(server.values, listeners, given, { ...serverContext, tracing }), configuration, guard);
     },
   };
 }
@@ -124,13 +129,27 @@ function poolUsers({ master }: Configuration): PoolUsers {
   return { workers: master.workers ?? 1, hasMaster: master.workers !== undefined, upgrade: master.upgradeMode };
 }
 
-async function callAppFactory({ call }: LoadedFunction, args: readonly unknown[], { file, app }: Configuration): Promise<unknown> {
+async function callAppFactory(
+  { call }: LoadedFunction,
+  args: readonly unknown[],
+  { file, app }: Configuration,
+  isApp: (value: unknown) => boolean = () => false,
+): Promise<BuiltApp> {
   try {
-    return await call(...args);
+    const given = call(...args);
+    return { app: isApp(given) ? given : await given };
   } catch (error) {
     if (isConfigurationError(error)) throw new ConfigurationError(app.locate(error.problems));
-    throw factoryThrew(placeOf(file, app, "factory"), app.values["factory"] ?? "", error);
+    const hint = takesRequests(call)
+      ? ", which was called with (config, context): a function (request, response) is what a factory gives"
+      : "";
+    throw factoryThrew(placeOf(file, app, "factory"), app.values["factory"] ?? "", error, hint);
   }
+}
+
+/** Whether it is a request listener by the names of its parameters. */
+function takesRequests(call: LoadedFunction["call"]): boolean {
+  return /^(?:async\s+)?(?:function\b[^(]*)?\(\s*req(?:uest)?\s*,\s*res(?:ponse)?\b/.test(String(call).slice(0, 200));
 }
 
 async function callServerFactory(make: () => Server | Promise<Server>, configuration: Configuration, guard: Guard): Promise<Server> {

@@ -34,12 +34,15 @@ export async function loadFunction(
   const module = await loadModule(specifier, place, folder);
   const wanted = name ?? defaultName;
   if (wanted === undefined) throw badReference(place, written, "MODULE:FUNCTION");
-  const value = exported(module, wanted) ?? (name === undefined ? defaultOf(module) : undefined);
+  const named = exported(module, wanted);
+  const value = named ?? (name === undefined ? defaultOf(module) : undefined);
+  const what = named === undefined ? "the default export" : `"${wanted}"`;
   if (value === undefined) throw notExported(place, specifier, wanted, Object.keys(module));
+  if (isApp?.(value) === true) return { call: () => value, module };
   // An app may be there only after a while, as `NestFactory.create` gives it.
   const settled: unknown = isApp !== undefined && isThenable(value) ? await value : value;
   if (isApp?.(settled) === true) return { call: () => settled, module };
-  if (typeof settled !== "function") throw notAFunction(place, `"${wanted}" of ${specifier}`, typeName(settled));
+  if (typeof settled !== "function") throw notAFunction(place, `${what} of ${specifier}`, typeName(settled));
   return { call: settled as LoadedFunction["call"], module };
 }
 

@@ -127,15 +127,15 @@ async function serveApplication(host: Host, configuration: Configuration): Promi
     await begin(stopHooksStep(application));
     await begin(watchdogStep(watchdog, host.compileCache));
     await begin(sentryStep(host, configuration, application.requests, reports, rootLog));
-    const app = await begin(appStep(application, await begin(appModuleStep(application))));
+    const built = await begin(appStep(application, await begin(appModuleStep(application))));
     guard.tellHandlers();
     await begin(turnStep(host));
     const tracing = await begin(tracingStep(host, configuration, reports, rootLog));
-    const server = await begin(serverStep(application, app, listeners, tracing));
+    const server = await begin(serverStep(application, built, listeners, tracing));
     await begin(listenStep(server, host.causes));
     const ofMaster = await begin(mastersSocketsStep(master, server, application));
     await begin(acknowledgeStep(host, worker, master));
-    const door = await begin(replStep(host, configuration, application, app, master, log));
+    const door = await begin(replStep(host, configuration, application, built.app, master, log));
     await begin(controlStep(host, configuration, application, { server, watchdog, door }, log));
     await begin(compileCacheStep(host.compileCache));
     metrics.of(server, ofMaster?.inbox);

@@ -10,7 +10,8 @@ import { withApplication } from "../with-application.ts";
 /** A REPL in which the app is built, but not served. */
 export function run(host: Host, positionals: readonly string[], values: OptionValues): Promise<number> {
   return withApplication(host, positionals, values, async (application, { app, file }) => {
-    const variables = { app: await application.makeApp(await application.loadFactory()), config: app.values, context: application.context };
+    const { app: built } = await application.makeApp(await application.loadFactory());
+    const variables = { app: built, config: app.values, context: application.context };
     host.print(`tsserve shell for ${file}: ${Object.keys(variables).join(", ")}`);
     const repl = start({ prompt: "> ", useGlobal: true });
     Object.assign(repl.context, variables);

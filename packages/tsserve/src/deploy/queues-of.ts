@@ -12,7 +12,7 @@ import { withApplication } from "../with-application.ts";
 export async function queuesOf(host: Host, positionals: readonly string[], values: OptionValues): Promise<QueueTrigger[]> {
   let queues: QueueTrigger[] = [];
   await withApplication(host, positionals, values, async (application) => {
-    const app = (await application.makeApp(await application.loadFactory())) as { consumers?: unknown };
+    const { app } = (await application.makeApp(await application.loadFactory())) as { app: { consumers?: unknown } };
     queues = (Array.isArray(app.consumers) ? (app.consumers as Consumer[]) : []).flatMap((consumer) => queueOf(consumer));
   });
   if (queues.length === 0) throw new UsageError("--hpa keda: the app has no consumer with a queue that has a name");

@@ -1,5 +1,5 @@
 import type { Step } from "@tsserve/server";
-import type { Application } from "../application.ts";
+import type { Application, BuiltApp } from "../application.ts";
 import type { LoadedFunction } from "../load-function.ts";
 
 /** What the app registers with `onStop` runs also when its own start fails half-way. */
@@ -13,6 +13,6 @@ export function appModuleStep(application: Application): Step<LoadedFunction> {
 }
 
 /** Gives the app, whatever kind of app that is. */
-export function appStep(application: Application, factory: LoadedFunction): Step<unknown> {
+export function appStep(application: Application, factory: LoadedFunction): Step<BuiltApp> {
   return { name: "the app", start: () => application.makeApp(factory) };
 }

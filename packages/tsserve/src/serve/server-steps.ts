@@ -1,17 +1,17 @@
 import type { Listener } from "@tsserve/listener";
 import type { Causes, Server, Step, Tracing } from "@tsserve/server";
-import type { Application } from "../application.ts";
+import type { Application, BuiltApp } from "../application.ts";
 
 /** Gives the server, which listens nowhere yet. */
 export function serverStep(
   application: Application,
-  app: unknown,
+  built: BuiltApp,
   listeners: readonly Listener[],
   tracing: Tracing | undefined,
 ): Step<Server> {
   return {
     name: "the server",
-    start: () => application.makeServer(app, listeners, tracing),
+    start: () => application.makeServer(built, listeners, tracing),
     drain: (server, cause) => server.drain(cause),
     stop: (server, deadline) => server.stop(deadline),
   };
