@@ -55,14 +55,16 @@ test("a try that was begun is the one that is opened, by whoever asks and whenev
   }
 });
 
-test("why one that was begun has failed is told to the first that opens it; the next tries anew", async () => {
+test("one that was begun and has failed is tried anew by the first that asks; while it is tried, its failure is theirs", async () => {
   const { connection, asked } = made({}, [refused, "open"]);
   connection.begin();
   await vi.waitUntil(() => connection.lastError !== undefined);
-  await expect(connection.open()).rejects.toMatchObject({ reason: "unreachable" });
-  expect(asked).toHaveLength(1);
   await connection.open();
   expect([asked.length, connection.isOpen]).toEqual([2, true]);
+  const other = made({}, [refused]);
+  other.connection.begin();
+  await expect(other.connection.open()).rejects.toMatchObject({ reason: "unreachable" });
+  expect(other.asked).toHaveLength(1);
 });
 
 test("one that was begun and is lost before anybody asks is not given to anybody", async () => {

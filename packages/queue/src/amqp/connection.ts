@@ -37,8 +37,6 @@ export class AmqpConnection {
   readonly #options: AmqpConnectionOptions;
   #model: ChannelModel | undefined;
   #opening: Promise<ChannelModel> | undefined;
-  /** A try that was begun before anybody asked for the connection. */
-  #begun: Promise<ChannelModel> | undefined;
   readonly #ending = new AbortController();
   #failures = 0;
   #nextHost = 0;
@@ -63,19 +61,13 @@ export class AmqpConnection {
    */
   open(): Promise<ChannelModel> {
     if (this.#model !== undefined) return Promise.resolve(this.#model);
-    this.#opening ??= (this.#begun ?? this.#try()).finally(() => (this.#opening = undefined));
-    this.#begun = undefined;
+    this.#opening ??= this.#try().finally(() => (this.#opening = undefined));
     return this.#opening;
   }
 
-  /** Begins the first try, beside what else there is to do; the first that opens it gets what came of it. */
+  /** Begins a try, beside what else there is to do. Who opens it next gets what comes of it, or tries anew where that has failed. */
   begin(): void {
-    this.#begun ??= this.#try();
-    // One that has come is there; a failure waits to be told.
-    this.#begun.then(
-      () => (this.#begun = undefined),
-      () => undefined,
-    );
+    this.open().catch(() => undefined);
   }
 
   /** Gives up a connection whose peer does not answer any more: the next one is a new one. */
@@ -89,7 +81,7 @@ export class AmqpConnection {
   async close(): Promise<void> {
     this.#ending.abort();
     // One that is being opened is given up by the signal.
-    const model = this.#model ?? (await (this.#opening ?? this.#begun)?.catch(() => undefined));
+    const model = this.#model ?? (await this.#opening?.catch(() => undefined));
     this.#model = undefined;
     if (model === undefined) return;
     try {

@@ -7,10 +7,12 @@ import { loadLibrary, type AmqpLibrary } from "./library.ts";
 import { AmqpPublishing } from "./publishing.ts";
 import type { AmqpSettings } from "./settings.ts";
 import { encodeRoutingKey } from "./source.ts";
+import { typedHeaders } from "./typed-headers.ts";
 
 export interface AmqpPublishOptions {
   /** Default `amqp.exchange_name`; an empty text is the default exchange, which hands a message to the queue of its routing key's name. */
   readonly exchange?: string;
+  /** Times, `bigint`s and bytes are written as the types that AMQP has for them. */
   readonly headers?: Readonly<Record<string, unknown>>;
   /** By which a consumer knows a message that comes twice; default a new one. */
   readonly messageId?: string;
@@ -76,7 +78,7 @@ export class AmqpPublisher {
         messageId,
         timestamp: Math.floor(Date.now() / 1000),
         contentType: options.contentType ?? contentType,
-        headers: { ...this.#parts.headers(), ...headers },
+        headers: typedHeaders({ ...this.#parts.headers(), ...headers }),
         ...(options.correlationId === undefined ? {} : { correlationId: options.correlationId }),
         ...(options.priority === undefined ? {} : { priority: options.priority }),
       },
