@@ -1,13 +1,12 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort, makeTemporaryFolder, spawnTsserve, until, type TemporaryFolder } from "@tsserve/testing";
 import type { ChannelModel, GetMessage } from "amqplib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { consumersOf, type Consume } from "./support/consume.ts";
-import { done, readJournal, twice } from "./support/journal.ts";
+import { done, twice } from "./support/journal.ts";
 import { closeConsumers, fill, noRabbitmq, ready, startRabbitmq, type Rabbitmq } from "./support/rabbitmq.ts";
 import { run } from "./support/run.ts";
 import { iniOf, serve } from "./support/serve.ts";
@@ -349,98 +348,4 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ", () => {
     server.kill();
     expect((await server.exited()).code).toBe(0);
   });
-});
-
-test("SQS is consumed from, and published to", async () => {
-  const { startFauxqs } = await import("fauxqs");
-  const aws = await startFauxqs({ port: 0, logger: false });
-  const folder = makeTemporaryFolder({});
-  try {
-    const keys = {
-      "aws_sns_sqs.region_name": "us-east-1",
-      "aws_sns_sqs.aws_access_key_id": "test",
-      "aws_sns_sqs.aws_secret_access_key": "test-secret",
-      "aws_endpoint_urls.sns": aws.address,
-      "aws_endpoint_urls.sqs": aws.address,
-    };
-    const off = { "metrics.enabled": "false" };
-    const journal = join(folder.path, "journal");
-    await using consumer = serve({
-      app: "consumer-sqs.mjs",
-      server: { ...keys, ...off, factory: "tsserve/queue", "aws_sns_sqs.wait_time": "1" },
-      config: { queue: "mails", topics: "signed-up", journal },
-    });
-    await using publisher = serve({ app: "publisher.mjs", server: off, config: keys });
-    await consumer.listening();
-    const base = await publisher.listening();
-    const publish = async (by: string, ...args: unknown[]): Promise<unknown> =>
-      (await fetch(base, { method: "POST", body: JSON.stringify({ by, args }) })).json();
-    expect(await publish("sns", "signed-up", { n: 1 })).toEqual({ ok: true });
-    expect(await publish("sqs", "mails", { n: 2 })).toEqual({ ok: true });
-    const many = Array.from({ length: 23 }, (_, n) => ({ data: { n: n + 3 } }));
-    expect(await publish("sqs", "mails", many)).toEqual({ ok: true, value: many.map(() => ({ ok: true })) });
-    expect(await publish("sqs", "nowhere", 1)).toMatchObject({ ok: false, code: "NO_ROUTE" });
-    await until("all to be handled", () => new Set(done(readJournal(journal))).size === 25, { describe: consumer.stdout });
-    expect(readJournal(journal)[0]?.headers?.["traceparent"]).toMatch(/^00-[0-9a-f]{32}-/);
-    consumer.kill();
-    expect((await consumer.exited()).code).toBe(0);
-  } finally {
-    await aws.stop();
-    folder.remove();
-  }
-});
-
-test("everything that is wrong with consumers comes at once, and exits 2", async () => {
-  const app = `export const makeApp = () => ({ consumers: [
-    { name: "a", amqp: { queue: "q" } },
-    { name: "b", amqp: { queue: "q", rotingKeys: ["x"] }, handle() {} },
-    { name: "c", handle() {} },
-    { name: "d", amqp: { queue: "d" }, sqs: { queue: "d" }, handle() {}, concurrency: 99 },
-    { name: "e", amqp: {}, handle() {}, retry: { limit: -1, delays: ["soon"] } },
-    { name: "f", amqp: { queue: "f" }, handle() {} },
-    { name: "f", amqp: { queue: "f" }, handle() {} },
-    "g",
-  ] });`;
-  const files = { "app.mjs": app, "app.ini": "[server:main]\nfactory = tsserve/queue\n[app:main]\nfactory = ./app.mjs\n" };
-  const { code, stderr } = await run(files, ["app.ini"]);
-  expect(code).toBe(2);
-  const expected = [
-    /app\.ini:3: \[app:main\] consumers\[0\]\.handle: a consumer needs a function/,
-    /consumers\[1\]\.amqp\.rotingKeys: unknown key, did you mean "routingKeys"\?/,
-    /consumers\[2\]: expected one of amqp and sqs/,
-    /consumers\[3\]: expected one of amqp and sqs, found both/,
-    /consumers\[3\]\.concurrency: expected at most max_concurrency, which is 10, found "99"/,
-    /consumers\[4\]\.amqp: expected a queue, or routingKeys/,
-    /consumers\[4\]\.retry\.limit: expected an integer of 0 or more, found "-1"/,
-    /consumers\[4\]\.retry\.delays: expected a list of milliseconds or timespans/,
-    /consumers\[6\]\.name: another consumer has this name, found "f"/,
-    /consumers\[6\]: its queue is that of the consumer "f"/,
-    /consumers\[7\]: expected an object \{ name, amqp or sqs, handle \}, found "g"/,
-  ];
-  for (const pattern of expected) expect(stderr).toMatch(pattern);
-  expect(stderr.trim().split("\n")).toHaveLength(expected.length);
-  for (const value of ["undefined", "{}", "{ consumers: 7 }", "{ consumers: [] }", "() => 1"]) {
-    const wrong = await run({ ...files, "app.mjs": `export const makeApp = () => (${value});` }, ["app.ini"]);
-    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("[app:main] consumers: ")]);
-  }
-});
-
-test("settings are told with their places", async () => {
-  const settings = {
-    "amqp.qos.global_prefetch_count": "400",
-    "amqp.qos.queue_prefetch_count": "70000",
-    "amqp.heartbeat": "1.5",
-    "aws_sns_sqs.wait_time": "20",
-    stop_timeout: "10",
-    retry_limit: "-1",
-  };
-  const { code, stderr } = await run({ "app.ini": iniOf({ app: "consumer.mjs", server: { factory: "tsserve/queue", ...settings } }) }, [
-    "check",
-    "app.ini",
-  ]);
-  expect(code).toBe(2);
-  expect(stderr).toMatch(/amqp\.qos\.global_prefetch_count: .*quorum queues refuse it/);
-  expect(stderr).toMatch(/amqp\.qos\.queue_prefetch_count: expected a number of 1 to 65535/);
-  expect(stderr).toMatch(/amqp\.heartbeat: expected whole seconds/);
-  expect(stderr).toMatch(/retry_limit: expected 0 or more/);
 });

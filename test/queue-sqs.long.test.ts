@@ -235,3 +235,41 @@ describe("SNS and SQS", () => {
     expect((await run(files, ["routes", "app.ini"])).stdout).toBe("SQS  x\n");
   });
 });
+
+test("SQS is consumed from, and published to", async () => {
+  const aws = await startFauxqs({ port: 0, logger: false });
+  const folder = makeTemporaryFolder({});
+  try {
+    const keys = {
+      "aws_sns_sqs.region_name": "us-east-1",
+      "aws_sns_sqs.aws_access_key_id": "test",
+      "aws_sns_sqs.aws_secret_access_key": "test-secret",
+      "aws_endpoint_urls.sns": aws.address,
+      "aws_endpoint_urls.sqs": aws.address,
+    };
+    const off = { "metrics.enabled": "false" };
+    const journal = join(folder.path, "journal");
+    await using consumer = serve({
+      app: "consumer-sqs.mjs",
+      server: { ...keys, ...off, factory: "tsserve/queue", "aws_sns_sqs.wait_time": "1" },
+      config: { queue: "mails", topics: "signed-up", journal },
+    });
+    await using publisher = serve({ app: "publisher.mjs", server: off, config: keys });
+    await consumer.listening();
+    const base = await publisher.listening();
+    const publish = async (by: string, ...args: unknown[]): Promise<unknown> =>
+      (await fetch(base, { method: "POST", body: JSON.stringify({ by, args }) })).json();
+    expect(await publish("sns", "signed-up", { n: 1 })).toEqual({ ok: true });
+    expect(await publish("sqs", "mails", { n: 2 })).toEqual({ ok: true });
+    const many = Array.from({ length: 23 }, (_, n) => ({ data: { n: n + 3 } }));
+    expect(await publish("sqs", "mails", many)).toEqual({ ok: true, value: many.map(() => ({ ok: true })) });
+    expect(await publish("sqs", "nowhere", 1)).toMatchObject({ ok: false, code: "NO_ROUTE" });
+    await until("all to be handled", () => new Set(done(readJournal(journal))).size === 25, { describe: consumer.stdout });
+    expect(readJournal(journal)[0]?.headers?.["traceparent"]).toMatch(/^00-[0-9a-f]{32}-/);
+    consumer.kill();
+    expect((await consumer.exited()).code).toBe(0);
+  } finally {
+    await aws.stop();
+    folder.remove();
+  }
+});

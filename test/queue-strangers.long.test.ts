@@ -1,6 +1,4 @@
-import { once } from "node:events";
 import { rmSync } from "node:fs";
-import { connect as connectTo, createServer, type AddressInfo, type Socket } from "node:net";
 import { join } from "node:path";
 import { makeTemporaryFolder, until, type TemporaryFolder } from "@tsserve/testing";
 import type { ChannelModel } from "amqplib";
@@ -10,6 +8,7 @@ import { feed } from "./support/feed.ts";
 import { done, twice } from "./support/journal.ts";
 import { fill, noRabbitmq, ready, startRabbitmq, takeAll, type Rabbitmq } from "./support/rabbitmq.ts";
 import { nestedTables, propertyFlags, publishRaw, shortString, tableWith } from "./support/raw-amqp.ts";
+import { stormyProxy } from "./support/stormy-proxy.ts";
 
 if (noRabbitmq !== undefined) console.log(`queue-strangers.long.test.ts ${noRabbitmq}`);
 
@@ -189,40 +188,3 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, and what strangers do to it
     await handled(server, 20);
   });
 });
-
-interface StormyProxy extends AsyncDisposable {
-  readonly port: number;
-  /** Cuts every connection, as a network does. */
-  cut(): void;
-}
-
-async function stormyProxy(upstream: number): Promise<StormyProxy> {
-  const sockets = new Set<Socket>();
-  const server = createServer((client) => {
-    const peer = connectTo(upstream, "127.0.0.1");
-    for (const socket of [client, peer]) {
-      sockets.add(socket);
-      socket.on("error", () => undefined);
-      socket.on("close", () => {
-        sockets.delete(socket);
-        client.destroy();
-        peer.destroy();
-      });
-    }
-    client.pipe(peer).pipe(client);
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const cut = (): void => {
-    for (const socket of sockets) socket.resetAndDestroy();
-  };
-  return {
-    port: (server.address() as AddressInfo).port,
-    cut,
-    [Symbol.asyncDispose]: async () => {
-      cut();
-      server.close();
-      await once(server, "close");
-    },
-  };
-}

@@ -1,10 +1,9 @@
-import { once } from "node:events";
-import { connect as connectTo, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { freePort, makeTemporaryFolder, until, type TemporaryFolder } from "@tsserve/testing";
 import type { ChannelModel } from "amqplib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { amqpProxy } from "./support/amqp-proxy.ts";
+import { badPeer } from "./support/bad-peer.ts";
 import { consumersOf, type Consume, type Consumed } from "./support/consume.ts";
 import { feed, type Feed } from "./support/feed.ts";
 import { done, readJournal, twice } from "./support/journal.ts";
@@ -351,53 +350,3 @@ describe.skipIf(noRabbitmq !== undefined).each(["classic", "quorum"])("RabbitMQ,
     });
   });
 });
-
-interface BadPeer extends AsyncDisposable {
-  readonly connections: number;
-  becomeProxy(port: number): Promise<void>;
-  becomeBad(): Promise<void>;
-}
-
-/** Accepts on a port, and says nothing, or resets after the first bytes; until it is a proxy for a broker. */
-async function badPeer(port: number, kind: "silent" | "resetting"): Promise<BadPeer> {
-  let target: number | undefined;
-  let connections = 0;
-  const sockets = new Set<Socket>();
-  const server: Server = createServer((socket) => {
-    connections += 1;
-    sockets.add(socket);
-    socket.on("error", () => undefined);
-    socket.on("close", () => sockets.delete(socket));
-    if (target !== undefined) {
-      const upstream = connectTo(target, "127.0.0.1");
-      upstream.on("error", () => socket.destroy());
-      upstream.on("close", () => socket.destroy());
-      socket.on("close", () => upstream.destroy());
-      socket.pipe(upstream).pipe(socket);
-    } else if (kind === "resetting") socket.once("data", () => socket.resetAndDestroy());
-    else socket.resume();
-  });
-  server.listen(port, "127.0.0.1");
-  await once(server, "listening");
-  const end = (): void => {
-    for (const socket of sockets) socket.destroy();
-  };
-  return {
-    get connections() {
-      return connections;
-    },
-    becomeProxy: async (to) => {
-      target = to;
-      end();
-    },
-    becomeBad: async () => {
-      target = undefined;
-      end();
-    },
-    [Symbol.asyncDispose]: async () => {
-      end();
-      server.close();
-      await once(server, "close");
-    },
-  };
-}
