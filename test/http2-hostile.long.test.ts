@@ -158,6 +158,47 @@ describe("a hostile client", () => {
   });
 });
 
+/** What nghttp2 ends a session for by itself: before version 22, Node tells nobody, and neither reads nor writes any more. */
+const ending: Readonly<Record<string, () => Buffer>> = {
+  "a frame of a wrong size": () => frame("priority", 0, 3, Buffer.alloc(4)),
+  "a block that can't be read": () => frame("headers", 5, 3, Buffer.alloc(6, 0xff)),
+  "DATA of no stream": () => frame("data", 0, 0, "x"),
+  "SETTINGS of a wrong size": () => frame("settings", 0, 0, Buffer.alloc(5)),
+  "a frame that is too long": () => frame("headers", 5, 3, Buffer.alloc(20_000)),
+};
+/** What is in progress meanwhile. */
+const begun: Readonly<Record<string, () => Buffer>> = {
+  nothing: () => Buffer.alloc(0),
+  "a body that does not come": () =>
+    frame("headers", 4, 1, block({ ":method": "POST", ":scheme": "http", ":authority": "localhost", ":path": "/" })),
+  "an answer that is due": () => slowGet(1),
+};
+
+test("a session that nghttp2 has ended is closed, whatever is in progress on it, whether its client has gone or not", async () => {
+  const second = { header_timeout: "1 second", request_timeout: "1 second", keepalive_timeout: "1 second" };
+  await using server = serveHttp2("plain", second);
+  const url = await server.listening();
+  const clients: RawHttp2[] = [];
+  for (const make of Object.values(begun))
+    for (const end of Object.values(ending)) {
+      for (const leaves of [false, true]) {
+        const client = openRawHttp2(url);
+        clients.push(client);
+        client.send(clientPreface, make(), end());
+        // It says that it sends no more, which is not read either.
+        if (leaves) client.socket.end();
+      }
+    }
+  const isClosed = clients.map((client) => new Promise<void>((resolve) => client.socket.once("close", () => resolve())));
+  await Promise.all(isClosed);
+  const honest = await openSession(url);
+  expect((await ask(honest, "/")).status).toBe(200);
+  honest.close();
+  server.kill();
+  await endsWell(server);
+  expect(server.logs().filter(({ level }) => level === "error" || level === "fatal")).toEqual([]);
+});
+
 /** The connection was closed, a stream was reset or answered, or a ping behind it all came back. */
 async function reacts(raw: RawHttp2): Promise<void> {
   let isOver = false;

@@ -215,6 +215,14 @@ describe("an answer in the place of the app", () => {
     expect(answersOf().answers.instead({ response: undefined } as unknown as HttpRequest, refusal)).toBe(false);
   });
 
+  test("is given once, whoever asks for it again", async () => {
+    const [answer, ...more] = await asked(refusal, ({ incoming }, send) => {
+      expect([send(), send()]).toEqual([true, false]);
+      incoming.socket.once("close", () => expect(send()).toBe(false));
+    });
+    expect([answer?.body, more]).toEqual([builtIn, []]);
+  });
+
   test("takes whatever the app does with the response later, and calls those back who wait", async () => {
     const calledBack: string[] = [];
     const late = (response: ServerResponse): void => {

@@ -83,6 +83,8 @@ export class OwnAnswers {
    */
   instead(request: HttpRequest, refusal: Refusal): boolean {
     const { response } = request;
+    // A response that swallows what comes says of itself that nothing has been sent.
+    if (request.refusal !== undefined) return false;
     if (response === undefined || response.headersSent || response.writableEnded) return false;
     request.refusal = refusal;
     for (const name of response.getHeaderNames()) response.removeHeader(name);

@@ -11,6 +11,7 @@ class FakeSocket extends EventEmitter {
   destroyed = false;
   bytesRead = 0;
   bytesWritten = 9;
+  _handle = { writeQueueSize: 0 };
   readonly written: Buffer[] = [];
   write(bytes: Buffer): boolean {
     this.written.push(bytes);
@@ -30,8 +31,13 @@ class FakeHttp2 extends EventEmitter {
   goaway(code: number, last: number): void {
     this.said.push(`goaway ${code} ${last}`);
   }
+  /** Called when a ping is sent. */
+  pinged: () => void = () => undefined;
+  mayPing = true;
   ping(answered: (error: Error | null) => void): boolean {
+    if (!this.mayPing) return false;
     this.pings += 1;
+    this.pinged();
     answered(null);
     return true;
   }
@@ -74,6 +80,7 @@ function rig({ secure = false, lifetime = forEver }: { readonly secure?: boolean
   if (secure) Object.assign(socket, { encrypted: true });
   const connection = new Connection(socket as unknown as TrackedSocket, now, lifetime);
   const http2 = new FakeHttp2();
+  http2.pinged = () => (socket.bytesWritten += 17);
   const [abuses, givenUp]: [string[], HttpRequest[]] = [[], []];
   const session = new Session(http2 as unknown as ServerHttp2Session, connection, {
     connections,
@@ -223,6 +230,73 @@ describe("a session that has lasted", () => {
     expect([givenUp, said]).toEqual([[late], []]);
     turn(60_000);
     expect(said).toEqual([]);
+  });
+
+  test("is given a body that does not come once; where its answer is not read either, the stream is ended", () => {
+    const { givenUp, turn, begin, end } = rig();
+    let abandoned = 0;
+    const body = { lastAt: 0, isAwaited: () => true, isWhole: () => false, abandon: () => (abandoned += 1) };
+    const late = begin(body);
+    turn(3000);
+    for (let n = 0; n < 19; n++) turn(100);
+    expect([givenUp, abandoned]).toEqual([[late], 0]);
+    turn(100);
+    expect([givenUp, abandoned]).toEqual([[late], 1]);
+    end(late);
+    turn(100);
+    const next = begin({ ...body });
+    turn(3000);
+    expect(givenUp).toEqual([late, next]);
+  });
+
+  describe("that nghttp2 has ended, which Node does not tell,", () => {
+    test("ends: pings are not written any more", () => {
+      const { said, http2, turn, begin } = rig();
+      http2.pinged = () => undefined;
+      begin();
+      turn(9900);
+      expect([http2.pings, said]).toEqual([0, []]);
+      turn(100);
+      expect(http2.pings).toBe(1);
+      turn(900);
+      expect(said).toEqual([]);
+      turn(100);
+      expect(said).toEqual(["destroy undefined"]);
+    });
+
+    test.each<[string, (parts: ReturnType<typeof rig>) => void]>([
+      ["pings are written", () => undefined],
+      ["the client does not read, so that they wait", ({ socket, http2 }) => {
+        http2.pinged = () => undefined;
+        socket._handle.writeQueueSize = 17;
+      }], // prettier-ignore
+      ["what waits is not known", ({ socket, http2 }) => {
+        http2.pinged = () => undefined;
+        (socket as { _handle: unknown })._handle = null;
+      }], // prettier-ignore
+      ["too many are under way", ({ http2 }) => (http2.mayPing = false)],
+    ])("is told from one that is only silent: %s", (_, make) => {
+      const parts = rig();
+      make(parts);
+      parts.begin();
+      for (let n = 0; n < 600; n++) parts.turn(250);
+      expect(parts.said).toEqual([]);
+      // One in ten seconds at most.
+      expect(parts.http2.pings).toBeLessThanOrEqual(15);
+    });
+
+    test("is not asked while its client says something, nor without streams in progress", () => {
+      const { socket, http2, turn, begin, end } = rig();
+      const request = begin();
+      for (let n = 0; n < 100; n++) {
+        socket.bytesRead += 9;
+        turn(1000);
+      }
+      expect(http2.pings).toBe(0);
+      end(request);
+      turn(4000);
+      expect(http2.pings).toBe(0);
+    });
   });
 
   test("whose client keeps its side open when all is over is closed after a while", () => {

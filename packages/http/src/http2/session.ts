@@ -18,6 +18,8 @@ const closeLimitMs = 2000;
 /** How long a body may pause after the listener has closed, while the app waits for the rest of it. */
 const stalledBodyMs = 2000;
 const askAgainMs = 10_000;
+/** How long a ping may take to be handed to the system, where nothing else waits to be. */
+const writeLimitMs = 1000;
 
 export interface SessionParts {
   readonly connections: Connections;
@@ -64,6 +66,12 @@ export class Session implements Multiplexed {
   readonly #streams = new Map<HttpRequest, StreamBody | undefined>();
   readonly #retirement: Retirement;
   readonly #resets: Budget;
+  /** Requests of which the rest does not come, and since when that is so. */
+  readonly #givenUp = new Map<HttpRequest, number>();
+  /** How much has come from the client, and when the last of it did. */
+  #heard = { bytes: 0, at: 0 };
+  /** How much had been written when a ping was sent, and when that was. */
+  #asked: { readonly bytes: number; readonly at: number } | undefined;
   #endedAt: number | undefined;
   /** Where the client has ended its side: when it was asked last whether it is there. */
   #askedAt: number | undefined;
@@ -76,6 +84,7 @@ export class Session implements Multiplexed {
     this.#session = session;
     (session as TrackedSession)[sessionKey] = this;
     this.#resets = new Budget(resetLimits, now);
+    this.#heard.at = now;
     this.#retirement = new Retirement(
       {
         announce: () => {
@@ -121,6 +130,7 @@ export class Session implements Multiplexed {
 
   ended(request: HttpRequest): void {
     this.#streams.delete(request);
+    this.#givenUp.delete(request);
     this.#rotate();
   }
 
@@ -141,11 +151,8 @@ export class Session implements Multiplexed {
 
   #ask(): void {
     this.#askedAt = this.#parts.clock.now();
-    try {
-      if (!this.#session.destroyed) this.#session.ping(() => undefined);
-    } catch {
-      // Too many pings are under way: each of them asks.
-    }
+    // Where too many pings are under way, each of them asks.
+    if (!this.#session.destroyed) this.#ping(this.#askedAt);
   }
 
   /** Multiplexed. One that has not been used yet learns of the end with its first answer. */
@@ -181,11 +188,55 @@ export class Session implements Multiplexed {
       this.#retirement.retire();
       return;
     }
+    if (this.#isMute(now)) {
+      this.#session.destroy(Object.assign(new Error("nghttp2 has ended it"), { code: "ERR_HTTP2_ERROR" }));
+      return;
+    }
     for (const [request, body] of this.#streams) {
       if (body === undefined || body.isWhole()) continue;
+      const givenUpAt = this.#givenUp.get(request);
+      if (givenUpAt !== undefined) {
+        // Its client does not read the answer.
+        if (now - givenUpAt >= closeLimitMs + readingTimeOf(connection)) body.abandon();
+        continue;
+      }
       const isLate = now - request.startedAt >= requestTimeoutMs;
       const isStalled = connections.isEnding && now - body.lastAt >= stalledBodyMs && body.isAwaited();
-      if (isLate || isStalled) giveUp(request);
+      if (!isLate && !isStalled) continue;
+      this.#givenUp.set(request, now);
+      giveUp(request);
+    }
+  }
+
+  /**
+   * Whether nothing is read and written any more, though streams are in progress. nghttp2 ends a session by itself for what it can't
+   * read, or may not be; before version 22 Node tells nobody, and would keep it as long as an answer lasts: not even that the client has
+   * gone is read then. A client that has been silent for a while is sent a ping, and one that is never handed to the system shows it.
+   */
+  #isMute(now: number): boolean {
+    const { socket } = this.connection;
+    const { bytesRead, bytesWritten } = socket;
+    if (bytesRead !== this.#heard.bytes) {
+      this.#heard = { bytes: bytesRead, at: now };
+      this.#asked = undefined;
+    }
+    if (this.#asked === undefined) {
+      if (this.#askedAt === undefined && now - this.#heard.at >= askAgainMs) this.#ping(now);
+      return false;
+    }
+    // A client that does not read holds up the ping, too.
+    if (bytesWritten === this.#asked.bytes && unsentBytes(socket) === 0) return now - this.#asked.at >= writeLimitMs;
+    this.#heard.at = now;
+    this.#asked = undefined;
+    return false;
+  }
+
+  #ping(now: number): void {
+    const bytes = this.connection.socket.bytesWritten;
+    try {
+      if (this.#session.ping(() => undefined)) this.#asked ??= { bytes, at: now };
+    } catch {
+      // It has just gone.
     }
   }
 
@@ -214,6 +265,12 @@ export class Session implements Multiplexed {
     // Not at once: nghttp2 is in the middle of what it has read, and a session that is taken from it there ends the process.
     setImmediate(() => this.#session.destroy(new Error(`too many ${what}`), constants.NGHTTP2_ENHANCE_YOUR_CALM));
   }
+}
+
+/** What waits to be handed to the system (`writeQueueSize` of github.com/nodejs/node/blob/main/src/stream_base.cc); `undefined` where nobody knows. */
+function unsentBytes(socket: object): number | undefined {
+  const { _handle: handle } = socket as { readonly _handle?: { readonly writeQueueSize?: number } | null };
+  return handle?.writeQueueSize;
 }
 
 /** RFC 9113, section 6.8: a server that is about to end says so with this one first. */
