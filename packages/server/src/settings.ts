@@ -3,7 +3,6 @@ import {
   ConfigurationError,
   boolean,
   byteSize,
-  endpoint,
   integer,
   oneOf,
   optionalSetting,
@@ -11,30 +10,20 @@ import {
   positive,
   requiredSetting,
   setting,
-  unixGroup,
-  unixUser,
-  listenEndpoint,
   string,
   timespanOrSeconds,
   tupleOf,
-  type Endpoint,
   type Parser,
   type Reader,
   type Spec,
 } from "@tsserve/config";
+import { listenSpec, type ListenSpec } from "./listen-settings.ts";
+import { metricsSpec, type MetricsSpec } from "./metrics-settings.ts";
 import { sentrySpec, type SentrySpec } from "./sentry-settings.ts";
-import { httpUrl, tracingSpec, type TracingSpec } from "./tracing-settings.ts";
+import { tracingSpec, type TracingSpec } from "./tracing-settings.ts";
 
-type CommonSettings = {
+type CommonSettings = ListenSpec & {
   readonly factory: Reader<string>;
-  readonly bind: ListenSpec["bind"];
-  readonly host: ListenSpec["host"];
-  readonly port: ListenSpec["port"];
-  readonly backlog: ListenSpec["backlog"];
-  readonly reuse_port: ListenSpec["reuse_port"];
-  readonly socket_mode: ListenSpec["socket_mode"];
-  readonly socket_user: ListenSpec["socket_user"];
-  readonly socket_group: ListenSpec["socket_group"];
   readonly drain_time: Reader<number>;
   readonly stop_timeout: Reader<number>;
   readonly termination_grace_period_seconds: Reader<number | undefined>;
@@ -65,28 +54,6 @@ type CommonSettings = {
   };
 };
 
-type MetricsSpec = {
-  readonly enabled: Reader<boolean>;
-  readonly endpoint: Reader<Endpoint>;
-  readonly listener: Reader<number | undefined>;
-  readonly page: Reader<PageAccess>;
-  readonly statsd: Reader<Endpoint | undefined>;
-  readonly baseplate_names: Reader<boolean>;
-  readonly namespace: Reader<string>;
-  readonly push_gateway: Reader<string | undefined>;
-};
-
-type ListenSpec = {
-  readonly bind: Reader<readonly Endpoint[] | undefined>;
-  readonly host: Reader<string | undefined>;
-  readonly port: Reader<number | undefined>;
-  readonly backlog: Reader<number>;
-  readonly reuse_port: Reader<boolean>;
-  readonly socket_mode: Reader<number>;
-  readonly socket_user: Reader<number | undefined>;
-  readonly socket_group: Reader<number | undefined>;
-};
-
 const mostWorkers = 1024;
 
 /** A number of worker processes, or `auto`: one for each core. */
@@ -105,92 +72,6 @@ function atLeast(least: number, parser: Parser<number>, written: string): Parser
     return value;
   };
 }
-
-const port: Parser<number> = (text) => {
-  const value = integer(text);
-  if (value < 0 || value > 65_535) throw new Error("expected a port of 0 to 65535");
-  return value;
-};
-
-/** A name or an address, with or without brackets. */
-const host: Parser<string> = (text) => {
-  const bare = text.trim();
-  try {
-    const read = endpoint(bare.includes(":") && !bare.startsWith("[") ? `[${bare}]:0` : `${bare}:0`);
-    if ("host" in read) return read.host;
-  } catch {
-    // What an endpoint would have to be is not what is asked for here.
-  }
-  throw new Error("expected a name or an address, such as localhost, 0.0.0.0 or ::1; the port is a key of its own, and paths are bind's");
-};
-
-/** As `chmod` takes them. */
-const permissions: Parser<number> = (text) => {
-  if (!/^0?o?[0-7]{3}$/.test(text.trim())) throw new Error("expected octal permission bits such as 0660");
-  return Number.parseInt(text.trim().slice(-3), 8);
-};
-
-/** The keys of `[server:…]` that say where to listen. */
-export const listenSpec: ListenSpec = {
-  bind: optionalSetting(
-    tupleOf(listenEndpoint),
-    "Where to listen: `host:port`, `:9090` (all interfaces), `[::1]:9090`, `/run/app.sock`, `fd://3` (a listening socket that the process was started with), or several, separated by commas. `--bind` wins over it. Without it, and without `host` and `port`, `localhost:9090`.",
-  ),
-  host: optionalSetting(host, "The host to listen on, in place of `bind`. Default where `port` is set: `localhost`."),
-  port: optionalSetting(port, "The port to listen on, in place of `bind`. Default where `host` is set: 9090."),
-  backlog: setting(
-    positive(integer),
-    "1024",
-    "How many connections the kernel keeps waiting for one socket; it cuts this to its own limit (Linux: `net.core.somaxconn`).",
-  ),
-  reuse_port: setting(
-    boolean,
-    "false",
-    "Whether other processes may listen at the same port, too; the kernel gives each its share. Needs Node 22.12 or later. Workers need it not.",
-  ),
-  socket_mode: setting(permissions, "0660", "Who may connect to the unix sockets of `bind`: permission bits, octal."),
-  socket_user: optionalSetting(
-    unixUser,
-    "Whose the unix sockets of `bind` are: a user's name or number. Needs the right to give files away.",
-  ),
-  socket_group: optionalSetting(unixGroup, "The group of the unix sockets of `bind`: its name or number."),
-};
-
-/** Who is shown the page of the metrics; `auto` is who asks from this machine for a name or an address of the loopback. */
-export type PageAccess = "auto" | "everybody" | "nobody";
-
-function pageAccess(text: string): PageAccess {
-  const word = text.toLowerCase();
-  if (word === "auto") return "auto";
-  if (word !== "true" && word !== "false") throw new Error("expected auto, true or false");
-  return word === "true" ? "everybody" : "nobody";
-}
-
-/** The keys below `metrics`, in `[server:…]` or `[app:…]`. */
-export const metricsSpec: MetricsSpec = {
-  enabled: setting(boolean, "true", "Whether metrics are kept and exported. The keys of `metrics` may stand in `[app:…]`, too."),
-  endpoint: setting(endpoint, "0.0.0.0:6060", "Where Prometheus finds `/metrics`; all workers share it."),
-  listener: optionalSetting(
-    integer,
-    "Under Einhorn, which of the inherited sockets is the exporter's, counted from 0: `1` for the second `-b`.",
-  ),
-  page: setting(
-    pageAccess,
-    "auto",
-    "Who is shown the page of the metrics at `/` of the same endpoint: `auto`, who asks from this machine for `localhost`; `true`, everybody; `false`, nobody.",
-  ),
-  statsd: optionalSetting(endpoint, "Where the figures of the runtime are sent as StatsD lines, too, by UDP: `HOST:PORT`."),
-  namespace: setting(string, "tsserve", "What the names of the StatsD lines begin with."),
-  baseplate_names: setting(
-    boolean,
-    "false",
-    "In `[server:…]`: whether consumers of RabbitMQ also keep the metrics that baseplate.py's had, `amqp_consumer_…`. HTTP and Thrift have baseplate's names anyway.",
-  ),
-  push_gateway: optionalSetting(
-    httpUrl,
-    "Where `tsserve script` pushes the metrics of a job when it is over: the base URL of a Prometheus push gateway. Servers push nothing.",
-  ),
-};
 
 /** The keys of `[server:…]` that every server factory has. */
 export const commonSettings: CommonSettings = {

@@ -1,10 +1,8 @@
-import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { projectFolder } from "./project-folder.ts";
 
 /** The path of a file of this package, wherever this code was bundled to. */
 export function packageFile(name: string): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, "package.json"))) folder = dirname(folder);
-  return join(folder, name);
+  return join(projectFolder(dirname(fileURLToPath(import.meta.url))), name);
 }

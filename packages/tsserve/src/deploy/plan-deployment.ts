@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from "node:fs";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { readFileSync } from "node:fs";
+import { basename, join, relative, resolve } from "node:path";
 import {
   ConfigurationError,
   descriptorOf,
@@ -19,6 +19,7 @@ import type { Host } from "../host.ts";
 import type { OptionValues } from "../options.ts";
 import { UsageError } from "../usage-error.ts";
 import { readSource } from "../read-configuration.ts";
+import { projectFolder } from "../project-folder.ts";
 import { serverSettings } from "../server-settings.ts";
 import { literalSecrets, refersToSecret } from "./literal-secrets.ts";
 
@@ -60,7 +61,7 @@ export async function planDeployment(
     stopSeconds: configuration.lifecycle.stopTimeoutMs / 1000,
     graceSeconds: configuration.lifecycle.gracePeriodSeconds,
   };
-  const root = projectRoot(source.folder);
+  const root = projectFolder(source.folder);
   const iniPath = relative(root, resolve(host.cwd, file));
   const { workers, upgradeMode, startTimeoutMs } = configuration.master;
   const isAuto = (configuration.server.values["workers"] ?? "").trim().toLowerCase() === "auto" || values.workers === "auto";
@@ -175,14 +176,6 @@ async function httpSettingsOf({
     speaksTls,
     serverHealth: tellsProbes ? (speaksTls ? "https" : "http") : "none",
   };
-}
-
-/** The folder of the nearest `package.json`, which the image and the releases begin at; else that of the INI file. */
-function projectRoot(folder: string): string {
-  for (let at = folder; ; at = dirname(at)) {
-    if (existsSync(join(at, "package.json"))) return at;
-    if (at === dirname(at)) return folder;
-  }
 }
 
 /** As `--name` says, else as the package is called, else as the file. @throws {UsageError} when it is no name for Kubernetes */

@@ -1,10 +1,11 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { readFileSync } from "node:fs";
+import { dirname, relative, resolve } from "node:path";
 import { exitCodes, signalExitCode } from "@tsserve/server";
 import type { Host } from "../host.ts";
 import { nodeArguments } from "../node-arguments.ts";
+import { projectFolder } from "../project-folder.ts";
 import type { OptionValues } from "../options.ts";
 import { UsageError } from "../usage-error.ts";
 import { ownPermission, refuseWithoutProcesses } from "../refuse-without-processes.ts";
@@ -67,14 +68,6 @@ function contentOf(path: string): Buffer | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The nearest folder above the INI file that has a package.json: sources may lie beside it. Else the file's own. */
-function projectFolder(folder: string): string {
-  for (let each = folder; dirname(each) !== each; each = dirname(each)) {
-    if (existsSync(join(each, "package.json"))) return each;
-  }
-  return folder;
 }
 
 /** The child that serves, and the one that may take its place. */
