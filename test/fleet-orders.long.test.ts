@@ -1,14 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { makeTemporaryFolder, openRaw, spawnTsserve, until } from "@tsserve/testing";
 import { describe, expect, test } from "vitest";
-import { app, get, serveFleet, up, type Fleet } from "./support/fleet.ts";
+import { app, busy, type Fleet, get, serveFleet, up } from "./support/fleet.ts";
 import { run } from "./support/run.ts";
 
 const msgs = (fleet: Fleet): string[] => fleet.logs().map(({ msg }) => msg);
 const count = (fleet: Fleet, pattern: RegExp): number => msgs(fleet).filter((msg) => pattern.test(msg)).length;
 const slow = "GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n";
-const inProgress = (fleet: Fleet): Promise<unknown> =>
-  until("the request to arrive", async () => (await fleet.ctl("status", "--json")).stdout.includes('"active_requests":1'));
 
 describe("an order to stop", () => {
   test("that reaches master and workers at once, as systemd sends it, keeps the drain", async () => {
@@ -28,7 +26,7 @@ describe("an order to stop", () => {
     await up(fleet, 1);
     using raw = await openRaw(`http://127.0.0.1:${fleet.port}`);
     raw.send(slow);
-    await inProgress(fleet);
+    await busy(fleet);
     expect(await fleet.ctl("stop")).toMatchObject({ code: 0, stdout: "stopping\n" });
     for (let time = 0; time < 3; time++) await fleet.ctl("stop");
     expect(await raw.closed()).toMatch(/200 OK[^]*slow$/);
@@ -41,7 +39,7 @@ describe("an order to stop", () => {
     await up(fleet, 1);
     using raw = await openRaw(`http://127.0.0.1:${fleet.port}`);
     raw.send(slow);
-    await inProgress(fleet);
+    await busy(fleet);
     expect(await fleet.ctl("stop", "--now")).toMatchObject({ code: 0 });
     expect(await fleet.exited(20_000)).toMatchObject({ code: 1 });
     expect(count(fleet, /cut at the stop deadline: GET/)).toBe(1);

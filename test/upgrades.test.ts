@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, symlinkSync } from "node:fs";
 import { freePort, load, lost, makeTemporaryFolder, spawnTsserve, until } from "@tsserve/testing";
 import { describe, expect, test } from "vitest";
-import { app, get, serveFleet, up } from "./support/fleet.ts";
+import { app, askStatus, get, serveFleet, up } from "./support/fleet.ts";
 import { run } from "./support/run.ts";
 import { unhurried, upgradeUnderLoad } from "./support/upgrade-under-load.ts";
 
@@ -58,8 +58,8 @@ describe("an upgrade", () => {
       expect(await text()).toBe("code r2, ini r2, environment r2");
       // The master's own share of the new file, too.
       await until("three workers", async () => {
-        const { stdout } = await run({}, ["ctl", "status", "--json", "--socket", `${folder.path}/ctl.sock`]);
-        return (JSON.parse(stdout) as { workers: { state: string }[] }).workers.filter(({ state }) => state === "up").length === 3;
+        const { workers } = await askStatus(`${folder.path}/ctl.sock`);
+        return workers.filter(({ state }) => state === "up").length === 3;
       });
     } finally {
       master.kill("SIGTERM");

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { bindDescriptor, load, lost, makeTemporaryFolder, openRaw, until } from "@tsserve/testing";
 import { describe, expect, test } from "vitest";
-import { app, get, isAlive, serveFleet, up } from "./support/fleet.ts";
+import { app, busy, get, isAlive, serveFleet, up } from "./support/fleet.ts";
 import { run } from "./support/run.ts";
 
 describe("a master with workers", () => {
@@ -36,7 +36,7 @@ describe("a master with workers", () => {
     await up(fleet, 2);
     using raw = await openRaw(`http://127.0.0.1:${fleet.port}`);
     raw.send("GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    await until("it to arrive", async () => (await fleet.ctl("status", "--json")).stdout.includes('"active_requests":1'));
+    await busy(fleet);
     fleet.kill("SIGTERM");
     expect(await raw.closed()).toMatch(/200 OK[^]*slow$/);
     expect(await fleet.exited()).toMatchObject({ code: 0 });
@@ -52,7 +52,7 @@ export const makeApp = () => (request, response) => {
     await up(fleet, 2);
     using raw = await openRaw(`http://127.0.0.1:${fleet.port}`);
     raw.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    await until("it to arrive", async () => (await fleet.ctl("status", "--json")).stdout.includes('"active_requests":1'));
+    await busy(fleet);
     fleet.kill("SIGTERM");
     await until("a client to be refused", async () => {
       using late = await openRaw(`http://127.0.0.1:${fleet.port}`);

@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { freePort, makeTemporaryFolder, spawnTsserve, until, type SpawnOptions, type TsserveProcess } from "@tsserve/testing";
 import { run } from "./run.ts";
 
@@ -14,6 +15,11 @@ export const makeApp = () => (request, response) => {
 };
 `;
 
+export interface FleetStatus {
+  generation: number;
+  workers: { index: number; generation: number; pid: number; state: string; requests_total: number; active_requests: number }[];
+}
+
 /** A master with its workers, as a user has it. */
 export interface Fleet extends TsserveProcess {
   readonly folder: string;
@@ -24,12 +30,10 @@ export interface Fleet extends TsserveProcess {
   replaceApp(source: string): string;
   /** Runs `tsserve ctl`. */
   ctl(...args: string[]): ReturnType<typeof run>;
-  status(): Promise<{
-    generation: number;
-    workers: { index: number; generation: number; pid: number; state: string; requests_total: number }[];
-  }>;
+  /** Asks over the control socket, as `tsserve ctl status` does, without a process for each question. */
+  status(): Promise<FleetStatus>;
   /** Waits until so many workers are up, and no others are there. */
-  settled(count: number): Promise<Awaited<ReturnType<Fleet["status"]>>>;
+  settled(count: number): Promise<FleetStatus>;
 }
 
 export interface FleetOptions extends Partial<SpawnOptions> {
@@ -69,13 +73,13 @@ export async function serveFleet({
     cwd: startIn ?? folder.path,
   });
   const ctl = (...args: string[]): ReturnType<typeof run> => run({}, ["ctl", ...args], { cwd: folder.path });
-  const status = async (): ReturnType<Fleet["status"]> =>
-    JSON.parse((await ctl("status", "--json", "--socket", "ctl.sock")).stdout) as Awaited<ReturnType<Fleet["status"]>>;
+  const socket = `${folder.path}/ctl.sock`;
+  const status = (): Promise<FleetStatus> => askStatus(socket);
   return {
     ...spawned,
     folder: folder.path,
     port,
-    socket: `${folder.path}/ctl.sock`,
+    socket,
     write: (name, text) => writeFileSync(`${folder.path}/${name}`, text),
     replaceApp: (replacement) => {
       const before = readFileSync(`${folder.path}/app.js`, "utf8");
@@ -99,9 +103,29 @@ export async function serveFleet({
   };
 }
 
+export function askStatus(socket: string): Promise<FleetStatus> {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    const connection = connect(socket, () => connection.write('{"command":"status"}\n'));
+    connection.setTimeout(30_000, () => connection.destroy(new Error("the master does not answer")));
+    connection.setEncoding("utf8");
+    connection.on("data", (part: string) => {
+      text += part;
+      if (!text.includes("\n")) return;
+      connection.destroy();
+      resolve(JSON.parse(text) as FleetStatus);
+    });
+    connection.on("error", reject);
+    connection.on("close", () => reject(new Error(`the master closed the connection: ${text}`)));
+  });
+}
+
 /** Waits until so many workers have come up since the start. */
 export const up = (fleet: Fleet, count: number): Promise<unknown> =>
   until(`${count} workers up`, () => fleet.logs().filter(({ msg }) => msg.endsWith(" is up")).length >= count);
+/** Waits until a worker has a request in progress. */
+export const busy = (fleet: Fleet): Promise<unknown> =>
+  until("a request to arrive", async () => (await fleet.status()).workers.some(({ active_requests: active }) => active === 1));
 export const get = async (fleet: Fleet, path = "/"): Promise<{ greeting: string; pid: number }> =>
   (await (await fetch(`http://127.0.0.1:${fleet.port}${path}`, { headers: { Connection: "close" } })).json()) as {
     greeting: string;
