@@ -92,6 +92,12 @@ const pairs: Readonly<Record<string, Pair>> = {
     headers: [],
     wanted: undefined,
   },
+  "bound-rotation-fastify": {
+    one: bound("Fastify by hand that closes after 1,000 requests", "--fastify", "--close-each", "1000"),
+    other: bound("Fastify by hand", "--fastify"),
+    headers: [],
+    wanted: undefined,
+  },
   all: { one: tsserve("all of them", [rotation, realIp, ...toFile]), other: plain, headers: proxied, wanted: 0.95 },
   tls: { one: tsserve("TLS", [...none, ...certificate], "https"), other: byHand, headers: [], wanted: 0.97 },
 };

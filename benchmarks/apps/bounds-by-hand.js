@@ -2,6 +2,7 @@
 //     node bounds-by-hand.js PORT                          a bare server of Node's
 //     node bounds-by-hand.js PORT --close-each 1000        … that ends a connection with the answer of this number
 //     node bounds-by-hand.js PORT --fastify                Fastify without a logger
+//     node bounds-by-hand.js PORT --fastify --close-each 1000    … that does so, too
 //     node bounds-by-hand.js PORT --fastify --line FILE    … that appends a line of 300 bytes for each request to a file
 //     node bounds-by-hand.js PORT --fastify --trust        … that believes proxies on this machine, and asks for the client's address
 import { openSync, writeSync } from "node:fs";
@@ -21,6 +22,14 @@ const closeEach = Number(values["close-each"] ?? Infinity);
 if (values.fastify) {
   const app = Fastify(values.trust ? { logger: false, trustProxy: "loopback" } : { logger: false });
   app.get("/", values.trust ? async (request) => ({ hello: request.ip === "" ? "nobody" : "world" }) : async () => ({ hello: "world" }));
+  if (closeEach !== Infinity) {
+    app.addHook("onRequest", (request, reply, done) => {
+      const { socket } = request.raw;
+      socket.answers = (socket.answers ?? 0) + 1;
+      if (socket.answers >= closeEach) reply.header("connection", "close");
+      done();
+    });
+  }
   if (values.line !== undefined) writeLines(app.server, values.line);
   await app.listen(where);
 } else {
