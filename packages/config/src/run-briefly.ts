@@ -17,8 +17,8 @@ export function runBriefly(command: string, args: readonly string[]): Ran | unde
   const { spawnSync } = process.getBuiltinModule("node:child_process");
   try {
     const { status, stdout, stderr } = spawnSync(command, args, { encoding: "utf8", timeout: timeoutMs });
-    // Both are `null` where nothing was run, whatever their type says.
-    return (stdout as string | null) === null ? undefined : { status, stdout, stderr };
+    // Where nothing was run they are `null`, or `undefined` since Node 24, whatever their type says.
+    return typeof stdout === "string" ? { status, stdout, stderr } : undefined;
   } catch {
     return undefined;
   }
