@@ -8,6 +8,7 @@ import { peerAddress, showPlainAddress } from "../client.ts";
 import type { Connection } from "../connection.ts";
 import type { Connections } from "../connections.ts";
 import type { HttpSettings } from "../settings.ts";
+import { endOutside } from "./end-outside.ts";
 import { Session } from "./session.ts";
 import { StreamRequest, StreamResponse } from "./stream-messages.ts";
 import { makeTakeStream, type StreamHandling, type StreamTracking } from "./take-stream.ts";
@@ -59,6 +60,7 @@ export function openHttp2(parts: Http2Parts): { accept(connection: Connection, s
   server.on("session", (session: ServerHttp2Session) => {
     const connection = arriving;
     if (connection === undefined) return;
+    endOutside(session);
     session.setLocalWindowSize(sessionWindowBytes);
     const tracked = new Session(session, connection, {
       connections,

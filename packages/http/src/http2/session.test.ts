@@ -28,8 +28,11 @@ class FakeHttp2 extends EventEmitter {
   closed = false;
   readonly said: string[] = [];
   pings = 0;
-  goaway(code: number, last: number): void {
-    this.said.push(`goaway ${code} ${last}`);
+  goaway(code?: number, last?: number): void {
+    if (code === undefined) {
+      this.pings += 1;
+      this.pinged();
+    } else this.said.push(`goaway ${code} ${last}`);
   }
   /** Called when a ping is sent. */
   pinged: () => void = () => undefined;
@@ -262,6 +265,17 @@ describe("a session that has lasted", () => {
       expect(said).toEqual([]);
       turn(100);
       expect(said).toEqual(["destroy undefined"]);
+    });
+
+    test("ends, too, where it takes no more streams, and is sent no pings any more", () => {
+      const { said, http2, turn, begin } = rig();
+      http2.pinged = () => undefined;
+      http2.mayPing = false;
+      http2.closed = true;
+      begin();
+      turn(10_000);
+      turn(1000);
+      expect([http2.pings, said]).toEqual([1, ["destroy undefined"]]);
     });
 
     test.each<[string, (parts: ReturnType<typeof rig>) => void]>([

@@ -234,7 +234,10 @@ export class Session implements Multiplexed {
   #ping(now: number): void {
     const bytes = this.connection.socket.bytesWritten;
     try {
-      if (this.#session.ping(() => undefined)) this.#asked ??= { bytes, at: now };
+      // Node sends no ping on one that takes no more streams. What is said to that client once more is which the last one was.
+      if (this.#session.closed) this.#session.goaway();
+      else if (!this.#session.ping(() => undefined)) return;
+      this.#asked ??= { bytes, at: now };
     } catch {
       // It has just gone.
     }
