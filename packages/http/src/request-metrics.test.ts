@@ -38,6 +38,19 @@ function makeRandom(seed: number): (below: number) => number {
   };
 }
 
+test("methods that a client has made up are one series", () => {
+  const meter = new Meter();
+  const metrics = metricsOf(meter);
+  for (let n = 0; n < 1000; n++) metrics.ended(request(`M${n}`, "/", 200), 1001);
+  for (const method of ["GET", "PROPFIND", "get", "constructor", ""]) metrics.ended(request(method, "/", 200), 1001);
+  const found = Object.entries(counted(meter, "http_server_requests_total")).map(([labels, count]) => [
+    labels.split(" ").find((each) => /^(?:get|propfind|other)$/.test(each)),
+    count,
+  ]);
+  expect(Object.fromEntries(found)).toEqual({ get: 1, propfind: 1, other: 1003 });
+  expect(found).toHaveLength(3);
+});
+
 test.each([1, 22, 333])("whatever the order of requests, each is counted once, under what it was for (seed %d)", (seed) => {
   const random = makeRandom(seed);
   const meter = new Meter();
