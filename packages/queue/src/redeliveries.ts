@@ -32,8 +32,8 @@ export class Redeliveries {
   }
 
   /**
-   * One that may end its worker, or its connection, once more. Where it has run here, what was to become of it does; else it is sent on with its return counted, so that
-   * it is a dead letter after so many. In order nothing can be sent on: there, this process counts.
+   * One that may end its worker, or its connection, once more. Where it has run here, what was to become of it does; else it is sent on
+   * with its return counted, so that it is a dead letter after so many. In order nothing can be sent on: there, this process counts.
    */
   async comeBack(delivery: Delivery): Promise<void> {
     const { definition, interrupted, leaving, failedRuns } = this.#parts;
