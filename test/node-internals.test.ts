@@ -6,9 +6,11 @@ import { expect, test } from "vitest";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const page = readFileSync(join(root, "docs/node-internals.md"), "utf8");
 
-/** Private parts of other libraries (Express, koa-router, H3, prom-client, code that Apache's compiler generates), and endings of metrics. */
+/** Private parts of other libraries (Express, koa-router, H3, hapi, prom-client, code that Apache's compiler generates), and endings of metrics. */
 const notNodes = new Set(
-  "_handler _defaultLabels _router _all _reply _routes _findRoute _matchedRoute _response _bucket _sum _count _total _writer".split(" "),
+  "_handler _defaultLabels _router _all _reply _routes _findRoute _matchedRoute _response _bucket _sum _count _total _writer _core".split(
+    " ",
+  ),
 );
 /** A property with an underscore: taken from an object, declared, destructured, or asked for by name. */
 const underscored = /(?:\.|readonly |\{ |, |^\s+|")(_[a-z]\w*)(?=[?:(,"\s;)=.\]!}])/g;
