@@ -90,6 +90,8 @@ test("every kind of mistake is found, at its place", () => {
     [{ name: "a", handle, amqp: { queue: "q" }, parse: {} }, ["consumers[0].parse"]],
     [{ name: "a", handle, sqs: {} }, ["consumers[0].sqs"]],
     [{ name: "a", handle, sqs: { queue: "q", visibilityTimeout: "soon" } }, ["consumers[0].sqs.visibilityTimeout"]],
+    [{ name: "a", handle, sqs: { queue: "q", visibilityTimeout: 0 } }, ["consumers[0].sqs.visibilityTimeout"]],
+    [{ name: "a", handle, sqs: { queue: "q", visibilityTimeout: "13 hours" } }, ["consumers[0].sqs.visibilityTimeout"]],
     [{ name: "a", handle, sqs: { queue: "q" }, constructor: 1 }, ["consumers[0].constructor"]],
     [{ name: "a", handle, amqp: { queue: "q".repeat(231) } }, ["consumers[0].amqp.queue"]],
     [{ name: "a", handle, amqp: { queue: "ä".repeat(116) } }, ["consumers[0].amqp.queue"]],
