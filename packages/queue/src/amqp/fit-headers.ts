@@ -49,7 +49,7 @@ function isField(name: string, value: unknown, depth = 0): boolean {
 }
 
 /** Deeper tables are nobody's headers; to write them takes more of the stack than to read them. */
-const deepest = 100;
+export const deepestTable = 100;
 
 /** Whether amqplib writes what it read. It guesses the type of a number, and wrongly of some that are no integers. */
 function isWritable(value: unknown, depth: number): boolean {
@@ -57,7 +57,7 @@ function isWritable(value: unknown, depth: number): boolean {
   if (typeof value !== "object" || value === null || Buffer.isBuffer(value)) return true;
   // It reads times and decimals as `{ "!": TYPE, value }`; of another client that is a table of its own, with a type that is none.
   if ("!" in value) return isTyped(value);
-  if (depth === deepest) return false;
+  if (depth === deepestTable) return false;
   if (Array.isArray(value)) return value.every((each) => isWritable(each, depth + 1));
   return Object.entries(value).every(([name, each]) => isField(name, each, depth + 1));
 }

@@ -44,3 +44,21 @@ test.each<[unknown, unknown]>([
 test.each([2n ** 64n, new Date(Number.NaN), new Date(-1000), Symbol("s"), () => undefined])("%o is no header", (value) => {
   expect(() => sent({ value })).toThrow();
 });
+
+test.each([
+  ["an object", (): object => within((inner) => ({ inner }))],
+  ["a list", (): object => within((inner) => [inner])],
+  ["a map", (): object => within((inner) => new Map([["inner", inner]]))],
+  ["a set", (): object => within((inner) => new Set([inner]))],
+])("%s that is nested too deep, or contains itself, is refused", (_name, make) => {
+  expect(() => typedHeaders({ deep: make() })).toThrow(expect.objectContaining({ name: "PublishError", code: "REFUSED" }));
+  const circle: Record<string, unknown> = {};
+  circle["self"] = circle;
+  expect(() => typedHeaders(circle)).toThrow(/contain themselves/);
+});
+
+function within(wrap: (inner: unknown) => object): object {
+  let all: object = {};
+  for (let depth = 0; depth < 5000; depth++) all = wrap(all);
+  return all;
+}
