@@ -22,7 +22,7 @@ export interface FastifyOptions {
   readonly bodyLimit: number;
   readonly keepAliveTimeout: number;
   readonly requestTimeout: number;
-  readonly http: { readonly headersTimeout: number };
+  readonly http: { readonly headersTimeout: number; readonly requestTimeout: number };
   readonly return503OnClosing: boolean;
 }
 
@@ -46,7 +46,8 @@ export function fastifyOptions(config: ServerConfig, log: Logger): FastifyOption
     bodyLimit: settings.clientMaxBytes,
     keepAliveTimeout: settings.keepAliveTimeoutMs,
     requestTimeout: settings.requestTimeoutMs,
-    http: { headersTimeout: settings.headerTimeoutMs },
+    // Node takes no more for the head than for the whole, which is five minutes where it is not told at once.
+    http: { headersTimeout: settings.headerTimeoutMs, requestTimeout: settings.requestTimeoutMs },
     return503OnClosing: false,
   };
   return Object.assign(options, settings.http2.isOn ? forBothProtocols : {}, { [logKey]: log });
