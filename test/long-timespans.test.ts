@@ -5,7 +5,7 @@ import { serve } from "./support/serve.ts";
  * Node takes no more for the head of a request than for all of it, five minutes where it is not told; a timer of more than 24.8 days
  * fires at once, and Node says so on stderr.
  */
-const long = ["6 minutes", "30 days"];
+const long = ["6 minutes", "30 days", "99999999999999999 days"];
 const keys = ["stop_timeout", "keepalive_timeout", "header_timeout", "request_timeout", "max_keepalive_time", "access_log.slow"];
 const ofFleets = ["start_timeout", "max_age", "worker_timeout"];
 

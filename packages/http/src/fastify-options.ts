@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from "node:http";
-import type { ServerConfig } from "@tsserve/server";
+import { timerMs, type ServerConfig } from "@tsserve/server";
 import type { Logger } from "pino";
 import { believesProxies } from "./client.ts";
 import { privateOf, type FastifyLike } from "./fastify-like.ts";
@@ -38,16 +38,17 @@ export interface FastifyOptions {
  */
 export function fastifyOptions(config: ServerConfig, log: Logger): FastifyOptions {
   const settings = httpSettings(config);
+  const requestTimeout = timerMs(settings.requestTimeoutMs);
   const options: FastifyOptions = {
     // One id for the access log's line, `request.id` and `request.log`.
     genReqId: (message) => (message as TrackedMessage)[requestKey]?.id ?? newRequestId(),
     // Whom a header of forwarding comes from has been seen to (`client.ts`): there is one address in it, the client's.
     ...(believesProxies(settings.proxies) ? { trustProxy: (_address: string, hop: number) => hop === 0 } : {}),
     bodyLimit: settings.clientMaxBytes,
-    keepAliveTimeout: settings.keepAliveTimeoutMs,
-    requestTimeout: settings.requestTimeoutMs,
+    keepAliveTimeout: timerMs(settings.keepAliveTimeoutMs),
+    requestTimeout,
     // Node takes no more for the head than for the whole, which is five minutes where it is not told at once.
-    http: { headersTimeout: settings.headerTimeoutMs, requestTimeout: settings.requestTimeoutMs },
+    http: { headersTimeout: timerMs(settings.headerTimeoutMs), requestTimeout },
     return503OnClosing: false,
   };
   return Object.assign(options, settings.http2.isOn ? forBothProtocols : {}, { [logKey]: log });

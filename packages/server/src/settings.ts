@@ -99,7 +99,11 @@ export const commonSettings: CommonSettings = {
     "smooth",
     "How the master replaces workers at an upgrade: `smooth`, one after the other, or `fleet`, all at once when all new ones are up.",
   ),
-  start_timeout: setting(timespanOrSeconds, "60 seconds", "How long a worker may take from its start until it accepts connections."),
+  start_timeout: setting(
+    positive(timespanOrSeconds),
+    "60 seconds",
+    "How long a worker may take from its start until it accepts connections.",
+  ),
   control_socket: optionalSetting(
     string,
     "The unix socket where the master is commanded with `tsserve ctl`, as a path from this file's folder. Default: one in the folder for temporary files, which the log names.",
