@@ -6,14 +6,18 @@ import { serve } from "./support/serve.ts";
  * fires at once, and Node says so on stderr.
  */
 const long = ["6 minutes", "30 days", "99999999999999999 days"];
-const keys = ["stop_timeout", "keepalive_timeout", "header_timeout", "request_timeout", "max_keepalive_time", "access_log.slow"];
-const ofFleets = ["start_timeout", "max_age", "worker_timeout"];
+const timespans = ["stop_timeout", "keepalive_timeout", "header_timeout", "request_timeout", "max_keepalive_time", "access_log.slow"];
+const timespansOfFleets = ["start_timeout", "max_age", "worker_timeout"];
+const counts = ["backlog", "client_max_size", "max_header_count", "max_concurrency", "max_active_requests", "max_keepalive_requests"];
+const countsOfFleets = ["max_requests", "max_requests_jitter", "max_memory"];
+/** The largest count that JavaScript has. */
+const largest = String(Number.MAX_SAFE_INTEGER);
 
 test.each(long.flatMap((timespan) => [[timespan, "a single process"] as const, [timespan, "a fleet"] as const]))(
-  "%s for each timespan of %s",
+  "%s for each timespan, and the largest counts, of %s",
   async (timespan, kind) => {
-    const own = kind === "a fleet" ? { workers: "2", ...of(ofFleets, timespan) } : {};
-    await using server = serve({ server: { ...of(keys, timespan), ...own } });
+    const own = kind === "a fleet" ? { workers: "2", ...of(timespansOfFleets, timespan), ...of(countsOfFleets, largest) } : {};
+    await using server = serve({ server: { ...of(timespans, timespan), ...of(counts, largest), ...own } });
     const [url = ""] = (await server.log(/^listening on/))["addresses"] as string[];
     for (let count = 0; count < 3; count++) expect((await fetch(url)).status).toBe(200);
     server.kill();
