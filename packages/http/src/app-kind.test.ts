@@ -3,10 +3,24 @@ import { createRequire } from "node:module";
 import Fastify from "fastify";
 import { Hono } from "hono";
 import { describe, expect, test } from "vitest";
-import { hasHandler, isApp, isFetchApp, isHapi, isHttpServer, isKoa, isNest, isRestify, isSecureServer, withoutProxy } from "./app-kind.ts";
+import {
+  hasHandler,
+  isApp,
+  isConnect,
+  isFetchApp,
+  isHapi,
+  isHttpServer,
+  isKoa,
+  isNest,
+  isRestify,
+  isSecureServer,
+  withoutProxy,
+} from "./app-kind.ts";
 import { isFastify } from "./fastify-like.ts";
 
-const express = createRequire(import.meta.url)("express") as () => unknown;
+const require = createRequire(import.meta.url);
+const express = require("express") as () => unknown;
+const express4 = require("express4") as () => unknown;
 
 const koa = { callback: () => () => undefined, middleware: [], context: {}, listenerCount: () => 0, on: () => undefined };
 const nest = { init: async () => undefined, getHttpAdapter: () => undefined, getHttpServer: () => undefined, close: async () => undefined };
@@ -36,7 +50,7 @@ describe("an app is told from a factory that makes one", () => {
   });
 
   test("functions: Express, a listener with fetch, Koa's callback", () => {
-    expect(isApp(express())).toBe(true);
+    for (const make of [express, express4]) expect(isApp(make())).toBe(true);
     expect(isApp(Object.assign(() => undefined, { fetch: () => undefined }))).toBe(true);
     const handleRequest = (_request: unknown, _response: unknown): void => undefined;
     expect(isApp(handleRequest)).toBe(true);
@@ -49,6 +63,22 @@ describe("an app is told from a factory that makes one", () => {
     expect(apps.map(([, , isKind]) => isKind).filter((isKind) => isKind(own))).toEqual([isFetchApp]);
     expect(isApp(new Proxy({}, { get: () => nothing }))).toBe(false);
     for (const [, app] of apps) expect(withoutProxy(app)).toBe(app);
+  });
+
+  test("an app may throw where it is asked for what it has no more", () => {
+    const kinds = [...apps.map(([, , isKind]) => isKind), isSecureServer, isConnect];
+    const thrower = new Proxy(
+      {},
+      {
+        get: () => {
+          throw new Error("gone");
+        },
+      },
+    );
+    for (const value of [thrower, express4()])
+      expect(kinds.filter((isKind) => isKind(value))).toEqual(value === thrower ? [] : [isConnect]);
+    expect(isApp(thrower)).toBe(false);
+    expect(withoutProxy(thrower)).toBe(thrower);
   });
 
   test("anything else is not", () => {

@@ -1,4 +1,5 @@
 import { Server, type IncomingMessage, type RequestListener } from "node:http";
+import { readField } from "@tsserve/config";
 import { isFastify } from "./fastify-like.ts";
 import type { FetchApp } from "./fetch-app.ts";
 
@@ -47,23 +48,19 @@ export interface HandlerLike {
 
 /** By its methods, as all kinds: an app brings a copy of its framework of its own, of whichever version. */
 export function isKoa(app: unknown): app is KoaLike {
-  const { callback, middleware, context } = parts(app);
-  return typeof callback === "function" && Array.isArray(middleware) && isObject(context);
+  return hasMethods(app, "callback") && Array.isArray(readField(app, "middleware")) && isObject(readField(app, "context"));
 }
 
 export function isNest(app: unknown): app is NestLike {
-  const { getHttpAdapter, getHttpServer, init } = parts(app);
-  return [getHttpAdapter, getHttpServer, init].every((each) => typeof each === "function");
+  return hasMethods(app, "getHttpAdapter", "getHttpServer", "init");
 }
 
 export function isHapi(app: unknown): app is HapiLike {
-  const { listener, initialize, stop, table, match } = parts(app);
-  return isObject(listener) && [initialize, stop, table, match].every((each) => typeof each === "function");
+  return isObject(readField(app, "listener")) && hasMethods(app, "initialize", "stop", "table", "match");
 }
 
 export function isRestify(app: unknown): app is RestifyLike {
-  const { server, router, use, listen } = parts(app);
-  return isObject(server) && typeof parts(router)["getRoutes"] === "function" && [use, listen].every((each) => typeof each === "function");
+  return isObject(readField(app, "server")) && hasMethods(app, "use", "listen") && hasMethods(readField(app, "router"), "getRoutes");
 }
 
 export function isHttpServer(app: unknown): app is Server {
@@ -72,17 +69,15 @@ export function isHttpServer(app: unknown): app is Server {
 
 /** Of TLS, or of HTTP/2: they have a certificate of their own. */
 export function isSecureServer(app: unknown): boolean {
-  const { setSecureContext, listen } = parts(app);
-  return typeof setSecureContext === "function" && typeof listen === "function";
+  return hasMethods(app, "setSecureContext", "listen");
 }
 
 export function isFetchApp(app: unknown): app is FetchApp {
-  return isObject(app) && typeof parts(app)["fetch"] === "function";
+  return isObject(app) && hasMethods(app, "fetch");
 }
 
 export function hasHandler(app: unknown): app is HandlerLike {
-  const { handler, listen, use } = parts(app);
-  return isObject(app) && [handler, listen, use].every((each) => typeof each === "function");
+  return isObject(app) && hasMethods(app, "handler", "listen", "use");
 }
 
 /** A name that nobody gives to anything. */
@@ -93,7 +88,7 @@ const nobodysName = "tsserve: a name that nobody gives to anything";
  * (`then` is one of them, so that whoever waits for it waits for ever): what it really has is its own.
  */
 export function withoutProxy(app: unknown): unknown {
-  return parts(app)[nobodysName] === undefined ? app : { ...(app as object) };
+  return readField(app, nobodysName) === undefined ? app : { ...(app as object) };
 }
 
 /**
@@ -103,9 +98,8 @@ export function withoutProxy(app: unknown): unknown {
 export function isApp(given: unknown): boolean {
   const value = withoutProxy(given);
   if (typeof value !== "function") return objectKinds.some((isKind) => isKind(value));
-  const { fetch, name, length } = value as unknown as Record<string, unknown>;
   // GraphQL Yoga and others that are both a listener and `{ fetch }`; what Koa's `callback()` gives.
-  return isConnect(value) || typeof fetch === "function" || (name === "handleRequest" && length === 2);
+  return isConnect(value) || hasMethods(value, "fetch") || (readField(value, "name") === "handleRequest" && value.length === 2);
 }
 
 const objectKinds: readonly ((value: unknown) => boolean)[] = [
@@ -121,14 +115,14 @@ const objectKinds: readonly ((value: unknown) => boolean)[] = [
 
 /** A request listener that middleware is added to: Express and connect. */
 export function isConnect(value: unknown): value is RequestListener {
-  const { handle, use } = parts(value);
-  return typeof value === "function" && typeof handle === "function" && typeof use === "function";
+  return typeof value === "function" && hasMethods(value, "handle", "use");
+}
+
+/** An app may throw where it is asked for what it has no more, as Express 4 does for `router`. */
+function hasMethods(app: unknown, ...names: readonly string[]): boolean {
+  return names.every((name) => typeof readField(app, name) === "function");
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
-}
-
-function parts(value: unknown): Readonly<Record<string, unknown>> {
-  return isObject(value) || typeof value === "function" ? (value as Record<string, unknown>) : {};
 }
