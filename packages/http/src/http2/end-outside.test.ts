@@ -84,17 +84,33 @@ describe("a client's GOAWAY with more behind it, in one piece, ends the session,
       });
 });
 
-test("both are done in the next turn, with what they were called with", async () => {
-  const done: unknown[][] = [];
-  const session = {
-    close: (...args: unknown[]) => void done.push(["close", ...args]),
-    destroy: (...args: unknown[]) => void done.push(["destroy", ...args]),
-  } as unknown as ServerHttp2Session;
-  endOutside(session);
-  const error = new Error("it ends");
-  session.close();
-  session.destroy(error, 2);
-  expect(done).toEqual([]);
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(done).toEqual([["close"], ["destroy", error, 2]]);
+describe("both are done in the next turn where it is a GOAWAY that asks for it and nghttp2 needs it, and at once otherwise", () => {
+  const ask = (session: ServerHttp2Session, error: Error): void => {
+    session.close();
+    session.destroy(error, 2);
+  };
+  /** Called as the function of Node's that reads a GOAWAY. */
+  function onGoawayData(session: ServerHttp2Session, error: Error): void {
+    ask(session, error);
+  }
+  test.each([
+    ["1.61.0", onGoawayData, true],
+    ["1.67.1", onGoawayData, true],
+    ["1.68.0", onGoawayData, false],
+    ["1.70.0", onGoawayData, false],
+    ["2.0.0", onGoawayData, false],
+    ["1.61.0", ask, false],
+  ])("nghttp2 %s", async (version, caller, isLater) => {
+    const done: unknown[][] = [];
+    const session = {
+      close: (...args: unknown[]) => void done.push(["close", ...args]),
+      destroy: (...args: unknown[]) => void done.push(["destroy", ...args]),
+    } as unknown as ServerHttp2Session;
+    endOutside(session, version);
+    const error = new Error("it ends");
+    caller(session, error);
+    expect(done.length).toBe(isLater ? 0 : 2);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(done).toEqual([["close"], ["destroy", error, 2]]);
+  });
 });
