@@ -40,7 +40,7 @@ export { learnerOf, withLearner } from "./learner.ts";
 export { defaultFromEnv, dictOf, fallback, optional, tristate, tupleOf } from "./parsers/combined.ts";
 export { isEveryHost, isLocalHost, isLoopbackAddress, isLoopbackHost } from "./hosts.ts";
 export { descriptorOf, endpoint, formatEndpoint, listenEndpoint } from "./parsers/endpoint.ts";
-export { byteSize, float, integer, integerBase, percent, positive } from "./parsers/number.ts";
+export { byteSize, float, integer, integerBase, integerFrom, percent, positive } from "./parsers/number.ts";
 export { file, unixGroup, unixUser } from "./parsers/system.ts";
 export { base64, boolean, oneOf, string } from "./parsers/text.ts";
 export { timespan, timespanOrInfinite, timespanOrSeconds } from "./parsers/timespan.ts";

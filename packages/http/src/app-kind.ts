@@ -119,7 +119,7 @@ export function isConnect(value: unknown): value is RequestListener {
 }
 
 /** An app may throw where it is asked for what it has no more, as Express 4 does for `router`. */
-function hasMethods(app: unknown, ...names: readonly string[]): boolean {
+export function hasMethods(app: unknown, ...names: readonly string[]): boolean {
   return names.every((name) => typeof readField(app, name) === "function");
 }
 

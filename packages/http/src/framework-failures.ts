@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { asError, readField } from "@tsserve/config";
 import { failureReports } from "@tsserve/server";
-import { isKoa } from "./app-kind.ts";
+import { hasMethods, isConnect, isKoa } from "./app-kind.ts";
 import { hasClientLeft } from "./client-left.ts";
 import { requestKey, type TrackedMessage } from "./http-request.ts";
 
@@ -54,18 +54,17 @@ export function followFailures(app: unknown): void {
     });
     return;
   }
-  const { handle, use, onError, errorHandler, config } = parts(app);
-  if (typeof app === "function" && typeof handle === "function" && typeof use === "function") {
+  if (isConnect(app)) {
     const last: ExpressErrorHandler = (error, request, _response, next) => {
       if (isServerFault(error)) tellFailure(request, error, "the app");
       next(error);
     };
-    (use as (handler: ExpressErrorHandler) => unknown).call(app, last);
+    (readField(app, "use") as (handler: ExpressErrorHandler) => unknown).call(app, last);
     return;
   }
-  if (typeof onError === "function" && typeof errorHandler === "function") {
-    const answer = errorHandler as HonoErrorHandler;
-    (onError as (handler: HonoErrorHandler) => unknown).call(app, async (error: unknown, context: unknown) => {
+  if (hasMethods(app, "onError", "errorHandler")) {
+    const answer = readField(app, "errorHandler") as HonoErrorHandler;
+    (readField(app, "onError") as (handler: HonoErrorHandler) => unknown).call(app, async (error: unknown, context: unknown) => {
       const given = await answer.call(app, error, context);
       const status = readField(given, "status");
       if (typeof status === "number" && status >= 500) tellFailure(requestIn(readField(context, "req"), "raw"), error, "the app");
@@ -73,7 +72,8 @@ export function followFailures(app: unknown): void {
     });
     return;
   }
-  if (typeof config === "object" && config !== null && typeof parts(app)["fetch"] === "function") followH3(config as H3Config);
+  const config = readField(app, "config");
+  if (typeof config === "object" && config !== null && hasMethods(app, "fetch")) followH3(config as H3Config);
 }
 
 /** The request that a framework's own object leads to, where that is still the one that the app was given. */
@@ -93,8 +93,4 @@ function followH3(config: H3Config): void {
     if (isServerFault(error)) tellFailure(requestIn(event, "req"), readField(error, "cause") ?? error, "the app");
     return own?.call(config, error, event);
   };
-}
-
-function parts(value: unknown): Readonly<Record<string, unknown>> {
-  return (typeof value === "object" && value !== null) || typeof value === "function" ? (value as Record<string, unknown>) : {};
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { asError } from "@tsserve/config";
+import { isThenable } from "@tsserve/server";
 import type { Logger } from "pino";
 import { hasClientLeft } from "./client-left.ts";
 import { failResponse } from "./fail-response.ts";
@@ -15,7 +16,7 @@ export function guardListener(handle: RequestListener, owner: string, log: Logge
   return (request, response) => {
     try {
       const given: unknown = handle(request, response);
-      if (typeof given !== "object" || given === null || typeof (given as { then?: unknown }).then !== "function") return;
+      if (!isThenable(given)) return;
       Promise.resolve(given).catch((thrown: unknown) => requestFailed(request, response, owner, thrown, log));
     } catch (thrown) {
       requestFailed(request, response, owner, thrown, log);

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
-import { wrongApp } from "@tsserve/config";
+import { wrongApp, type TsserveError } from "@tsserve/config";
 import type { Listener } from "@tsserve/listener";
 import { failureReports, type Route } from "@tsserve/server";
 import type { Logger } from "pino";
@@ -84,7 +84,7 @@ export async function openApp(given: unknown, { proxies, http2 }: Pick<HttpSetti
     if (failureReports().isWanted) followFailures(app);
     return listenerApp(listener, "the app", log, koaRoutes(app));
   }
-  if (isSecureServer(app)) return serverApp(app as Server, []);
+  if (isSecureServer(app)) throw hasOwnCertificate();
   if (isHttpServer(app)) {
     // An Express app inside, with sockets of others beside it, is served as one that is given by itself.
     const listener = app.listeners("request").find(isConnect);
@@ -116,10 +116,13 @@ function plainApp(handle: RequestListener, routes: readonly Route[]): HttpApp {
   return serverApp(createServer(handle), routes);
 }
 
+function hasOwnCertificate(): TsserveError {
+  return wrongApp("a server with a certificate of its own", "give an http.Server, or what listens to its requests");
+}
+
 /** @throws {TsserveError} when it listens already, or has a certificate of its own */
 function serverApp(server: Server, routes: readonly Route[], find?: FindRoute): HttpApp {
-  if (isSecureServer(server))
-    throw wrongApp("a server with a certificate of its own", "give an http.Server, or what listens to its requests");
+  if (isSecureServer(server)) throw hasOwnCertificate();
   if (server.listening) throw wrongApp("an http.Server that listens already", "leave that to tsserve");
   if (find !== undefined) server.prependListener("request", (incoming) => note(incoming, find));
   return {

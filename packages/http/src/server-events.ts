@@ -3,6 +3,7 @@ import type { IncomingMessage, RequestListener, Server as HttpServer, ServerResp
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Server as TlsServer } from "node:tls";
+import { isThenable } from "@tsserve/server";
 
 /** What Node's HTTP server tells those who listen to it, as it comes: each kind of work begins with one of these. */
 export interface ServerEvents {
@@ -29,10 +30,6 @@ interface PlainEmitter extends HttpServer {
 
 /** As it was when this module was loaded, before anybody's tracing. */
 const { emit: emitAll } = EventEmitter.prototype;
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
-}
 
 /** What stands behind `ServerEvents`: those who listen to the server, whenever they came. */
 export interface ServerListeners {

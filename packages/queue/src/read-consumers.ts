@@ -8,6 +8,7 @@ import type { Parse } from "./message.ts";
 import { millisecondsOf } from "./milliseconds.ts";
 import { json } from "./parse/json.ts";
 import type { QueueSettings } from "./settings.ts";
+import { longestVisibilityMs } from "./sqs/settings.ts";
 import { sqsSource } from "./sqs/source.ts";
 
 /** Gives a text of what was expected where a value is not that. */
@@ -33,7 +34,7 @@ const time: Check = (value) => {
 /** SQS's limits; at 0 each question would bring what is being handled. */
 const visibility: Check = (value) => {
   const ms = time(value) === undefined ? millisecondsOf(value as string | number) : Number.NaN;
-  return ms >= 1000 && ms <= 43_200_000 ? undefined : "a timespan of 1 second to 12 hours";
+  return ms >= 1000 && ms <= longestVisibilityMs ? undefined : "a timespan of 1 second to 12 hours";
 };
 const times: Check = (value) =>
   Array.isArray(value) && value.length > 0 && value.every((each) => time(each) === undefined)

@@ -2,6 +2,7 @@ import {
   boolean,
   endpoint,
   integer,
+  integerFrom,
   listenEndpoint,
   optionalSetting,
   positive,
@@ -25,11 +26,7 @@ export type ListenSpec = {
   readonly socket_group: Reader<number | undefined>;
 };
 
-const port: Parser<number> = (text) => {
-  const value = integer(text);
-  if (value < 0 || value > 65_535) throw new Error("expected a port of 0 to 65535");
-  return value;
-};
+const port = integerFrom("a port", 0, 65_535);
 
 /** A name or an address, with or without brackets. */
 const host: Parser<string> = (text) => {

@@ -76,6 +76,15 @@ export const byteSize: Parser<number> = (text) => {
   return safe(Number(match[1]) * unit, "expected a size");
 };
 
+/** An integer within bounds, both allowed; `what` it is, for who is told: `a port`. */
+export function integerFrom(what: string, least: number, most: number): Parser<number> {
+  return (text) => {
+    const value = integer(text);
+    if (value < least || value > most) throw new Error(`expected ${what} of ${least} to ${most}`);
+    return value;
+  };
+}
+
 /** A number above 0, where 0 would mean "no limit" or nothing at all. */
 export function positive(parser: Parser<number>): Parser<number> {
   return (text) => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Parser } from "../spec.ts";
 import { endpoint, formatEndpoint } from "./endpoint.ts";
-import { byteSize, float, integer, integerBase, percent } from "./number.ts";
+import { byteSize, float, integer, integerBase, integerFrom, percent } from "./number.ts";
 import { file, unixGroup, unixUser } from "./system.ts";
 import { base64, boolean, oneOf, string } from "./text.ts";
 import { timespan, timespanOrInfinite, timespanOrSeconds } from "./timespan.ts";
@@ -27,6 +27,11 @@ const cases: readonly (readonly [string, Parser<unknown>, Readonly<Record<string
       "": Error("an integer"),
       "1__0": Error("an integer"),
     },
+  ],
+  [
+    "integerFrom",
+    integerFrom("a port", 1, 65_535),
+    { "1": 1, "65535": 65_535, "0": Error("a port of 1 to 65535"), "65536": Error("a port of 1 to 65535"), x: Error("an integer") },
   ],
   ["integerBase(8)", integerBase(8), { "755": 493, "0o755": 493, "8": Error("base 8") }],
   ["integerBase(16)", integerBase(16), { ff: 255, "0xFF": 255, "0b1": 177, g: Error("base 16") }],

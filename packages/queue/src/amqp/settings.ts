@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import {
   boolean,
   ConfigurationError,
-  integer,
+  integerFrom,
   oneOf,
   optionalSetting,
   parseConfig,
@@ -40,18 +40,9 @@ type AmqpSpec = {
   };
 };
 
-const port: Parser<number> = (text) => {
-  const value = integer(text);
-  if (value < 1 || value > 65_535) throw new Error("expected a port of 1 to 65535");
-  return value;
-};
-
+const port = integerFrom("a port", 1, 65_535);
 /** AMQP's field for it has 16 bits. */
-const prefetch: Parser<number> = (text) => {
-  const value = integer(text);
-  if (value < 1 || value > 65_535) throw new Error("expected a number of 1 to 65535");
-  return value;
-};
+const prefetch = integerFrom("a number", 1, 65_535);
 
 const heartbeat: Parser<number> = (text) => {
   const seconds = timespanOrSeconds(text) / 1000;

@@ -1,6 +1,6 @@
 import {
   ConfigurationError,
-  integer,
+  integerFrom,
   optionalSetting,
   parseConfig,
   setting,
@@ -35,7 +35,7 @@ type EndpointSpec = {
 };
 
 /** Limits of SQS (docs.aws.amazon.com/AWSSimpleQueueService, "message quotas"). */
-const longestVisibilityMs = 43_200_000;
+export const longestVisibilityMs = 43_200_000;
 const longestWaitMs = 20_000;
 
 const visibility: Parser<number> = (text) => {
@@ -50,11 +50,7 @@ const waitTime: Parser<number> = (text) => {
   return ms;
 };
 
-const polls: Parser<number> = (text) => {
-  const value = integer(text);
-  if (value < 1 || value > 10) throw new Error("expected a number of 1 to 10");
-  return value;
-};
+const polls = integerFrom("a number", 1, 10);
 
 const reusePeriod: Parser<number> = (text) => {
   const seconds = timespanOrSeconds(text) / 1000;

@@ -1,6 +1,7 @@
-import { readdirSync, realpathSync, statSync, type Dirent } from "node:fs";
+import { readdirSync, statSync, type Dirent } from "node:fs";
 import { dirname, join, sep } from "node:path";
 import { watch, type FSWatcher } from "chokidar";
+import { realPathOf } from "../real-path-of.ts";
 import type { WatchedFiles } from "./watched-files.ts";
 
 /** An editor writes a file in several steps, and a tool several files. */
@@ -102,11 +103,8 @@ function entriesOf(folder: string): Dirent[] {
 }
 
 function realPath(path: string): string[] {
-  try {
-    return [realpathSync(path)];
-  } catch {
-    return [];
-  }
+  const real = realPathOf(path);
+  return real === undefined ? [] : [real];
 }
 
 /** Those that do not lie below another one. */
