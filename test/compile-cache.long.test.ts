@@ -4,10 +4,6 @@ import { makeTemporaryFolder, spawnTsserve, until } from "@tsserve/testing";
 import { describe, expect, test } from "vitest";
 import { iniOf } from "./support/serve.ts";
 
-const version = process.env["TSSERVE_TEST_NODE"] === undefined ? process.versions.node : "";
-/** What Node before 22.8 can't do by itself. */
-const byUs = Number(version.split(".", 1)[0]) < 22 && version !== "";
-
 interface Place {
   readonly home: string;
   readonly packs: string;
@@ -47,7 +43,7 @@ const packsOf = ({ packs }: Place): string[] => {
 const isKept = (where: Place) => (): boolean => packsOf(where).length === 1;
 const served = { status: 200, stderr: "" };
 
-describe.runIf(byUs)("what V8 compiled is kept for the next start", () => {
+describe("what V8 compiled is kept for the next start", () => {
   test("by the first, and the second changes nothing of it", async () => {
     using where = place();
     expect(await where.start(isKept(where))).toEqual(served);

@@ -1,5 +1,5 @@
-import { ReadableStream } from "node:stream/web";
 import type { IncomingMessage } from "node:http";
+import type { ReadableStream } from "node:stream/web";
 import { clientOf } from "./client.ts";
 import { badRequest, type Refusal } from "./refusal.ts";
 
@@ -76,7 +76,9 @@ function headersOf(incoming: IncomingMessage): Headers {
 function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
   let isClosed = false;
   let isBegun = false;
-  return new ReadableStream<Uint8Array>(
+  // Other apps than those of the fetch standard do not load it.
+  const streams = process.getBuiltinModule("node:stream/web");
+  return new streams.ReadableStream<Uint8Array>(
     {
       start: (controller) => {
         const end = (error?: unknown): void => {

@@ -30,9 +30,7 @@ export interface CompileCache {
   save(): void;
 }
 
-const wait = async (what: Promise<unknown>): Promise<void> => void (await what);
-
-const none: CompileCache = { wait, save: () => undefined };
+const none: CompileCache = { wait: async (what) => void (await what), save: () => undefined };
 
 /** What Node has of it from 22.8 on; later yet it can write before the exit, too, without which a `kill -9` leaves nothing. */
 interface NodeCache {
@@ -41,8 +39,9 @@ interface NodeCache {
 }
 
 /**
- * Has this process load what an earlier one compiled: by Node itself where it can, and by files of our own where it can't, in a
- * folder of the user's own, or not at all. Nothing that goes wrong with it, such as a full disk, is told: it is only a gain.
+ * Has this process load what an earlier one compiled: CommonJS modules, which most are, from one file of ours; ES modules, and what
+ * else Node compiles, by Node itself where it can (from 22.8 on). Both lie in a folder of the user's own, or there is neither. Nothing
+ * that goes wrong with it, such as a full disk, is told: it is only a gain.
  */
 export function openCompileCache(start: Start): CompileCache {
   const { env } = start;
@@ -52,9 +51,16 @@ export function openCompileCache(start: Start): CompileCache {
   if (enableCompileCache !== undefined && env["NODE_COMPILE_CACHE"] !== undefined) return none;
   const folder = compileCacheFolder(env, start.uid);
   if (folder === undefined) return none;
-  if (enableCompileCache === undefined) return openPack(join(folder, "packs", fingerprint(start)), start);
+  const pack = openPack(join(folder, "packs", fingerprint(start)), start);
+  if (enableCompileCache === undefined) return pack;
   enableCompileCache(join(folder, "node-compile-cache"));
-  return { wait, save: () => flushCompileCache?.() };
+  return {
+    wait: pack.wait,
+    save: () => {
+      pack.save();
+      flushCompileCache?.();
+    },
+  };
 }
 
 /** A debugger and a measurement of coverage count on Node's own ways. */

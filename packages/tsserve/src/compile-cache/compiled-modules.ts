@@ -20,9 +20,9 @@ interface Ahead extends Compiled {
 type Compile = CompilingModule["_compile"];
 
 /**
- * Compiles CommonJS modules with what V8 made of them at an earlier start, for versions of Node that can't do so themselves
- * (before 22.8). Whatever is not as it was compiled then is compiled anew, and whatever is not a plain CommonJS script is left to
- * Node.
+ * Compiles CommonJS modules with what V8 made of them at an earlier start. Node does so itself from 22.8 on, from a file for each
+ * module, and not ahead of time. Whatever is not as it was compiled then is compiled anew, and whatever is not a plain CommonJS
+ * script is left to Node.
  *
  * @see https://github.com/nodejs/node/blob/v20.x/lib/internal/modules/cjs/loader.js `Module.prototype._compile`
  */
@@ -42,7 +42,7 @@ export class CompiledModules {
     const scriptOf = (content: string, filename: string): Script | undefined => this.#scriptOf(content, filename);
     const byNode = this.#byNode;
     this.#compile = function (this: CompilingModule, content, filename, format) {
-      const script = format === "module" || isForNode(content, filename) ? undefined : scriptOf(content, filename);
+      const script = format === "module" ? undefined : scriptOf(content, filename);
       return script === undefined ? byNode.call(this, content, filename, format) : run(script, this, filename);
     };
     Module.prototype._compile = this.#compile;
@@ -59,7 +59,7 @@ export class CompiledModules {
       const filename = next.value;
       if (this.#compiled.has(filename)) continue;
       const content = textOf(filename);
-      const compiled = content === undefined || isForNode(content, filename) ? undefined : this.#compileScript(content, filename);
+      const compiled = content === undefined ? undefined : this.#compileScript(content, filename);
       if (content === undefined || compiled === undefined) continue;
       this.#ahead.set(filename, { ...compiled, content });
       return true;
@@ -99,10 +99,13 @@ export class CompiledModules {
     return compiled.script;
   }
 
+  /** @returns `undefined` for what Node has to compile itself */
   #compileScript(content: string, filename: string): Compiled | undefined {
     const source = markOf(content);
     const known = this.#known.get(filename);
     const isSame = known?.source.length === source.length && known.source.checksum === source.checksum;
+    // The text of what was kept has been looked through by the start that kept it.
+    if (!isSame && isForNode(content, filename)) return undefined;
     const cachedData = isSame ? known.data : undefined;
     try {
       const script = new Script(Module.wrap(content), {
