@@ -27,6 +27,13 @@ exports.makeApp = (config) => { const app = require(require.resolve("express", {
   ),
   "fetch.ts": `${load}${handler.replace("(path, config)", "(path: string, config: any)").replace("(name, work)", "(name: string, work: () => Promise<string>)").replace("async (span)", "async (span: any)")}
 export const makeApp = (config: any) => ({ fetch: async (request: Request) => new Response(await work(new URL(request.url).pathname, config)) });`,
+  // At the end of its stop it stands still with whatever connects: for longer than the last reports have.
+  "stands-still.mjs": `import { Socket } from "node:net";
+const { connect } = Socket.prototype;
+export const makeApp = (config, context) => {
+  context.onStop(() => { Socket.prototype.connect = function (...args) { const socket = connect.apply(this, args); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2500); return socket; }; });
+  return (request, response) => response.end("ok");
+};`,
   // Knows nothing of traces.
   "plain.mjs": `export const makeApp = (config) => async (request, response) => {
   await new Promise((resolve) => setTimeout(resolve, 3));
@@ -61,7 +68,7 @@ const from = (flags: string): RequestInit => ({ headers: { traceparent: `00-${tr
 const byName = (spans: readonly CollectedSpan[], name: string): CollectedSpan | undefined => spans.find((span) => span.name === name);
 
 describe("a trace", () => {
-  test.each(Object.keys(apps).filter((app) => app !== "plain.mjs"))(
+  test.each(["fastify.mjs", "express.cjs", "fetch.ts"])(
     "goes from the caller through the server, the app's own span and its fetch to the next server: %s",
     async (app) => {
       await using collector = await collect();
@@ -268,6 +275,15 @@ describe("a collector", () => {
       if (how === "refuses") expect(collector.requests[0]?.headers.authorization).toBe("Bearer hunter2hunter2");
     },
   );
+
+  test("that answers at once has the last spans of a process that stood still while it sent them", async () => {
+    await using collector = await collect();
+    await using server = await serve(collector.url, "stands-still.mjs", "tracing.sample = 100%");
+    await (await fetch(server.url)).text();
+    server.kill();
+    expect(await server.exited()).toEqual({ code: 0, signal: null });
+    expect(collector.spans).toHaveLength(1);
+  });
 
   test("may be named by the variable that OpenTelemetry knows", async () => {
     await using collector = await collect();

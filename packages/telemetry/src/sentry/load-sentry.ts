@@ -10,8 +10,8 @@ export interface SentryLike {
 }
 
 export interface SentryClientLike {
-  close(timeoutMs: number): PromiseLike<boolean>;
-  flush(timeoutMs: number): PromiseLike<boolean>;
+  close(): PromiseLike<boolean>;
+  flush(): PromiseLike<boolean>;
   on?(event: "afterSendEvent", listener: (event: unknown, response: SentryResponse | undefined) => void): unknown;
 }
 

@@ -1,5 +1,5 @@
 import { asError } from "@tsserve/config";
-import { within, type FailureReport } from "@tsserve/server";
+import type { FailureReport } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { SentrySettings } from "../settings.ts";
 import { FailureBudget } from "./failure-budget.ts";
@@ -8,8 +8,8 @@ import { loadSentry, type SentryClientLike, type SentryLike, type SentryResponse
 /** Where failures are reported until it is closed. */
 export interface OpenSentry {
   report(failure: FailureReport): void;
-  /** Sends what has not been sent, for so long at most. */
-  close(timeoutMs: number): Promise<void>;
+  /** Sends what has not been sent. Who calls it bounds how long that is waited for. */
+  close(): Promise<void>;
 }
 
 export interface SentryParts {
@@ -55,12 +55,11 @@ export function openSentry({ settings, folder, log, tags, mask, routeOf, now }: 
         ...(traceId === undefined || spanId === undefined ? {} : { contexts: { trace: { trace_id: traceId, span_id: spanId } } }),
       });
     },
-    close: async (timeoutMs) => {
+    close: async () => {
       if (budget.held > 0)
         log.warn({ held_back: budget.held }, `${budget.held} errors were not reported: more than ten of a kind in a minute`);
       const client = sentry.getClient() ?? own;
-      if (client === undefined) return;
-      await within(timeoutMs, client === own ? client.close(timeoutMs) : client.flush(timeoutMs));
+      await (client === own ? client?.close() : client?.flush());
     },
   };
 }

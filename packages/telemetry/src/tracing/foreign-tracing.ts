@@ -1,5 +1,5 @@
 import type * as Api from "@opentelemetry/api";
-import { within, type RequestTrace } from "@tsserve/server";
+import type { RequestTrace } from "@tsserve/server";
 import type { OpenTracing } from "./open-tracing.ts";
 import { spanContextOf } from "./span-of-request.ts";
 import { processWallTime } from "./wall-time.ts";
@@ -32,7 +32,7 @@ export function foreignTracing(api: typeof Api, mask: (text: string) => string):
       span.end(timeOf(endedAt));
     },
     // Whether it is ended is the app's matter; but nobody else knows that the last spans have come.
-    close: (timeoutMs) => within(timeoutMs, flushOf(api)),
+    close: () => flushOf(api),
   };
 }
 

@@ -1,5 +1,5 @@
 import type * as Api from "@opentelemetry/api";
-import { within, traceScope, type RequestSpan, type RequestTrace, type Tracing } from "@tsserve/server";
+import { traceScope, type RequestSpan, type RequestTrace, type Tracing } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { TracingSettings } from "../settings.ts";
 import { RequestContextManager } from "./context-manager.ts";
@@ -13,8 +13,8 @@ import { processWallTime } from "./wall-time.ts";
 
 /** Tracing that has to be ended. */
 export interface OpenTracing extends Tracing {
-  /** Sends what has not been sent, for so long at most. */
-  close(timeoutMs: number): Promise<void>;
+  /** Sends what has not been sent. Who calls it bounds how long that is waited for. */
+  close(): Promise<void>;
 }
 
 export interface TracingParts {
@@ -102,9 +102,9 @@ export function openTracing({ settings, folder, log, resource, mask, keepsContex
     leave: (trace) => contexts.leave(trace),
     // The timer that is set to send spans is not the request's own.
     record: (span) => contexts.outside(() => processor.onEnd(spanOfRequest(withoutSecrets(span, mask), described, timeOf))),
-    close: async (timeoutMs) => {
+    close: async () => {
       endPropagation();
-      await within(timeoutMs, provider.shutdown());
+      await provider.shutdown();
     },
   };
 }

@@ -85,7 +85,7 @@ async function openReports({ sentry, folder, masker }: AppConfiguration, log: Lo
   const { reportFailures } = await import("../reports/report-failures.ts");
   const mask = (text: string): string => masker.mask(text);
   const opened = await reportFailures(sentry, { folder, log, tags: { job }, mask, routeOf: () => undefined });
-  reports.add((timeoutMs) => opened.close(timeoutMs));
+  reports.add(() => opened.close());
 }
 
 async function openJobTraces(
@@ -97,7 +97,7 @@ async function openJobTraces(
   if (settings === undefined) return undefined;
   const { openTraces } = await import("../reports/open-traces.ts");
   const opened = await openTraces(host, settings, { folder, masker, log, resource: {}, keepsContext: true });
-  reports.add((timeoutMs) => opened.close(timeoutMs));
+  reports.add(() => opened.close());
   return opened;
 }
 

@@ -7,8 +7,15 @@ import { wait, type Clock } from "@tsserve/server";
  */
 export const lastReportsMs = 2000;
 
-/** Sends what has not been sent yet; what is not done after so many milliseconds is waited for no longer. */
-type Send = (timeoutMs: number) => Promise<unknown>;
+/**
+ * The bound is waited for in so many parts. A process that stood still (a busy machine, a container without its share of a
+ * processor) runs its timers before it looks at its sockets: what has come meanwhile, or was about to leave, would be given up. Of a
+ * bound in parts, a standstill ends one at most.
+ */
+const parts = 20;
+
+/** Sends what has not been sent yet. It need not bound itself: what is not done when the time is over is waited for no longer. */
+type Send = () => Promise<unknown>;
 
 /** What is still to be told to others when all else of the process has ended. */
 export class LastReports {
@@ -33,12 +40,16 @@ export class LastReports {
     const done = new AbortController();
     const sent = senders.map(async (send) => {
       try {
-        await send(lastReportsMs);
+        await send();
       } catch (error) {
         this.#failed(asError(error));
       }
     });
-    await Promise.race([Promise.all(sent), wait(this.#clock, lastReportsMs, done.signal)]);
+    await Promise.race([Promise.all(sent), this.#waitInParts(done.signal)]);
     done.abort();
+  }
+
+  async #waitInParts(done: AbortSignal): Promise<void> {
+    for (let part = 0; part < parts && !done.aborted; part++) await wait(this.#clock, lastReportsMs / parts, done);
   }
 }

@@ -12,19 +12,18 @@ const longestReason = 300;
  * Pushes metrics to a Prometheus push gateway, under the name of a job: what it holds of the job by other names stays.
  *
  * @param text metrics in Prometheus' text format
- * @throws with the reason, when the gateway does not take them within the time
+ * @throws with the reason, when the gateway does not take them
  */
-export async function pushMetrics(gateway: string, job: string, text: string, timeoutMs: number): Promise<void> {
+export async function pushMetrics(gateway: string, job: string, text: string): Promise<void> {
   let response: Response;
   try {
     response = await fetch(jobUrl(gateway, job), {
       method: "POST",
       headers: { "content-type": "text/plain; version=0.0.4" },
       body: text,
-      signal: AbortSignal.timeout(timeoutMs),
     });
   } catch (error) {
-    throw new Error(reasonOf(error as Error, timeoutMs), { cause: error });
+    throw new Error(reasonOf(error as Error), { cause: error });
   }
   const answer = await response.text().catch(() => "");
   if (!response.ok) throw new Error(`it answered ${response.status} ${answer.trim().slice(0, longestReason)}`);
@@ -40,13 +39,8 @@ function jobUrl(gateway: string, job: string): string {
   return `${base}/metrics/job@base64/${Buffer.from(job).toString("base64url")}`;
 }
 
-function reasonOf(error: Error, timeoutMs: number): string {
-  if (error.name === "TimeoutError") return noAnswer(timeoutMs);
+function reasonOf(error: Error): string {
   return (error.cause as Error | undefined)?.message ?? error.message;
-}
-
-export function noAnswer(timeoutMs: number): string {
-  return `no answer within ${timeoutMs / 1000} s`;
 }
 
 /** The metrics that every job has, by the names that are usual for them. */

@@ -1,5 +1,5 @@
 import { lastReportsMs, type LastReports } from "../reports/last-reports.ts";
-import { noAnswer, pushMetrics } from "./push-metrics.ts";
+import { pushMetrics } from "./push-metrics.ts";
 
 export interface Push {
   readonly gateway: string;
@@ -10,10 +10,10 @@ export interface Push {
 
 /** Pushes the metrics of a job with the other last reports; once those are sent, `problem` says why they may not have arrived. */
 export function pushWith(reports: LastReports, { gateway, job, text }: Push): { readonly problem: string | undefined } {
-  const outcome: { problem: string | undefined } = { problem: noAnswer(lastReportsMs) };
-  reports.add(async (timeoutMs) => {
+  const outcome: { problem: string | undefined } = { problem: `no answer within ${lastReportsMs / 1000} s` };
+  reports.add(async () => {
     try {
-      await pushMetrics(gateway, job, await text(), timeoutMs);
+      await pushMetrics(gateway, job, await text());
       outcome.problem = undefined;
     } catch (error) {
       outcome.problem = (error as Error).message;

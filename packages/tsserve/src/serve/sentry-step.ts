@@ -23,7 +23,7 @@ export function sentryStep(host: Host, configuration: Configuration, requests: A
         mask: (text) => masker.mask(text),
         routeOf: (requestId) => requests.describe().find(({ id }) => id === requestId)?.route,
       });
-      reports.add((timeoutMs) => opened.close(timeoutMs));
+      reports.add(() => opened.close());
     },
   };
 }

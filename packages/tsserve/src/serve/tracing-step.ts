@@ -17,7 +17,7 @@ export function tracingStep(host: Host, configuration: Configuration, reports: L
       const { tracing, folder, masker, server } = configuration;
       if (tracing === undefined) return undefined;
       const opened = await openTraces(host, tracing, { folder, masker, log, resource: { "tsserve.section": server.name } });
-      reports.add((timeoutMs) => opened.close(timeoutMs));
+      reports.add(() => opened.close());
       return opened;
     },
   };
