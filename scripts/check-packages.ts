@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { undeclaredTypes } from "./undeclared-types.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tsserve-pack-"));
 const problems: string[] = [];
@@ -20,6 +21,7 @@ for (const name of readdirSync("packages")) {
     if (!files.includes(wanted)) problems.push(`${manifest.name}: lacks ${wanted}`);
   }
   for (const file of files) if (/\.test\.|tsbuildinfo|tsconfig/.test(file)) problems.push(`${manifest.name}: holds ${file}`);
+  problems.push(...undeclaredTypes(join("packages", name)));
   run(manifest.name, "publint", ["node_modules/publint/src/cli.js", tarball, "--strict"]);
   run(manifest.name, "attw", [
     "node_modules/@arethetypeswrong/cli/dist/index.js",

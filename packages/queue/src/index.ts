@@ -16,10 +16,10 @@ export { queueSettings as parseSettings, settings } from "./settings.ts";
 
 export type { AmqpConsumerOptions, ConsumerOptions, QueueApp, SqsConsumerOptions } from "./consumer-options.ts";
 export type { HandlerContext, Headers, Message, MessageTrace, Parse, UnparsedMessage } from "./message.ts";
-export type { AmqpPublishOptions } from "./amqp/publisher.ts";
+export type { AmqpPublishOptions } from "./amqp/publish-options.ts";
 export type { Publish, Publisher } from "./publisher.ts";
 export type { ProtobufType } from "./parse/tomodachi-protobuf.ts";
 export type { PublishErrorCode } from "./publish-error.ts";
-export type { SnsPublishOptions, SqsPublishOptions, SqsSendEntry, SqsSendResult } from "./sqs/publisher.ts";
+export type { SnsPublishOptions, SqsPublishOptions, SqsSendEntry, SqsSendResult } from "./sqs/publish-options.ts";
 export type { BrokerErrorReason } from "./outcome-errors.ts";
 export type { QueueSettings } from "./settings.ts";

@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { newTraceId, newSpanId, traceScope, type AppContext, type TraceIds, type TraceScope } from "@tsserve/server";
-import { AmqpPublisher, type AmqpPublishOptions } from "./amqp/publisher.ts";
+import { AmqpPublisher } from "./amqp/publisher.ts";
+import type { AmqpPublishOptions } from "./amqp/publish-options.ts";
 import { amqpSettings } from "./amqp/settings.ts";
-import { SqsPublisher, type SnsPublishOptions, type SqsPublishOptions, type SqsSendEntry, type SqsSendResult } from "./sqs/publisher.ts";
+import { SqsPublisher } from "./sqs/publisher.ts";
+import type { SnsPublishOptions, SqsPublishOptions, SqsSendEntry, SqsSendResult } from "./sqs/publish-options.ts";
 import { sqsSettings } from "./sqs/settings.ts";
 import { outcomeOf, publisherCounter } from "./publisher-metrics.ts";
 import { traceHeaders } from "./trace.ts";
