@@ -49,6 +49,8 @@ export class HttpRequest extends ActiveRequest {
   // `private` rather than `#`: one of these is made for each request, and `#` fields cost more to make.
   private knownTrace: RequestTrace | undefined = undefined;
   private knownId: string | undefined = undefined;
+  /** Whether its id is one of those that `newRequestId` gives. */
+  hasOwnId = false;
 
   constructor(incoming: IncomingMessage, response: ServerResponse | undefined, connection: Connection, startedAt: number) {
     super();
@@ -64,16 +66,21 @@ export class HttpRequest extends ActiveRequest {
   }
 
   get id(): string {
-    return (this.knownId ??= newRequestId());
+    if (this.knownId === undefined) {
+      this.hasOwnId = true;
+      this.knownId = newRequestId();
+    }
+    return this.knownId;
   }
 
   /** Takes the id that the app's framework has for it: its own, where it was told to find them elsewhere. */
   takeId(id: string): void {
-    if (id !== this.knownId && isRequestId(id)) this.knownId = id;
+    if (id !== this.knownId && isRequestId(id)) this.id = id;
   }
 
   /** The id that a proxy in front gave it, once that is known to be believed. */
   set id(id: string) {
+    this.hasOwnId = false;
     this.knownId = id;
   }
 
@@ -120,11 +127,6 @@ export function routeOf(request: HttpRequest): string {
 let lastId = 0;
 // The pid keeps the ids of workers apart.
 const idPrefix = `${process.pid.toString(36)}-`;
-
-/** Whether it is one of those that `newRequestId` gives. */
-export function isOwnRequestId(id: string): boolean {
-  return id.startsWith(idPrefix);
-}
 
 /** Unique in this process, and among its siblings. */
 export function newRequestId(): string {

@@ -1,9 +1,9 @@
 import type { LineSink } from "@tsserve/server";
-import { recordFields, textField } from "./access-line.ts";
+import { recordFields, textField, WholeText } from "./access-line.ts";
 import { headerText, isAborted, pageOf, pathOf, printable, recordOf, tlsVersionOf, toldHeaders } from "./access-record.ts";
 import { bodyBytesOf } from "./body-bytes.ts";
 import { addressOf } from "./client.ts";
-import { isOwnRequestId, patternOf, type HttpRequest } from "./http-request.ts";
+import { patternOf, type HttpRequest } from "./http-request.ts";
 
 /** As many different texts of a kind are remembered; then it is begun anew. */
 const mostRemembered = 500;
@@ -40,21 +40,40 @@ class Parts {
   }
 }
 
-/**
- * Parts in a row, which are as a rule the same as in the line before: then they are one text. V8 keeps a text that is put together as a
- * tree of its pieces, and walks through it when it is written.
- */
-class Row {
-  private parts: readonly [string, string, string, string, string] = ["", "", "", "", ""];
-  private text = "";
+type Told = string | undefined;
 
-  of(one: string, two: string, three: string, four = "", five = ""): string {
-    const { parts } = this;
-    if (one !== parts[0] || two !== parts[1] || three !== parts[2] || four !== parts[3] || five !== parts[4]) {
-      this.parts = [one, two, three, four, five];
-      this.text = `${one}${two}${three}${four}${five}`;
-    }
-    return this.text;
+/** Parts in a row, of texts that are as a rule the same as in the line before: then the parts are not looked for, and are one text. */
+class Row {
+  private readonly compose: (one: Told, two: Told, three: Told, four: Told, five: Told) => string;
+  private texts: readonly [Told, Told, Told, Told, Told] = [undefined, undefined, undefined, undefined, undefined];
+  private readonly composed = new WholeText();
+
+  constructor(compose: (one: Told, two: Told, three: Told, four: Told, five: Told) => string) {
+    this.compose = compose;
+    this.composed.first(compose(...this.texts));
+  }
+
+  of(one: Told, two: Told, three: Told, four?: Told, five?: Told): string {
+    const { texts } = this;
+    if (one === texts[0] && two === texts[1] && three === texts[2] && four === texts[3] && five === texts[4]) return this.composed.again();
+    this.texts = [one, two, three, four, five];
+    return this.composed.first(this.compose(one, two, three, four, five));
+  }
+}
+
+/** What a line says of a request and of its answer, up to how long it took: as a rule the same as in the line before, too. */
+class Answered {
+  private asked = "";
+  private status = 0;
+  private bytes = 0;
+  private readonly text = new WholeText();
+
+  of(asked: string, status: number, bytes: number): string {
+    if (asked === this.asked && status === this.status && bytes === this.bytes) return this.text.again();
+    this.asked = asked;
+    this.status = status;
+    this.bytes = bytes;
+    return this.text.first(`${asked},"status":${status},"bytes":${bytes},"duration_ms":`);
   }
 }
 
@@ -69,18 +88,9 @@ export class RequestLine {
   readonly #bodyLimit: string;
   readonly #cleaner: Cleaner;
   #cleanedFor = Number.NaN;
-  #methods = new Parts(String);
-  #routes = this.#methods;
-  /** Where there is no pattern of a route: the path. */
-  #unrouted = this.#methods;
-  #paths = this.#methods;
-  #versions = this.#methods;
-  #hosts = this.#methods;
-  #clients = this.#methods;
-  #agents = this.#methods;
-  #referers = this.#methods;
-  readonly #asked = new Row();
-  readonly #asking = new Row();
+  #asked = new Row(() => "");
+  #asking = this.#asked;
+  readonly #answered = new Answered();
 
   /** @param bodyLimit as it is written */
   constructor(bodyLimit: string, cleaner: Cleaner) {
@@ -100,27 +110,18 @@ export class RequestLine {
     const pattern = patternOf(request);
     const tls = tlsVersionOf(connection.socket);
     const { traceId, spanId, isNew } = trace;
-    const isKnownClean = isOwnRequestId(id) && upstreamId === undefined;
+    const isKnownClean = request.hasOwnId && upstreamId === undefined;
     const isIdClean = isKnownClean || !this.#cleaner.mayMask(id);
     const areClean = isNew === true || !(this.#cleaner.mayMask(traceId) || this.#cleaner.mayMask(spanId));
     const ids =
       isIdClean && areClean
         ? `,"req_id":"${id}","trace_id":"${traceId}","span_id":"${spanId}"`
         : this.#cleaner.clean(`${textField("req_id", id)},"trace_id":"${traceId}","span_id":"${spanId}"`);
-    const route = pattern === undefined ? this.#unrouted.of(url) : this.#routes.of(pattern);
-    const asked = this.#asked.of(
-      this.#methods.of(incoming.method),
-      route,
-      this.#paths.of(url),
-      this.#versions.of(incoming.httpVersion),
-      this.#hosts.of(host),
-    );
-    const asking = this.#asking.of(this.#clients.of(addressOf(incoming)), this.#agents.of(agent), this.#referers.of(referer));
-    const bytes = bodyBytesOf(response, connection.lastAnswerBytes);
+    const asked = this.#asked.of(incoming.method, pattern, url, incoming.httpVersion, host);
+    const asking = this.#asking.of(addressOf(incoming), agent, referer);
+    const answered = this.#answered.of(asked, status, bodyBytesOf(response, connection.lastAnswerBytes));
     const rest = upstreamId === undefined ? "" : this.#cleaner.clean(textField("upstream_id", headerText(upstreamId)));
-    return `${ids}${asked},"status":${status},"bytes":${bytes},"duration_ms":${milliseconds(endedAt - request.startedAt)}${asking}${
-      tls === undefined ? "" : textField("tls", tls)
-    }${rest}`;
+    return `${ids}${answered}${milliseconds(endedAt - request.startedAt)}${asking}${tls === undefined ? "" : textField("tls", tls)}${rest}`;
   }
 
   /** More secrets are known: nothing that was composed before counts any more. */
@@ -128,16 +129,22 @@ export class RequestLine {
     this.#cleanedFor = this.#cleaner.revision;
     const cleaned = (name: Parameters<typeof textField>[0], read: (text: string) => string | undefined): Parts =>
       new Parts((text) => this.#cleaner.clean(textField(name, read(text))));
-    this.#methods = cleaned("method", (text) => text);
-    this.#routes = cleaned("route", printable);
+    const methods = cleaned("method", (text) => text);
+    const routes = cleaned("route", printable);
     const pathIn = (url: string): string => printable(pathOf(url));
-    this.#unrouted = cleaned("route", pathIn);
-    this.#paths = cleaned("path", pathIn);
-    this.#versions = cleaned("http_version", (text) => text);
-    this.#hosts = cleaned("host", headerText);
-    this.#clients = cleaned("client", (text) => text);
-    this.#agents = cleaned("user_agent", headerText);
-    this.#referers = cleaned("referer", pageOf);
+    // Where there is no pattern of a route: the path.
+    const unrouted = cleaned("route", pathIn);
+    const paths = cleaned("path", pathIn);
+    const versions = cleaned("http_version", (text) => text);
+    const hosts = cleaned("host", headerText);
+    this.#asked = new Row((method, pattern, url, version, host) => {
+      const route = pattern === undefined ? unrouted.of(url) : routes.of(pattern);
+      return `${methods.of(method)}${route}${paths.of(url)}${versions.of(version)}${hosts.of(host)}`;
+    });
+    const clients = cleaned("client", (text) => text);
+    const agents = cleaned("user_agent", headerText);
+    const referers = cleaned("referer", pageOf);
+    this.#asking = new Row((client, agent, referer) => `${clients.of(client)}${agents.of(agent)}${referers.of(referer)}`);
   }
 }
 
