@@ -57,6 +57,9 @@ describe.each(transports)("over %s", (transport, tls) => {
       session.close();
       server.kill();
       await endsWell(server);
+      const lines = server.logs().filter(({ logger }) => logger === "tsserve.access");
+      expect(lines.map(({ aborted }) => aborted)).toEqual(lines.map(() => undefined));
+      expect(lines.map(({ method }) => method)).toContain("POST");
     });
   });
 

@@ -1,4 +1,5 @@
 import type { ServerHttp2Stream } from "node:http2";
+import { streamCloses } from "./close-stream.ts";
 
 type Listener = (...values: unknown[]) => void;
 type Listeners = Record<string, Listener | Listener[] | undefined>;
@@ -56,7 +57,9 @@ export function putOffTimeouts(plain: ServerHttp2Stream): void {
 }
 
 function setTimeoutHeard(this: ListenedStream, ms: number, callback?: () => void): ListenedStream {
-  // So Node calls off what was never set.
+  // Node calls all times off when it takes a stream for closed (`closeStream`).
+  if (this.closed) streamCloses(this);
+  // So it calls off what was never set.
   if (ms === 0 && callback === undefined && this.timeout === undefined) return this;
   const own = this[timeoutKey];
   if (own !== undefined) {

@@ -7,6 +7,7 @@ import {
   type ServerStreamResponseOptions,
 } from "node:http2";
 import { validateHeaderValue, type OutgoingHttpHeader, type OutgoingHttpHeaders } from "node:http";
+import { destroyWhenSent } from "./close-stream.ts";
 import { putOffTimeouts, tellAgain, tellNobody, tellNobodyAnyMore } from "./stream-listeners.ts";
 import { endUnreadRequest, endUnreadStream } from "./unread-stream.ts";
 
@@ -145,6 +146,7 @@ export class StreamResponse extends Http2ServerResponse {
     const told = tellNobody(stream);
     super(...([stream, options] as unknown as [ServerHttp2Stream]));
     putOffTimeouts(stream);
+    destroyWhenSent(stream);
     tellAgain(stream, told);
   }
 
