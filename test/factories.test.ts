@@ -182,6 +182,12 @@ describe("what can be wrong with a factory: exit code 3, nothing bound", () => {
       /^app\.ini:5: \[app:main\] factory: \.\/app\.mjs threw while it was loaded:\nError \[ERR_MODULE_NOT_FOUND\]: Cannot find module 'FOLDER\/missing\.mjs' imported from FOLDER\/app\.mjs\n/,
     ],
     [
+      "an ES module in the folder that npm init makes",
+      "./app.js",
+      { "app.js": "export const makeApp = () => () => {};", "package.json": '{"type":"commonjs"}' },
+      /FOLDER\/app\.js:1\n[^]*SyntaxError: Unexpected token 'export'\n\(app\.js is written as an ES module, and "type": "commonjs" in FOLDER\/package\.json makes it CommonJS: write "type": "module" there, or name it app\.mjs\)/,
+    ],
+    [
       "a syntax error, with file and line",
       "./app.mjs",
       { "app.mjs": "import './lib.mjs';", "lib.mjs": "\n\nconst = 1;\n" },

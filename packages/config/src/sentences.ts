@@ -37,8 +37,17 @@ export function moduleNotFound(what: string, hint: string): TsserveError {
 }
 
 /** @param where file and line of a syntax error, which its stack does not tell */
-export function moduleThrew(place: string, specifier: string, error: unknown, where?: string): TsserveError {
-  const message = at(place, `${specifier} threw while it was loaded:\n${where ?? stackOf(error)}`);
+/**
+ * @param where the error and its place, where its stack does not tell that
+ * @param hint what may be done about it, where that can be guessed
+ */
+export function moduleThrew(
+  place: string,
+  specifier: string,
+  error: unknown,
+  { where = stackOf(error), hint }: { readonly where?: string | undefined; readonly hint?: string | undefined } = {},
+): TsserveError {
+  const message = at(place, `${specifier} threw while it was loaded:\n${where}${hint === undefined ? "" : `\n(${hint})`}`);
   return new TsserveError("ERR_TSSERVE_MODULE_THREW", message, { cause: error });
 }
 

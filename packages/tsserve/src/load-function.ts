@@ -3,9 +3,9 @@ import { isThenable } from "@tsserve/server";
 import { fileURLToPath } from "node:url";
 import { importModule } from "./import-module.ts";
 import { locateSyntaxError } from "./locate-syntax-error.ts";
-import { isCommonJs, requireModule } from "./module-kind.ts";
+import { esModuleHint, isCommonJs, requireModule } from "./module-kind.ts";
 import { resolveModule } from "./resolve-module.ts";
-import { supportTypeScript, withTsxHint } from "./typescript-loader.ts";
+import { supportTypeScript, tsxHint } from "./typescript-loader.ts";
 
 export interface LoadedFunction {
   // oxlint-disable-next-line typescript/no-explicit-any -- whatever the user's function takes
@@ -77,8 +77,8 @@ async function loadModule(specifier: string, place: string, folder: string): Pro
     if (path !== undefined && isCommonJs(path)) return requireModule(path);
     return (await importModule(url)) as Record<string, unknown>;
   } catch (error) {
-    const threw = moduleThrew(place, specifier, error, locateSyntaxError(error, url));
-    throw loader === "node" ? withTsxHint(threw) : threw;
+    const hint = loader === "node" ? tsxHint : esModuleHint(error);
+    throw moduleThrew(place, specifier, error, { where: locateSyntaxError(error, url), hint });
   }
 }
 

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { isCommonJs, requireModule } from "./module-kind.ts";
+import { esModuleHint, isCommonJs, requireModule } from "./module-kind.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tsserve-module-kind-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -70,5 +70,30 @@ describe("what a CommonJS module exports", () => {
       write("exports/d.cjs", "exports.parent = module.parent != null; exports.main = require.main === module;"),
     );
     expect(exports).toMatchObject({ parent: true, main: false });
+  });
+});
+
+describe("what is said of a file that can't be loaded as CommonJS", () => {
+  write("hints/package.json", '{"type":"commonjs"}');
+  const thrownBy = (path: string): unknown => {
+    try {
+      return requireModule(path);
+    } catch (error) {
+      return error;
+    }
+  };
+  const byManifest = `and "type": "commonjs" in ${join(folder, "hints/package.json")} makes it CommonJS: write "type": "module" there, or name it`;
+  test.each([
+    ["a.js", 'import fs from "node:fs";', `a.js is written as an ES module, ${byManifest} a.mjs`],
+    ["b.js", "export const makeApp = 1;", `b.js is written as an ES module, ${byManifest} b.mjs`],
+    ["c.js", "// an app\n\nexport default 1;", `c.js is written as an ES module, ${byManifest} c.mjs`],
+    ["d.js", "const here = import.meta.url;", `d.js is written as an ES module, ${byManifest} d.mjs`],
+    ["deep/er/e.js", "export {};", `e.js is written as an ES module, ${byManifest} e.mjs`],
+    ["f.js", 'require("./a.js");', `a.js is written as an ES module, ${byManifest} a.mjs`],
+    ["g.cjs", "export {};", "g.cjs is written as an ES module, and its ending makes it CommonJS: name it g.mjs"],
+    ["h.js", "const = 1;", undefined],
+    ["i.js", "throw new TypeError('Cannot use import statement');", undefined],
+  ])("%s: %s", (name, source, hint) => {
+    expect(esModuleHint(thrownBy(write(`hints/${name}`, source)))).toBe(hint);
   });
 });

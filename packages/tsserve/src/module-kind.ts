@@ -1,30 +1,54 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import { Script } from "node:vm";
 
 /** Whether Node would load a file as CommonJS: by its ending, by the nearest package.json, else by what stands in it. */
 export function isCommonJs(path: string): boolean {
   if (/\.c[jt]s$/.test(path)) return true;
   if (/\.m[jt]s$/.test(path)) return false;
-  const type = packageType(dirname(path));
+  const type = nearestManifest(dirname(path))?.type;
   if (type !== undefined) return type === "commonjs";
   return /\.[jt]sx?$/.test(path) && !hasModuleSyntax(path);
 }
 
-/** `type` of the package.json that is nearest above. */
-function packageType(folder: string): string | undefined {
-  const manifest = join(folder, "package.json");
-  if (existsSync(manifest) && statSync(manifest).isFile()) {
-    try {
-      const { type } = JSON.parse(readFileSync(manifest, "utf8")) as { type?: unknown };
-      return typeof type === "string" ? type : undefined;
-    } catch {
-      return undefined;
-    }
-  }
+/** The package.json that is nearest above, and its `type`. */
+function nearestManifest(folder: string): { readonly path: string; readonly type: string | undefined } | undefined {
+  const path = join(folder, "package.json");
+  if (existsSync(path) && statSync(path).isFile()) return { path, type: typeIn(path) };
   const above = dirname(folder);
-  return above === folder || folder.endsWith("/node_modules") ? undefined : packageType(above);
+  return above === folder || folder.endsWith("/node_modules") ? undefined : nearestManifest(above);
+}
+
+function typeIn(manifest: string): string | undefined {
+  try {
+    const { type } = JSON.parse(readFileSync(manifest, "utf8")) as { type?: unknown };
+    return typeof type === "string" ? type : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** V8's words for the syntax of ES modules where there can be none. */
+const misplaced = /Cannot use import statement|Unexpected token 'export'|Cannot use 'import\.meta'/;
+
+/**
+ * What to do about a file that is written as an ES module, and that Node reads as CommonJS. A folder that `npm init` made is one where
+ * it does: npm 11 writes `"type": "commonjs"`.
+ *
+ * @param error what loading it threw
+ * @returns `undefined` for other errors
+ */
+export function esModuleHint(error: unknown): string | undefined {
+  if (!(error instanceof SyntaxError) || !misplaced.test(error.message)) return undefined;
+  const path = /^(\/.+):\d+\n/.exec(error.stack ?? "")?.[1];
+  if (path === undefined) return undefined;
+  const file = basename(path);
+  const renamed = `name it ${basename(path, extname(path))}.mjs`;
+  if (path.endsWith(".cjs")) return `${file} is written as an ES module, and its ending makes it CommonJS: ${renamed}`;
+  const manifest = nearestManifest(dirname(path));
+  if (manifest?.type !== "commonjs") return undefined;
+  return `${file} is written as an ES module, and "type": "commonjs" in ${manifest.path} makes it CommonJS: write "type": "module" there, or ${renamed}`;
 }
 
 /**

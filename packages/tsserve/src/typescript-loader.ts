@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import Module, { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { moduleNotFound, placed, TsserveError } from "@tsserve/config";
+import { moduleNotFound, placed } from "@tsserve/config";
 import { compileWithMetadata, wantsMetadata } from "./decorator-metadata.ts";
 import { importModule } from "./import-module.ts";
 
@@ -79,12 +79,9 @@ function withoutTsx(path: string, place: string): TypeScriptLoader {
   throw placed(place, moduleNotFound(`"tsx", which loads ${path}`, ` (${reason}): npm install tsx`));
 }
 
-/** An error of a TypeScript module that Node loaded by itself, and that tsx may well have loaded. */
-export function withTsxHint(error: TsserveError): TsserveError {
-  const hint =
-    "tsx is not installed, so Node loaded it by itself, which knows no enums, no decorators, no `paths`, and no imports without extension: npm install tsx";
-  return new TsserveError(error.code, `${error.message}\n(${hint})`, { cause: error.cause });
-}
+/** Of an error of a TypeScript module that Node loaded by itself, and that tsx may well have loaded. */
+export const tsxHint =
+  "tsx is not installed, so Node loaded it by itself, which knows no enums, no decorators, no `paths`, and no imports without extension: npm install tsx";
 
 /**
  * Those of installed packages are not read, where that can be told (22.14 and later): reading them takes longer than loading the
