@@ -1,7 +1,7 @@
 // Makes few files of the many that the command is made of, for a fast start: packages/tsserve/bundle. A part of `npm run build`.
-import { rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { rolldown, type Plugin } from "rolldown";
+import { rolldown, type Plugin, type RenderedChunk } from "rolldown";
 
 const source = resolve("packages/tsserve/src");
 const folder = "packages/tsserve/bundle";
@@ -52,6 +52,28 @@ function groupOf(): Map<string, string> {
   return groups;
 }
 
+/**
+ * What an app may replace for the whole process, as fake timers, zone.js and bluebird do, on purpose or left over from a test. Ours are those that were
+ * there when the first of our files was loaded: with timers that stand still no process would begin or stop. `fetch`, `Request`, `Response` and
+ * `Headers` are not among them: an app's own are those that it answers with.
+ */
+const globals = [
+  ...["setTimeout", "clearTimeout", "setInterval", "clearInterval", "setImmediate", "clearImmediate", "queueMicrotask", "structuredClone"],
+  ...["AbortController", "AbortSignal", "Buffer", "Date", "Promise", "TextDecoder", "TextEncoder", "URL", "URLSearchParams", "performance"],
+];
+
+const taken = new Set<string>();
+
+function takeGlobals({ name: file, modules }: RenderedChunk): string {
+  const code = Object.values(modules).map((each) => each.code ?? "");
+  const used = globals.filter((name) => code.some((each) => new RegExp(String.raw`(?<![.\w$])${name}\b`).test(each)));
+  if (used.length === 0) return "";
+  // Nothing comes before that one, which should not wait for a file.
+  const isFirst = file === "first-instruction";
+  if (!isFirst) for (const name of used) taken.add(name);
+  return `const { ${used.join(", ")} } = ${isFirst ? "globalThis" : 'require("./globals.cjs")'};`;
+}
+
 let found: Map<string, string> | undefined;
 const groups = ["library", "serve"].map((name) => ({
   name,
@@ -76,10 +98,18 @@ const { output } = await build.write({
   chunkFileNames: "[name].cjs",
   dynamicImportInCjs: true,
   exports: "named",
+  intro: takeGlobals,
   comments: false,
   codeSplitting: { groups },
 });
 await build.close();
+writeFileSync(join(folder, "globals.cjs"), [...taken].map((name) => `exports.${name} = ${name};\n`).join(""));
+// Where an app, or a library of its, has given every object one property more, that is no export.
+const runtime = join(folder, "rolldown-runtime.cjs");
+const [inherited, own] = ["for (var name in all)", "for (var name of Object.keys(all))"];
+const helpers = readFileSync(runtime, "utf8");
+if (!helpers.includes(inherited)) throw new Error(`${runtime} has no ${inherited} any more`);
+writeFileSync(runtime, helpers.replace(inherited, own));
 // A character beyond Latin-1 makes V8 keep the whole text of a file with two bytes for each character, and every start reads and compares
 // those texts. In a literal, an escape means the same.
 for (const chunk of output) {

@@ -381,7 +381,7 @@ function replaceHeaders(
     if (told[next]?.at === n + 1) next += 1;
     else raw.push(rawHeaders[n] as string, rawHeaders[n + 1] as string);
   }
-  for (const name in values) raw.push(name, values[name] as string);
+  for (const [name, value] of Object.entries(values)) raw.push(name, value);
   if (takeRawHeaders(incoming, raw)) return;
   // Node makes these two from `rawHeaders` when they are first asked for, and counts on its length: they are asked for before.
   const { headers, headersDistinct: distinct } = incoming;

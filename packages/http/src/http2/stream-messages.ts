@@ -249,7 +249,7 @@ export class StreamResponse extends Http2ServerResponse {
 
   /** All that were set, and these. Node's own says what is wrong with one. */
   #withThose(given: OutgoingHttpHeaders): OutgoingHttpHeaders {
-    for (const name in given) super.setHeader(name, given[name] as OutgoingHttpHeader);
+    for (const name of Object.keys(given)) super.setHeader(name, given[name] as OutgoingHttpHeader);
     return this.getHeaders();
   }
 

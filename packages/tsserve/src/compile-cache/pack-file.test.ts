@@ -23,6 +23,11 @@ test("is read as it was written, and by nobody else", () => {
   expect(readdirSync(folder)).toEqual(["pack"]);
 });
 
+test("has no time where it may not be looked at, which ends nothing", () => {
+  symlinkSync(path, path);
+  for (const each of [path, join(path, "pack"), join(folder, "none")]) expect(writtenAtMs(each)).toBe(0);
+});
+
 describe("is not read", () => {
   const cases: Readonly<Record<string, () => void>> = {
     "that is not there": () => undefined,

@@ -32,9 +32,13 @@ export function readPackFile(path: string, uid: number | undefined): PackFile | 
   }
 }
 
-/** When the file was written last; 0 where there is none. */
+/** When the file was written last; 0 where there is none, or none that may be looked at: an app may give up being root while it starts. */
 export function writtenAtMs(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  try {
+    return statSync(path).mtimeMs;
+  } catch {
+    return 0;
+  }
 }
 
 /**
