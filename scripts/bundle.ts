@@ -57,16 +57,15 @@ function groupOf(): Map<string, string> {
  * there when the first of our files was loaded: with timers that stand still no process would begin or stop. `fetch`, `Request`, `Response` and
  * `Headers` are not among them: an app's own are those that it answers with.
  */
-const globals = [
-  ...["setTimeout", "clearTimeout", "setInterval", "clearInterval", "setImmediate", "clearImmediate", "queueMicrotask", "structuredClone"],
-  ...["AbortController", "AbortSignal", "Buffer", "Date", "Promise", "TextDecoder", "TextEncoder", "URL", "URLSearchParams", "performance"],
-];
+const globals =
+  "setTimeout clearTimeout setInterval clearInterval setImmediate clearImmediate queueMicrotask structuredClone AbortController AbortSignal " +
+  "Buffer Date Promise TextDecoder TextEncoder URL URLSearchParams performance";
 
 const taken = new Set<string>();
 
 function takeGlobals({ name: file, modules }: RenderedChunk): string {
   const code = Object.values(modules).map((each) => each.code ?? "");
-  const used = globals.filter((name) => code.some((each) => new RegExp(String.raw`(?<![.\w$])${name}\b`).test(each)));
+  const used = globals.split(" ").filter((name) => code.some((each) => new RegExp(String.raw`(?<![.\w$])${name}\b`).test(each)));
   if (used.length === 0) return "";
   // Nothing comes before that one, which should not wait for a file.
   const isFirst = file === "first-instruction";

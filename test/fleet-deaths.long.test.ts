@@ -1,11 +1,44 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
-import { until } from "@tsserve/testing";
+import { copyFileSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { makeTemporaryFolder, until } from "@tsserve/testing";
 import { describe, expect, test } from "vitest";
 import { app, get, isAlive, serveFleet, up, type Fleet } from "./support/fleet.ts";
 
 const msgs = (fleet: Fleet): string[] => fleet.logs().map(({ msg }) => msg);
 const count = (fleet: Fleet, pattern: RegExp): number => msgs(fleet).filter((msg) => pattern.test(msg)).length;
+
+const canLimit = spawnSync("prlimit", ["--version"]).status === 0;
+const node = process.env["TSSERVE_TEST_NODE"] ?? process.execPath;
+
+test.skipIf(!canLimit).each([22, 24, 26, 28])("with %s descriptors a fleet serves, or says what it lacks", async (limit) => {
+  await using fleet = await serveFleet({ workers: 1, node: "prlimit", nodeArgs: [`--nofile=${limit}`, node] });
+  const ended = fleet.exited();
+  await Promise.race([ended, fleet.log(/ is up$| could not be started/)]);
+  if (fleet.child.exitCode === null) fleet.kill("SIGTERM");
+  await ended;
+  expect(`${fleet.stderr()}${fleet.stdout()}`).not.toMatch(/TypeError|that is no Error|with null/);
+});
+
+test("where the file of its Node has gone, as in an update of Node, each try says so, and an upgrade tells it", async () => {
+  const folder = makeTemporaryFolder();
+  const copy = join(folder.path, "node");
+  copyFileSync(node, copy);
+  await using fleet = await serveFleet({ workers: 2, node: copy });
+  await up(fleet, 2);
+  rmSync(copy);
+  expect(await fleet.ctl("upgrade")).toMatchObject({ code: 1, stderr: expect.stringContaining(`spawn ${copy} ENOENT`) });
+  const [worker] = (await fleet.settled(2)).workers;
+  process.kill(worker?.pid ?? 0, "SIGKILL");
+  await until("two tries", () => count(fleet, /^worker=0 .*: a worker could not be started: spawn .* ENOENT/) >= 2);
+  expect(count(fleet, /null|undefined/)).toBe(0);
+  expect((await get(fleet)).greeting).toBe("one");
+  copyFileSync(node, copy);
+  await up(fleet, 3);
+  fleet.kill("SIGTERM");
+  expect(await fleet.exited()).toMatchObject({ code: 0 });
+  folder.remove();
+});
 
 describe("a worker that dies", () => {
   test("is replaced though what it has started holds its stderr open", async () => {
@@ -57,31 +90,30 @@ describe("a worker that dies", () => {
     expect(delays().slice(0, 3)).toEqual([250, 500, 1000]);
   });
 
-  test.skipIf(spawnSync("prlimit", ["--version"]).status !== 0)(
-    "while the master has no descriptors left is replaced when there are some; a stop meanwhile ends",
-    async () => {
-      await using fleet = await serveFleet({ workers: 2 });
-      await up(fleet, 2);
-      const limitTo = (limit: number): void => void execFileSync("prlimit", [`--pid=${fleet.pid}`, `--nofile=${limit}:`]);
-      const starve = (): void => limitTo(readdirSync(`/proc/${fleet.pid}/fd`).length);
-      const failed = (): number => count(fleet, /^worker=0 .*pid=none/);
-      const [first] = (await fleet.settled(2)).workers;
-      starve();
-      process.kill(first?.pid ?? 0, "SIGKILL");
-      await until("a second try", () => failed() >= 2);
-      expect((await get(fleet)).greeting).toBe("one");
-      limitTo(1000);
-      await up(fleet, 3);
-      await fleet.settled(2);
-      starve();
-      const [successor] = (await fleet.settled(2)).workers;
-      const before = failed();
-      process.kill(successor?.pid ?? 0, "SIGKILL");
-      await until("a try", () => failed() > before);
-      fleet.kill("SIGTERM");
-      expect(await fleet.exited()).toMatchObject({ code: 0 });
-    },
-  );
+  test.skipIf(!canLimit)("while the master has no descriptors left is replaced when there are some; a stop meanwhile ends", async () => {
+    await using fleet = await serveFleet({ workers: 2 });
+    await up(fleet, 2);
+    const limitTo = (limit: number): void => void execFileSync("prlimit", [`--pid=${fleet.pid}`, `--nofile=${limit}:`]);
+    const starve = (): void => limitTo(readdirSync(`/proc/${fleet.pid}/fd`).length);
+    const failed = (): number => count(fleet, /^worker=0 .*pid=none/);
+    const [first] = (await fleet.settled(2)).workers;
+    starve();
+    process.kill(first?.pid ?? 0, "SIGKILL");
+    await until("a second try", () => failed() >= 2);
+    expect(count(fleet, /^worker=0 .*: a worker could not be started: .*EMFILE/)).toBeGreaterThan(0);
+    expect(count(fleet, /null|undefined/)).toBe(0);
+    expect((await get(fleet)).greeting).toBe("one");
+    limitTo(1000);
+    await up(fleet, 3);
+    await fleet.settled(2);
+    starve();
+    const [successor] = (await fleet.settled(2)).workers;
+    const before = failed();
+    process.kill(successor?.pid ?? 0, "SIGKILL");
+    await until("a try", () => failed() > before);
+    fleet.kill("SIGTERM");
+    expect(await fleet.exited()).toMatchObject({ code: 0 });
+  });
 
   test("says all that it wrote to stderr before it ended", async () => {
     const source = `if (process.env.EINHORN_CHILD_INDEX === "0") {

@@ -196,7 +196,7 @@ function makeListen(sockets: readonly BoundSocket[], backlog: number = defaultBa
   const script = `for (let fd = 3; fd < ${3 + descriptors.length}; fd++) require("net").createServer().listen({ fd }, ${backlog}); process.exit(0)`;
   // Loading it takes every start a millisecond, and only a master comes by here.
   const { spawnSync } = process.getBuiltinModule("node:child_process");
-  const { status, stderr } = spawnSync(process.execPath, ["-e", script], {
+  const { status, stderr, error } = spawnSync(process.execPath, ["-e", script], {
     // What is set for all that is Node may take a script for something else (--input-type), or run before it.
     env: { ...process.env, NODE_OPTIONS: undefined },
     stdio: ["ignore", "ignore", "pipe", ...descriptors],
@@ -205,6 +205,8 @@ function makeListen(sockets: readonly BoundSocket[], backlog: number = defaultBa
   });
   if (status === 0) return;
   const places = sockets.map(({ endpoint }) => formatEndpoint(endpoint)).join(", ");
+  // No process was started, for want of descriptors, or because this Node's file has gone: then there is no text of it, either.
+  if (error !== undefined) throw listenError(error, places);
   const [message, code = "EUNKNOWN"] = /^Error: listen (E[A-Z]+)\b.*$/m.exec(stderr) ?? [stderr.trim().split("\n").at(-1) ?? ""];
   throw listenError(Object.assign(new Error(`could not begin to listen: ${message}`), { code }), places);
 }

@@ -20,6 +20,8 @@ const reasons: Readonly<Record<string, string>> = {
   ENAMETOOLONG: "the path is too long for a unix socket",
   EINVAL: "the address is not valid for this kind of socket (a unix socket's path has at most 107 bytes)",
   EBADF: "the descriptor is not open",
+  EMFILE: "this process may have no more descriptors (ulimit -n, LimitNOFILE=)",
+  ENFILE: "the machine has no more descriptors",
   ENOTSOCK: "the descriptor is not a socket",
 };
 

@@ -308,6 +308,7 @@ export class Master {
   #spawn(worker: Worker): void {
     const { id, slot } = worker;
     const { sockets, spawn, writeError, warn, emit, random } = this.#options;
+    const warnOf = (error: unknown): void => warn(`a worker could not be started: ${(error as Error).message}`, worker, error);
     let child: ChildProcess;
     let set: number;
     try {
@@ -315,7 +316,7 @@ export class Master {
       if (sockets.sets !== this.#fleet.sets) this.#send({ type: "sockets", sets: sockets.sets });
       child = spawn(worker);
     } catch (error) {
-      warn(`a worker could not be started: ${(error as Error).message}`, worker, error);
+      warnOf(error);
       return this.#send({ type: "exited", id, code: null, signal: null });
     }
     const process = new WorkerProcess({
@@ -328,6 +329,7 @@ export class Master {
       },
       onProblem: (problem) => warn(`it says what makes no sense, which is passed over from now on: ${problem}`, worker),
       onError: writeError,
+      onStartFailed: warnOf,
       onExit: (code, signal) => {
         this.#send({ type: "exited", id, code, signal });
         this.#resting.get(id)?.();

@@ -17,6 +17,8 @@ export interface WorkerProcessOptions {
   onProblem(problem: string): void;
   /** What it writes to stderr. */
   onError(bytes: Uint8Array): void;
+  /** The system has started no process: nobody reads it anywhere else. Its end follows. */
+  onStartFailed(error: Error): void;
   /** Its process has ended, or could not be started, which its last words tell then. */
   onExit(code: number | null, signal: NodeJS.Signals | null): void;
 }
@@ -46,6 +48,7 @@ export class WorkerProcess {
     child.on("error", (error) => {
       if (child.pid !== undefined) return;
       this.#words.add(Buffer.from(error.message));
+      options.onStartFailed(error);
       options.onExit(null, null);
     });
     child.once("exit", (code, signal) => {

@@ -18,10 +18,9 @@ export function logMasterEvents(log: Logger): (event: MasterEvent, words: string
         );
       case "exited": {
         const { worker, code, signal } = event;
-        const how = signal === null ? `exited with ${code}` : `was ended by ${signal}`;
         return log[wasExpected(event) ? "info" : "error"](
           { ...fields(worker), code, signal },
-          `${identity(worker)} ${how}${worker.state === "starting" ? " before it was up" : ""}`,
+          `${identity(worker)} ${endOf(event)}${worker.state === "starting" && wasStarted(event) ? " before it was up" : ""}`,
         );
       }
       case "killed":
@@ -67,6 +66,16 @@ export function logMasterEvents(log: Logger): (event: MasterEvent, words: string
         return event satisfies never;
     }
   };
+}
+
+type Exited = Extract<MasterEvent, { type: "exited" }>;
+
+const wasStarted = ({ code, signal }: Pick<Exited, "code" | "signal">): boolean => code !== null || signal !== null;
+
+/** How it ended, as a clause; where the system started no process, there is neither a code nor a signal. */
+export function endOf({ code, signal }: Pick<Exited, "code" | "signal">): string {
+  if (signal !== null) return `was ended by ${signal}`;
+  return wasStarted({ code, signal }) ? `exited with ${code}` : "could not be started";
 }
 
 /** A worker that was told to stop, and lost nothing, is nothing to wake up for; SIGUSR2 ends one that has hardly begun. */

@@ -1,7 +1,7 @@
 import type { Master, MasterEvent } from "@tsserve/master";
 import { folderOf, identity, openFolder, removeFolder } from "@tsserve/metrics/folder";
 import { noHistory, readHistory, writeFleetReport, type History, type HistoryEvent } from "@tsserve/metrics/history";
-import { wasExpected } from "./log-master-events.ts";
+import { endOf, wasExpected } from "./log-master-events.ts";
 
 const publishIntervalMs = 1000;
 /** A report is written anew so often where nothing has changed: the folder may have been removed. */
@@ -72,11 +72,11 @@ function describe(event: MasterEvent): Omit<HistoryEvent, "at" | "details"> | un
   switch (event.type) {
     case "exited": {
       if (wasExpected(event)) return undefined;
-      const { worker, code, signal } = event;
+      const { worker } = event;
       return {
         type: "died",
         pid: worker.pid,
-        text: `${nameOf(worker)} ${signal === null ? `exited with ${code}` : `was ended by ${signal}`}`,
+        text: `${nameOf(worker)} ${endOf(event)}`,
       };
     }
     case "leaving":
