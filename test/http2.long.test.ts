@@ -54,6 +54,7 @@ describe.each(transports)("over %s", (transport, tls) => {
         expect([(await answer).code, received]).toEqual([0, "one,two,three"]);
       }
       expect((await ask(session, "/", { headers: { ":method": "HEAD" } })).body).toBe("");
+      await ask(session, "/echo", { body: "{}", headers: { "content-type": "application/json" } });
       session.close();
       server.kill();
       await endsWell(server);
