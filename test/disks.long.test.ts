@@ -8,7 +8,7 @@ import { serve, type Served } from "./support/serve.ts";
 /** How a place is lost, and how it is given back. */
 const losses = {
   full: {
-    lose: (place: string) => {
+    lose: async (place: string) => {
       const file = openSync(join(place, "filler"), "w");
       try {
         for (;;) writeSync(file, Buffer.alloc(4096));
@@ -18,9 +18,13 @@ const losses = {
     },
     giveBack: (place: string) => rmSync(join(place, "filler")),
   },
-  // Where a file is open for writing, the kernel refuses to remount: what is opened from now on is what is refused.
+  // What was open before goes on being written: what is opened from now on is what is refused.
   "read-only": {
-    lose: (place: string) => run("mount", "--bind", place, place) && run("mount", "-o", "remount,bind,ro", place),
+    lose: async (place: string) => {
+      expect(run("mount", "--bind", place, place)).toBe(true);
+      // As long as a file that was opened since is open for writing, the kernel refuses (EBUSY).
+      await until(`${place} to be read-only`, () => run("mount", "-o", "remount,bind,ro", place));
+    },
     giveBack: (place: string) => run("umount", "-l", place),
   },
 } as const;
@@ -101,8 +105,10 @@ for (const [name, losing] of Object.entries(losses))
           .logs()
           .slice(from)
           .filter(({ msg }) => pattern.test(msg)).length;
+      // A worker that began in the midst of it would open its files on a place that then can't become read-only.
+      await until("both workers", () => count(/^worker=\d gen=1 .*is up/) === 2);
       const lost = Object.entries(places).map(([place, kinds]) => ({ place, ...kinds[name as Loss] }));
-      for (const { place } of lost) losing.lose(placeOf(place));
+      for (const { place } of lost) await losing.lose(placeOf(place));
       // Workers begin, too, while it is so.
       server.kill("SIGHUP");
       await until("new workers, and the end of the two before them", () => count(/^generation \d+ is up/) > 0 && count(/^stopped$/) >= 2);
