@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
-import { makeTemporaryFolder, openRaw, spawnTsserve, until } from "@tsserve/testing";
+import { freePort, makeTemporaryFolder, openRaw, spawnTsserve, until } from "@tsserve/testing";
 import { describe, expect, test } from "vitest";
 import { app, busy, type Fleet, get, serveFleet, up } from "./support/fleet.ts";
 import { run } from "./support/run.ts";
+import { scrape } from "./support/scrape.ts";
 
 const msgs = (fleet: Fleet): string[] => fleet.logs().map(({ msg }) => msg);
 const count = (fleet: Fleet, pattern: RegExp): number => msgs(fleet).filter((msg) => pattern.test(msg)).length;
@@ -77,6 +78,24 @@ test("an upgrade applies the master's share of the file, and logs every differen
   // The raised limit holds for the new worker: what takes longer than the old one is answered.
   for (let time = 0; time < 6; time++) await get(fleet);
   await fleet.log(/is replaced: max_requests: it has served/);
+});
+
+test("an upgrade moves the exporter, turns it off and on again, as it says that it does", async () => {
+  await using fleet = await serveFleet({ workers: 1, server: "metrics.enabled = false" });
+  await up(fleet, 1);
+  const ini = readFileSync(`${fleet.folder}/app.ini`, "utf8");
+  const ports = [await freePort(), await freePort()];
+  const answering = async (): Promise<number[]> => {
+    const asked = ports.map(async (port) => ((await scrape(port).catch(() => undefined))?.status === 200 ? [port] : []));
+    return (await Promise.all(asked)).flat();
+  };
+  const none: number[] = [];
+  for (const port of [...ports, undefined, ports[0]]) {
+    const settings = port === undefined ? "metrics.enabled = false" : `metrics.enabled = true\nmetrics.endpoint = 127.0.0.1:${port}`;
+    fleet.write("app.ini", ini.replace(/metrics\.endpoint = .*\n/, "").replace("metrics.enabled = false", settings));
+    expect(await fleet.ctl("upgrade")).toMatchObject({ code: 0 });
+    await until(`the exporter at ${port}`, async () => String(await answering()) === String(port === undefined ? none : [port]));
+  }
 });
 
 test("ctl without --socket finds the only server of its user; top shows the status; a single process can be asked, too", async () => {

@@ -66,6 +66,7 @@ export class MasterParts {
     this.#maskers = [next.masker, ...this.#maskers].slice(0, mostMaskers);
     if (isOther(before.logging, next.logging)) this.log = masterLog(this.#host, next);
     if (before.master.controlSocket !== next.master.controlSocket) await this.#moveControl(next.master.controlSocket);
+    if (isOther(exporterOf(before), exporterOf(next))) await this.#moveMetrics();
     for (const difference of differences(before, next)) this.#tellDifference(difference);
   }
 
@@ -108,6 +109,13 @@ export class MasterParts {
     await this.#metrics.open();
   }
 
+  /** Workers that run keep the socket that they have, and answer on it until they have gone. */
+  async #moveMetrics(): Promise<void> {
+    this.#metrics?.close();
+    this.#metrics = undefined;
+    if (this.configuration.metrics.enabled) await this.#openMetrics();
+  }
+
   async #moveControl(named: string | undefined): Promise<void> {
     const [control, place] = [this.#control, this.#place];
     try {
@@ -141,6 +149,8 @@ export class MasterParts {
 function masterLog(host: Host, { logging }: Configuration): Logger {
   return makeLogger(logging, host).child({ logger: "tsserve.master" });
 }
+
+const exporterOf = ({ metrics: { enabled, endpoint } }: Configuration): unknown => (enabled ? endpoint : undefined);
 
 function isOther(before: unknown, after: unknown): boolean {
   return JSON.stringify(before) !== JSON.stringify(after);
