@@ -37,7 +37,7 @@ export class CertificateFileError extends Error {
 export function readCertificatePair({ certificate: certificatePath, key: keyPath }: CertificatePaths): CertificatePair {
   const certificate = readPem(certificatePath);
   const key = readPem(keyPath);
-  const leaf = parsing(certificatePath, "expected a certificate in PEM form", () => new X509Certificate(certificate));
+  const leaf = parsing(certificatePath, "expected a certificate in PEM form", () => readPemCertificate(certificate));
   if (encryptedKey.test(key.toString("latin1")))
     throw new CertificateFileError(
       keyPath,
@@ -69,8 +69,14 @@ export function readCertificatePair({ certificate: certificatePath, key: keyPath
  */
 export function readAuthorities(path: string): Buffer {
   const text = readPem(path);
-  parsing(path, "expected certificates in PEM form", () => new X509Certificate(text));
+  parsing(path, "expected certificates in PEM form", () => readPemCertificate(text));
   return text;
+}
+
+/** The first of a file. What reads a certificate takes DER as well, and what serves it, or trusts it, does not. */
+function readPemCertificate(pem: Buffer): X509Certificate {
+  if (!pem.includes("-----BEGIN ")) throw new Error("this is no PEM");
+  return new X509Certificate(pem);
 }
 
 /** Both ways in which PEM says so: of PKCS 8 (RFC 5958, section 3), and OpenSSL's older one (RFC 1421, section 4.6.1.1). */

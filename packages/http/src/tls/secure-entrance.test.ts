@@ -1,4 +1,4 @@
-import { createPrivateKey } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { connect as connectPlain, createServer, type AddressInfo, type Server, type Socket } from "node:net";
@@ -108,12 +108,12 @@ describe("a secure entrance", () => {
     );
     const subject = async (servername: string): Promise<string> =>
       (await handshake(port, { servername, checkServerIdentity: () => undefined })).getPeerCertificate().serialNumber;
-    const serial = async (name: string): Promise<string> => new (await import("node:crypto")).X509Certificate(pem(name)).serialNumber;
-    expect(await subject("api.example.org")).toBe(await serial("api"));
-    expect(await subject("API.example.org")).toBe(await serial("api"));
-    expect(await subject("a.wild.example")).toBe(await serial("renewed"));
-    expect(await subject("b.a.wild.example")).toBe(await serial("localhost"));
-    expect(await subject("localhost")).toBe(await serial("localhost"));
+    const serial = (name: string): string => new X509Certificate(pem(name)).serialNumber;
+    expect(await subject("api.example.org")).toBe(serial("api"));
+    expect(await subject("API.example.org")).toBe(serial("api"));
+    expect(await subject("a.wild.example")).toBe(serial("renewed"));
+    expect(await subject("b.a.wild.example")).toBe(serial("localhost"));
+    expect(await subject("localhost")).toBe(serial("localhost"));
   });
 
   it("tells who speaks plain HTTP", async () => {
@@ -230,11 +230,17 @@ describe("files that can't be used", () => {
     const older = createPrivateKey(pem("localhost.key"))
       .export({ type: whole.length > 1000 ? "pkcs1" : "sec1", format: "pem", cipher: "aes-128-cbc", passphrase: "secret" })
       .toString();
+    const der = new X509Certificate(pem("localhost")).raw;
+    const derAuthority = new X509Certificate(pem("ca")).raw;
+    const derKey = createPrivateKey(pem("localhost.key")).export({ type: "pkcs8", format: "der" });
     const cases: readonly (readonly [Record<string, string>, RegExp])[] = [
       [{ certificate: file("empty.pem", "") }, /empty\.pem: expected a certificate in PEM form/],
       [{ certificate: file("blank.pem", "\n \n") }, /blank\.pem: expected a certificate in PEM form/],
       [{ certificate: file("half.pem", whole.slice(0, whole.length / 2)) }, /half\.pem: expected a certificate in PEM form/],
       [{ certificate: file("bytes.pem", Buffer.from([0x30, 0x82, 1, 2])) }, /bytes\.pem: expected a certificate in PEM form/],
+      [{ certificate: file("localhost.der", der) }, /localhost\.der: expected a certificate in PEM form/],
+      [{ key: file("localhost.key.der", derKey) }, /localhost\.key\.der: expected a private key in PEM form/],
+      [{ client_ca: file("ca.der", derAuthority), client_certificates: "require" }, /ca\.der: expected certificates in PEM form/],
       [{ key: file("empty.key.pem", "") }, /empty\.key\.pem: expected a private key in PEM form, without a passphrase/],
       [{ key: file("half.key.pem", pem("localhost.key").subarray(0, 60)) }, /half\.key\.pem: expected a private key in PEM form/],
       [{ key: file("encrypted.key.pem", encrypted) }, /encrypted\.key\.pem: is encrypted, and nobody is there to give its passphrase/],
