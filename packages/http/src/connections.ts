@@ -6,7 +6,7 @@ import { Connection, connectionKey, type EndReason, type Lifetime, type TrackedS
 import { watchHalfClosed } from "./half-close.ts";
 import type { HttpRequest } from "./http-request.ts";
 import { IdleConnections } from "./idle-connections.ts";
-import { endUnlessRead, lingerInClosing, readingTimeOf } from "./linger.ts";
+import { endOnce, endUnlessRead, lingerInClosing, readingTimeOf } from "./linger.ts";
 import { keepQuietTimer } from "./quiet-timer.ts";
 import { tellGoingAway } from "./websocket-close.ts";
 import { writeWhole } from "./write-whole.ts";
@@ -126,6 +126,7 @@ export class Connections {
   #take(socket: TrackedSocket, connection: Connection): void {
     socket[connectionKey] = connection;
     socket.destroySoon = lingerInClosing;
+    socket.end = endOnce;
     writeWhole(socket);
     keepQuietTimer(socket, connection, this.clock);
   }

@@ -1,9 +1,10 @@
-import { EventEmitter } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { IncomingMessage } from "node:http";
-import { Socket } from "node:net";
-import type { Clock } from "@tsserve/server";
-import { describe, expect, test } from "vitest";
+import { connect, createServer, Socket, type AddressInfo } from "node:net";
+import { systemClock, type Clock } from "@tsserve/server";
+import { describe, expect, test, vi } from "vitest";
 import type { Connection } from "./connection.ts";
+import { Connections } from "./connections.ts";
 import { endUnlessRead, isBeingRead, readingTimeOf } from "./linger.ts";
 
 test.each([
@@ -15,6 +16,39 @@ test.each([
   [10 ** 12, 4000],
 ])("a client is given %d bytes in %d ms", (lastAnswerBytes, ms) => {
   expect(readingTimeOf({ lastAnswerBytes } as Connection)).toBe(ms);
+});
+
+test("a socket that has been ended is ended once more only where somebody is told of it", async () => {
+  const connections = new Connections({
+    maxConcurrency: 10,
+    clock: systemClock,
+    draw: () => ({ maxRequests: 1, maxAgeMs: 1 }),
+    drawClose: () => 0,
+    drainTimeMs: 0,
+    closeWebSocketsOverMs: undefined,
+    onFull: () => undefined,
+    onClosed: () => undefined,
+  });
+  const server = createServer({ allowHalfOpen: true });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const client = connect({ port: (server.address() as AddressInfo).port, host: "127.0.0.1", allowHalfOpen: true });
+  const [socket] = (await once(server, "connection")) as [Socket];
+  connections.arrive(socket, () => undefined);
+  const end = vi.spyOn(Socket.prototype, "end");
+  try {
+    expect(socket.end("goodbye")).toBe(socket);
+    await once(socket, "finish");
+    expect(end).toHaveBeenCalledTimes(1);
+    expect(socket.end()).toBe(socket);
+    expect(end).toHaveBeenCalledTimes(1);
+    const told = await new Promise<unknown>((resolve) => socket.end((error?: unknown) => resolve(error)));
+    expect(told).toMatchObject({ code: "ERR_STREAM_ALREADY_FINISHED" });
+  } finally {
+    end.mockRestore();
+    client.destroy();
+    socket.destroy();
+    server.close();
+  }
 });
 
 const makeBody = (): IncomingMessage => new IncomingMessage(new Socket());
