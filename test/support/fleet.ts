@@ -44,6 +44,8 @@ export interface FleetOptions extends Partial<SpawnOptions> {
   readonly startIn?: string;
   /** More of `[app:main]`. */
   readonly more?: string;
+  /** More files of its folder, by name. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 export async function serveFleet({
@@ -51,6 +53,7 @@ export async function serveFleet({
   server = "",
   app: source = app("one"),
   more = "",
+  files = {},
   startIn,
   ...options
 }: FleetOptions = {}): Promise<Fleet> {
@@ -59,6 +62,7 @@ export async function serveFleet({
     "package.json": '{"type":"module"}',
     "app.js": source,
     "app.ini": `[server:main]\nfactory = tsserve/http\naccess_log = false\ncontrol_socket = ./ctl.sock\n${server}\n[app:main]\nfactory = ./app.js\n${more}\n`,
+    ...files,
   });
   const spawned = spawnTsserve({
     ...options,

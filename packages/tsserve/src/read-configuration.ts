@@ -12,11 +12,32 @@ import type { OptionValues } from "./options.ts";
 import { UsageError } from "./usage-error.ts";
 import { serverSettings } from "./server-settings.ts";
 
+/** What the files held that a configuration is made from. */
+export interface FileTexts {
+  readonly configuration: string;
+  /** `undefined` where the command line names no environment file. */
+  readonly environment: string | undefined;
+}
+
+/** @throws {UsageError} when a file of the command line can't be read, or there is not one configuration file */
+export function readTexts(host: Pick<Host, "cwd">, positionals: readonly string[], values: OptionValues): FileTexts {
+  return textsOf(host, onlyFile(positionals), values);
+}
+
+function textsOf(host: Pick<Host, "cwd">, file: string, values: OptionValues): FileTexts {
+  const environmentFile = values["env-file"];
+  return {
+    configuration: readText(host, file, "the configuration file"),
+    environment: environmentFile === undefined ? undefined : readText(host, environmentFile, "--env-file"),
+  };
+}
+
 /**
  * Reads the configuration file and the environment file that the command line names. The environment of the process
  * stays as it is: see `adoptEnvironment`.
  *
  * @param settingsOf asks a server factory for its keys; by default its module is loaded for that
+ * @param texts what the files held; by default they are read
  * @throws {ConfigurationError} with every problem of the file
  * @throws {TsserveError} when the server factory can't be asked for its keys, and nothing else is wrong
  * @throws {UsageError} when a file of the command line can't be read, or an option is wrong
@@ -26,8 +47,9 @@ export async function readConfiguration(
   positionals: readonly string[],
   values: OptionValues,
   settingsOf: ConfigurationSource["serverSettings"] = serverSettings,
+  texts?: FileTexts,
 ): Promise<Configuration> {
-  return makeConfiguration({ ...(await readSource(host, onlyFile(positionals), values)), serverSettings: settingsOf });
+  return makeConfiguration({ ...(await readSource(host, onlyFile(positionals), values, texts)), serverSettings: settingsOf });
 }
 
 /** What `script` needs: it has no server. @throws as `readConfiguration` does */
@@ -37,21 +59,26 @@ export async function readAppConfiguration(host: Host, file: string, values: Opt
 
 /**
  * Lets the app see the variables of the environment file. The real environment wins, as it does for Node's own
- * `--env-file`. A master does not call it: each worker reads the environment file anew.
+ * `--env-file`. A master does not call it: each worker does so itself.
  */
 export function adoptEnvironment(host: Host, { fileEnvironment }: Pick<Configuration, "fileEnvironment">): void {
   for (const [name, value] of Object.entries(fileEnvironment)) host.env[name] ??= value;
 }
 
 /** All that a configuration is made from, but for what the server factory says. @throws {UsageError} when a file can't be read */
-export async function readSource(host: Host, file: string, values: OptionValues): Promise<Omit<ConfigurationSource, "serverSettings">> {
+export async function readSource(
+  host: Host,
+  file: string,
+  values: OptionValues,
+  texts: FileTexts = textsOf(host, file, values),
+): Promise<Omit<ConfigurationSource, "serverSettings">> {
   return {
     file,
     folder: dirname(resolve(host.cwd, file)),
     cwd: host.cwd,
-    text: readText(host, file, "the configuration file"),
+    text: texts.configuration,
     environment: { ...host.env },
-    fileEnvironment: await readVariables(host, values),
+    fileEnvironment: await readVariables(host, values, texts),
     values,
     masker: host.masker,
     stdoutIsTerminal: host.stdoutIsTerminal,
@@ -64,16 +91,16 @@ function onlyFile([file, ...rest]: readonly string[]): string {
   return file;
 }
 
-async function readVariables(host: Host, values: OptionValues): Promise<Readonly<Record<string, string>>> {
+async function readVariables(host: Host, values: OptionValues, texts: FileTexts): Promise<Readonly<Record<string, string>>> {
+  const { environment: text } = texts;
   const file = values["env-file"];
-  if (file === undefined) return {};
-  const text = readText(host, file, "--env-file");
+  if (file === undefined || text === undefined) return {};
   // Few have such a file: its readers are loaded where there is one.
   const { readEnvironmentFile } = await import("@tsserve/config/environment-file");
   return readEnvironmentFile(text, file, host.env);
 }
 
-function readText(host: Host, file: string, what: string): string {
+function readText(host: Pick<Host, "cwd">, file: string, what: string): string {
   let bytes: Buffer;
   try {
     bytes = readFileSync(resolve(host.cwd, file));

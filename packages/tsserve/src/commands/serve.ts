@@ -9,7 +9,7 @@ import { interruptible } from "../interruptible.ts";
 import { logEvents } from "../log-events.ts";
 import { checkMetrics } from "../metrics/metrics-settings.ts";
 import type { OptionValues } from "../options.ts";
-import { adoptEnvironment, readConfiguration } from "../read-configuration.ts";
+import { adoptEnvironment, readConfiguration, readTexts } from "../read-configuration.ts";
 import { LastReports } from "../reports/last-reports.ts";
 import { guardProcess } from "../process/guard-process.ts";
 import { isReloadChild, tellWrites } from "../reload/child.ts";
@@ -33,6 +33,8 @@ import { watchdogStep } from "../serve/watchdog-step.ts";
 import { settingsOf, startWatchdog } from "../stacks/watchdog.ts";
 import { keepStderrWhole } from "../stderr-whole.ts";
 import { takeFleetSecret } from "../workers/fleet-secret.ts";
+import { takeTexts } from "../workers/generation-texts.ts";
+import type { Reading } from "../workers/supervise-workers.ts";
 import { builtInSettings } from "../server-settings.ts";
 import { tellFailure, tellReason } from "../tell-failure.ts";
 import { obeyMaster } from "../workers/obey-master.ts";
@@ -52,11 +54,16 @@ export async function run(host: Host, positionals: readonly string[], values: Op
     tellReason(host, `the master ${masterPid} has gone before its worker started`, exitCode);
     return exitCode;
   }
-  const configuration = await interruptible(host, readConfiguration(host, positionals, values));
+  const texts = takeTexts(host) ?? readTexts(host, positionals, values);
+  const configuration = await interruptible(host, readConfiguration(host, positionals, values, undefined, texts));
   if (configuration.master.workers !== undefined && values.reload === undefined && !isWorker(host)) {
     const { superviseWorkers } = await import("../workers/supervise-workers.ts");
-    const readAnew = (cwd: string): Promise<Configuration> => readConfiguration({ ...host, cwd }, positionals, values, builtInSettings);
-    return superviseWorkers(host, configuration, configuration.master.workers, readAnew);
+    const readAnew = async (cwd: string): Promise<Reading> => {
+      const now = { ...host, cwd };
+      const changed = readTexts(now, positionals, values);
+      return { texts: changed, configuration: await readConfiguration(now, positionals, values, builtInSettings, changed) };
+    };
+    return superviseWorkers(host, { texts, configuration }, configuration.master.workers, readAnew);
   }
   return serveApplication(host, configuration);
 }

@@ -5,6 +5,7 @@ import { exitCodes } from "@tsserve/server";
 import type { Configuration } from "../configuration.ts";
 import type { Host } from "../host.ts";
 import { checkMetrics } from "../metrics/metrics-settings.ts";
+import type { FileTexts } from "../read-configuration.ts";
 import { ownPermission, refuseWithoutProcesses } from "../refuse-without-processes.ts";
 import { openServiceManager } from "../notify/service-manager.ts";
 import { FleetState, type FleetView } from "../notify/service-state.ts";
@@ -12,6 +13,7 @@ import { bindPatiently } from "./bind-patiently.ts";
 import { fleetSecretVariable, makeFleetSecret } from "./fleet-secret.ts";
 import { fleetCommands } from "./fleet-commands.ts";
 import { followSignals } from "./follow-signals.ts";
+import { GenerationTexts } from "./generation-texts.ts";
 import { forwardStderr } from "./forward-stderr.ts";
 import { lendable } from "./lend-sockets.ts";
 import { identity } from "./log-master-events.ts";
@@ -22,6 +24,12 @@ import { spawnWorker, workingFolder } from "./spawn-worker.ts";
 /** Beyond its drain and its stop timeout, a worker's hooks may take some time. */
 const killMarginMs = 5000;
 
+/** A configuration, and what the files held that it was made from. */
+export interface Reading {
+  readonly texts: FileTexts;
+  readonly configuration: Configuration;
+}
+
 /**
  * Serves with worker processes: binds, keeps them alive, and replaces them when asked to.
  *
@@ -29,9 +37,9 @@ const killMarginMs = 5000;
  */
 export async function superviseWorkers(
   host: Host,
-  configuration: Configuration,
+  { texts, configuration }: Reading,
   count: number,
-  read: (cwd: string) => Promise<Configuration>,
+  read: (cwd: string) => Promise<Reading>,
 ): Promise<number> {
   refuseWithoutProcesses("--workers", ownPermission());
   spareCompilers();
@@ -40,6 +48,7 @@ export async function superviseWorkers(
   const parts = MasterParts.make(host, configuration);
   const sockets = await socketsOf(host, configuration, count, parts);
   const environment = { ...host.env, [fleetSecretVariable]: makeFleetSecret() };
+  const generations = new GenerationTexts(texts);
   const start = {
     host,
     environment,
@@ -52,7 +61,8 @@ export async function superviseWorkers(
   const master: Master = new Master({
     workers: count,
     fleet: fleetOptions(configuration),
-    spawn: (worker) => spawnWorker(worker, sockets.of(sockets.setOf(worker.slot)), start),
+    spawn: (worker) =>
+      spawnWorker(worker, sockets.of(sockets.setOf(worker.slot)), generations.of(worker.generation, master.generation), start),
     sockets: lendable(sockets),
     writeError: forwardStderr(host.stderr),
     mask: (text) => parts.mask(text),
@@ -68,11 +78,12 @@ export async function superviseWorkers(
   });
   const upgrade = async (): Promise<Result> => {
     try {
-      const next = await read(start.folder());
+      const { texts: changed, configuration: next } = await read(start.folder());
       const wanted = next.master.workers;
       if (wanted !== undefined && wanted !== parts.configuration.master.workers) void master.resize(wanted);
       master.configure(fleetOptions(next));
       await parts.change(next);
+      generations.renew(changed);
     } catch (error) {
       if (!isTsserveError(error)) throw error;
       const reason = parts.mask(error.message);
