@@ -100,3 +100,26 @@ test("what the app's own handlers of errors catch is not uncaught", async () => 
   expect(await server.exited()).toEqual({ code: 0, signal: null });
   expect(server.logs().filter(({ level }) => level === "fatal")).toEqual([]);
 });
+
+describe("a listener of the process's exit that throws", () => {
+  for (const [what, path, code] of [
+    ["throws at the exit", undefined, 1],
+    ["throws at the exit, and catches", undefined, 1],
+    ["throws at the exit, and exits", "/end/exit", 1],
+    ["throws at the exit and at the start", undefined, 3],
+  ] as const) {
+    test(`is told of once, with its stack, where it ${what}: exit code ${code}`, async () => {
+      await using server = own(what);
+      if (code !== 3) {
+        const base = await server.listening();
+        if (path === undefined) server.kill();
+        else await fetch(`${base}${path}`).catch(() => undefined);
+      }
+      expect(await server.exited()).toEqual({ code, signal: null });
+      expect(server.stderr().match(/^a listener of the process's "exit" threw:\nError: thrown\n\s+at .*own-handlers\.js/gm)).toHaveLength(
+        1,
+      );
+      expect(server.logs().filter(({ level }) => level === "fatal")).toEqual([]);
+    });
+  }
+});

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { asError, readField, stackOf } from "./foreign-error.ts";
+import { asError, stackOf } from "./foreign-error.ts";
+import { readField } from "./read-field.ts";
 
 const refuse = (): never => {
   throw new Error("not to be looked at");

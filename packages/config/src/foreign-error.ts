@@ -1,32 +1,51 @@
 import { types } from "node:util";
+import { readField } from "./read-field.ts";
+import { stackHere, stackText } from "./stack-text.ts";
 
 /**
  * What was thrown, as an `Error` that can be read without throwing again: a text, `null`, an object whose getters throw and a
  * revoked proxy are thrown by somebody, some day.
  */
 export function asError(thrown: unknown): Error {
+  return adopt(thrown).error;
+}
+
+/** What was thrown as an error, and whether that is the user's own, or a copy of it, rather than one of ours that tells of it. */
+function adopt(thrown: unknown): { readonly error: Error; readonly isTheirs: boolean } {
   try {
-    if (!isError(thrown)) return new Error(`a value that is no Error was thrown: ${textOf(thrown)}`);
+    if (!isError(thrown)) return { error: readableError(`a value that is no Error was thrown: ${textOf(thrown)}`), isTheirs: false };
     const message = readField(thrown, "message");
-    if (typeof message !== "string") return new Error(unreadable);
-    if (isReadable(thrown)) return thrown;
-    const stack = readField(thrown, "stack");
-    return typeof stack === "string" ? Object.assign(new Error(message), { stack }) : new Error(message);
+    if (typeof message !== "string") return { error: readableError(unreadable), isTheirs: false };
+    return { error: isReadable(thrown) ? thrown : readableCopy(thrown, message), isTheirs: true };
   } catch {
-    return new Error(unreadable);
+    return { error: readableError(unreadable), isTheirs: false };
   }
 }
 
 const unreadable = "a value was thrown that can't be read";
 
-/** A field of a value that is not ours; `undefined` where it has none, or can't be read: a getter may throw, a proxy may refuse. */
-export function readField(value: unknown, name: string): unknown {
-  if ((typeof value !== "object" || value === null) && typeof value !== "function") return undefined;
-  try {
-    return (value as Readonly<Record<string, unknown>>)[name];
-  } catch {
-    return undefined;
+/** Its stack is written now: later, the app's `Error.prepareStackTrace` would be asked, even where the stack is only replaced. */
+function readableError(message: string): Error {
+  const error = new Error(message);
+  stackText(error);
+  return error;
+}
+
+/** An error that says what of another one can be read. */
+function readableCopy(error: Error, message: string): Error {
+  const copy = readableError(message);
+  const own = Object.keys(error).filter((name) => name !== "message" && name !== "name");
+  for (const name of [...own, "cause", "errors"]) {
+    const value = readField(error, name);
+    if (value !== undefined)
+      Object.defineProperty(copy, name, { value, enumerable: own.includes(name), configurable: true, writable: true });
   }
+  const ownName = readField(error, "name");
+  const className = readField(readField(error, "constructor"), "name");
+  const name = [ownName, className].find((each) => typeof each === "string" && each !== "" && each !== "Error") ?? "Error";
+  const texts = { name, stack: stackText(error) };
+  for (const [key, value] of Object.entries(texts)) Object.defineProperty(copy, key, { value, configurable: true, writable: true });
+  return copy;
 }
 
 /** Of this realm or another one: `instanceof` knows only its own. */
@@ -62,9 +81,9 @@ const mostCauses = 5;
  * own frames end, followed by its causes.
  */
 export function stackOf(thrown: unknown, depth = 0): string {
-  const error = asError(thrown);
-  if (error !== thrown) return error.message;
-  const stack = error.stack ?? `${error.name}: ${error.message}`;
+  const { error, isTheirs } = adopt(thrown);
+  if (!isTheirs) return error.message;
+  const stack = stackText(error);
   // An error whose message was changed after it was made has a stack that does not tell.
   const own = stack.includes(error.message) ? stack : `${error.name}: ${error.message}\n${stack}`;
   return `${withoutOurFrames(own)}${depth < mostCauses ? partsOf(error, depth + 1) : ""}`;
@@ -96,7 +115,9 @@ function withoutOurFrames(stack: string): string {
  * @returns an empty text where no frame is a user's
  */
 export function callerPlace(): string {
-  const frames = (new Error("where").stack ?? "").split("\n").filter((line) => frame.test(line));
+  const frames = stackHere()
+    .split("\n")
+    .filter((line) => frame.test(line));
   // The user's own code rather than a framework that it calls.
   const caller = frames.find((line) => !isOurs(line) && !line.includes("/node_modules/")) ?? frames.find((line) => !isOurs(line));
   return /\(?((?:file:\/\/)?\/[^()]*:\d+):\d+\)?$/.exec(caller ?? "")?.[1]?.replace(/^file:\/\//, "") ?? "";

@@ -14,7 +14,9 @@ export { writeEntry } from "./write-entry.ts";
 export { isSecretKey, masked, maskSecret } from "./mask.ts";
 export { Masker } from "./masker.ts";
 export { keysOf, parseConfig, unknownKeys } from "./parse-config.ts";
-export { asError, callerPlace, readField, stackOf } from "./foreign-error.ts";
+export { asError, callerPlace, stackOf } from "./foreign-error.ts";
+export { readField } from "./read-field.ts";
+export { stackHere, stackText } from "./stack-text.ts";
 export { ConfigurationError, formatProblem, isConfigurationError } from "./problem.ts";
 export {
   badReference,

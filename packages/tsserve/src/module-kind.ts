@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, extname, join } from "node:path";
 import { Script } from "node:vm";
+import { stackText } from "@tsserve/config";
 
 /** Whether Node would load a file as CommonJS: by its ending, by the nearest package.json, else by what stands in it. */
 export function isCommonJs(path: string): boolean {
@@ -41,7 +42,7 @@ const misplaced = /Cannot use import statement|Unexpected token 'export'|Cannot 
  */
 export function esModuleHint(error: unknown): string | undefined {
   if (!(error instanceof SyntaxError) || !misplaced.test(error.message)) return undefined;
-  const path = /^(\/.+):\d+\n/.exec(error.stack ?? "")?.[1];
+  const path = /^(\/.+):\d+\n/.exec(stackText(error))?.[1];
   if (path === undefined) return undefined;
   const file = basename(path);
   const renamed = `name it ${basename(path, extname(path))}.mjs`;

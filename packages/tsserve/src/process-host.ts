@@ -1,12 +1,13 @@
 import { writeSync } from "node:fs";
 import { hostname } from "node:os";
 import { Masker } from "@tsserve/config";
-import { Causes } from "@tsserve/server";
+import { Causes, exitCodes } from "@tsserve/server";
 import type { CompileCache } from "./compile-cache/compile-cache.ts";
 import { signals, stopSignals } from "./first-instruction.ts";
 import type { Host } from "./host.ts";
 import { isTornFile } from "./logging/is-torn-file.ts";
 import { main } from "./main.ts";
+import { tellThrown } from "./tell-failure.ts";
 
 /** Runs the command that this process was started for, to the end of the process. */
 export async function runProcess(compileCache: CompileCache): Promise<void> {
@@ -19,6 +20,7 @@ function processHost(compileCache: CompileCache): Host {
   const causes = new Causes();
   for (const signal of stopSignals) signals.on(signal, () => causes.add({ kind: "signal", signal }));
   const onUncaught = (error: Error, origin: NodeJS.UncaughtExceptionOrigin): void => {
+    if (isExiting) endAfterThrow(error, Number(process.exitCode ?? 0));
     // Who listens as well takes care of it: that is no reason to stop.
     if (process.listenerCount("uncaughtException") > 1) return;
     causes.add({ kind: "uncaught", error, origin: origin === "unhandledRejection" ? "rejection" : "exception" });
@@ -30,7 +32,19 @@ function processHost(compileCache: CompileCache): Host {
   const masker = new Masker();
 
   let isEnding = false;
-  return {
+  let isExiting = false;
+  process.on("exit", () => {
+    isExiting = true;
+  });
+  /** A listener of the app's for the end of the process threw: Node would go on with a process that is half ended. */
+  const endAfterThrow = (thrown: unknown, code: number): void => {
+    isEnding = true;
+    const exitCode = code === exitCodes.stopped ? exitCodes.lost : code;
+    tellThrown(host, `a listener of the process's "exit"`, thrown, exitCode);
+    // Once "exit" was told, its listeners are not called again.
+    process.exit(exitCode);
+  };
+  const host: Host = {
     args: process.argv.slice(2),
     env: process.env,
     cwd: process.cwd(),
@@ -61,7 +75,11 @@ function processHost(compileCache: CompileCache): Host {
     onExit: (listener) => process.on("exit", listener),
     exit: (code) => {
       isEnding = true;
-      process.exit(code);
+      try {
+        process.exit(code);
+      } catch (thrown) {
+        endAfterThrow(thrown, code);
+      }
     },
     get isEnding() {
       return isEnding;
@@ -70,6 +88,7 @@ function processHost(compileCache: CompileCache): Host {
     signals,
     process: process as unknown as Host["process"],
   };
+  return host;
 }
 
 /** Synchronous, so that nothing is lost at the exit; a reader that has gone is no reason to fail. */

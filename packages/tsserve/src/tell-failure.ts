@@ -1,4 +1,4 @@
-import { asError, exitCodeOf, isConfigurationError, isTsserveError, stackOf, type Problem } from "@tsserve/config";
+import { asError, exitCodeOf, isConfigurationError, isTsserveError, stackOf, stackText, type Problem } from "@tsserve/config";
 import { exitCodes } from "@tsserve/server";
 import type { Host } from "./host.ts";
 import { asksForJson } from "./read-arguments.ts";
@@ -28,7 +28,7 @@ export function tellReason(host: Host, reason: string, exitCode: number): void {
 }
 
 function textOf(error: unknown): string {
-  if (!isTsserveError(error)) return `tsserve: ${asError(error).stack ?? asError(error).message}`;
+  if (!isTsserveError(error)) return `tsserve: ${stackText(asError(error))}`;
   return error.code === "ERR_TSSERVE_USAGE" ? `tsserve: ${error.message}\nTry tsserve --help.` : error.message;
 }
 

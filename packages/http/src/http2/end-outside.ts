@@ -1,4 +1,5 @@
 import type { ServerHttp2Session } from "node:http2";
+import { stackHere } from "@tsserve/config";
 
 /**
  * Has a session that a client's GOAWAY ends closed and destroyed outside of nghttp2's callbacks. Node does either as soon as it has read of
@@ -22,5 +23,5 @@ function isSound(version: string): boolean {
 
 /** Whether Node itself asks for it, since it has read a GOAWAY; a session ends but once. */
 function isOfGoaway(): boolean {
-  return new Error().stack?.includes("onGoawayData") === true;
+  return stackHere().includes("onGoawayData");
 }

@@ -1,3 +1,5 @@
+import { stackText } from "@tsserve/config";
+
 /** Failures of one kind that are reported in a minute. */
 const mostInMinute = 10;
 const minuteMs = 60_000;
@@ -53,6 +55,6 @@ export class FailureBudget {
 
 /** What failures have in common that are one: the class and where it was made, else the message without its numbers. */
 export function kindOf(error: Error): string {
-  const frame = /\n\s+at (.+)/.exec(error.stack ?? "")?.[1];
+  const frame = /\n\s+at (.+)/.exec(stackText(error))?.[1];
   return `${error.name}\n${frame ?? error.message.replaceAll(/\d+/g, "0").slice(0, 200)}`;
 }

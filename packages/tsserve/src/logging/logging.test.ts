@@ -136,6 +136,27 @@ describe("what is no text", () => {
     expect(logged["plain"]).toEqual({ a: 1 });
   });
 
+  const refuse = (): never => {
+    throw new Error("not to be looked at");
+  };
+  const throwing = (name: string): object => Object.defineProperty({}, name, { get: refuse, enumerable: true });
+
+  test.each<[string, object]>([
+    ["of its own", throwing("field")],
+    ["of a thing it holds", { details: throwing("field") }],
+    ["of its class's name", { constructor: throwing("name") }],
+    ["of its stack", throwing("stack")],
+    ["of one of its causes", { cause: Object.assign(new Error("below"), { details: throwing("field") }) }],
+  ])("an error with a getter that throws %s says the rest", (_, odd) => {
+    const error = Object.defineProperties(new Error("it broke"), Object.getOwnPropertyDescriptors(odd));
+    expect(errorFields(Object.assign(error, { code: "E_BROKEN" }))).toMatchObject({
+      type: "Error",
+      message: "it broke",
+      stack: expect.stringMatching(/^Error: it broke/),
+      code: "E_BROKEN",
+    });
+  });
+
   test("errors keep what they say, without the messages that they carry", () => {
     const error = Object.assign(new RangeError("it broke"), {
       code: "E_BROKEN",

@@ -1,14 +1,18 @@
-import { asError, maskSecret } from "@tsserve/config";
+import { asError, maskSecret, readField, stackText } from "@tsserve/config";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The parts of `what` that can be read; of a thing whose getters throw, nothing. */
-function careful(read: () => Fields): Fields {
+/** What can be read; of a thing whose getters throw, nothing. */
+function carefully<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch {
-    return {};
+    return undefined;
   }
+}
+
+function careful(read: () => Fields): Fields {
+  return carefully(read) ?? {};
 }
 
 function isObject(value: unknown): value is Fields {
@@ -80,8 +84,8 @@ function describeError(thrown: unknown, depth: number): Fields {
   return {
     type: typeOf(error),
     message: cut(error.message),
-    stack: cut(error.stack ?? ""),
-    ...ownFields(error),
+    stack: cut(stackText(error)),
+    ...careful(() => ownFields(error)),
     ...(error.cause === undefined || error.cause === null || depth >= mostCauses ? {} : { cause: partOf(error.cause, depth) }),
     ...(Array.isArray(causes) && depth < mostCauses
       ? { aggregateErrors: causes.slice(0, mostCauses).map((each) => partOf(each, depth)) }
@@ -94,10 +98,10 @@ function partOf(cause: unknown, depth: number): unknown {
 }
 
 function typeOf(error: Error): string {
-  const { constructor, name } = error as { constructor?: { name?: unknown }; name: unknown };
   // A class that sets no name of its own inherits that of `Error`.
-  if (typeof name === "string" && name !== "" && name !== "Error") return name;
-  return typeof constructor?.name === "string" && constructor.name !== "" ? constructor.name : "Error";
+  if (typeof error.name === "string" && error.name !== "" && error.name !== "Error") return error.name;
+  const className = readField(error.constructor, "name");
+  return typeof className === "string" && className !== "" ? className : "Error";
 }
 
 const told = new Set(["type", "message", "stack", "name", "cause", "errors"]);
@@ -106,7 +110,7 @@ function ownFields(error: Fields): Fields {
   const fields: [string, unknown][] = [];
   for (const key of Object.keys(error)) {
     if (told.has(key) || messageParts.test(key) || fields.length >= mostFields) continue;
-    const value = shownValue(error[key], 1, key);
+    const value = carefully(() => shownValue(readField(error, key), 1, key));
     if (value !== undefined) fields.push([key, value]);
   }
   return Object.fromEntries(fields);

@@ -1,3 +1,4 @@
+import { stackHere } from "@tsserve/config";
 import { exitCodeAfter, type ActiveRequests, type End } from "@tsserve/server";
 import type { Logger } from "pino";
 import type { Signals } from "../first-instruction.ts";
@@ -105,7 +106,7 @@ function followHandlers({ process, signals, log }: ProcessGuardParts): { readonl
     );
   const onNew: Listener = (event, listener) => {
     if (!(signals.names.has(event as NodeJS.Signals) || watchedErrors.has(event)) || signals.isOurs(listener)) return;
-    const text = `${String(event)} (${placeOfCaller(new Error().stack)})`;
+    const text = `${String(event)} (${placeOfCaller(stackHere())})`;
     if (found === undefined) say([text]);
     else found.push(text);
   };
@@ -157,7 +158,7 @@ function logEnd(
   end: Extract<End, { kind: "exited" }>,
   exitCode: number,
 ): void {
-  const place = placeOfCaller(new Error().stack);
+  const place = placeOfCaller(stackHere());
   if (end.during === "start") tellFailure(`the app ended the process while it started, with ${how} (${place})`);
   const lost = requests.describe();
   for (const request of lost.slice(0, mostRequestsTold))
