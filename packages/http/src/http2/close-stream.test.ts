@@ -1,5 +1,13 @@
 import { once } from "node:events";
-import { connect, constants, createServer, type ClientHttp2Session, type ClientHttp2Stream, type ServerOptions } from "node:http2";
+import {
+  connect,
+  constants,
+  createServer,
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type ServerHttp2Stream,
+  type ServerOptions,
+} from "node:http2";
 import type { AddressInfo } from "node:net";
 import { finished } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -121,4 +129,46 @@ describe("a stream that its client takes back, or whose client goes, closes, and
             session.destroy();
           });
         }
+});
+
+describe("a request is whole if all of it has come, however its stream closes after the answer has left", () => {
+  /** What may have come of a request when its stream closes. */
+  const requests: Readonly<Record<string, readonly [isWhole: boolean, send: (stream: ClientHttp2Stream) => void]>> = {
+    "nothing of its body": [false, () => undefined],
+    "a piece of its body": [false, (stream) => stream.write("body")],
+    "a body": [true, (stream) => stream.end("body")],
+    "an empty body": [true, (stream) => stream.end()],
+    "a body and trailers": [true, (stream) => stream.on("wantTrailers", () => stream.sendTrailers({ "x-a": "b" })).end("body")],
+  };
+  const takeBack = (client: ClientHttp2Stream, code: number): void => {
+    // Node's own client would end the body first, with some of these codes or all, by its version.
+    client.end = () => client;
+    client.close(code);
+  };
+  const closes: Readonly<Record<string, (client: ClientHttp2Stream, taken: ServerHttp2Stream) => void>> = {
+    "its client takes it back without an error": (client) => takeBack(client, constants.NGHTTP2_NO_ERROR),
+    "its client takes it back": (client) => takeBack(client, constants.NGHTTP2_CANCEL),
+    "its client goes": (client) => client.session?.destroy(),
+    "the server needs no more of it": (_, taken) => taken.close(constants.NGHTTP2_NO_ERROR),
+  };
+  for (const [what, [isWhole, send]] of Object.entries(requests))
+    for (const [how, close] of Object.entries(closes))
+      test(`${what}, ${how}`, async () => {
+        const session = open();
+        const taken = new Promise<[StreamRequest, StreamResponse]>((resolve) => (app = (...both) => resolve(both)));
+        const stream = session.request({ ":path": "/", ":method": "POST" }, { waitForTrailers: what === "a body and trailers" });
+        stream.on("error", () => undefined).resume();
+        send(stream);
+        const [request, response] = await taken;
+        const read = new Promise((resolve) => {
+          request.on("end", () => resolve(true)).on("error", () => resolve(false));
+          request.resume();
+        });
+        response.end("ok");
+        if (!response.stream.writableFinished) await once(response.stream, "finish");
+        await new Promise<void>((resolve) => void session.ping(() => resolve()));
+        close(stream, request.stream);
+        expect([await read, request.complete]).toEqual([isWhole, isWhole]);
+        session.destroy();
+      });
 });

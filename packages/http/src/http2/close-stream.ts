@@ -2,9 +2,23 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 
 const sentKey: unique symbol = Symbol("tsserve.sent");
 
+const cutKey: unique symbol = Symbol("tsserve.cut");
+
 interface ClosedStream extends ServerHttp2Stream {
   /** Whether nghttp2 had composed the last frame of the answer when the stream closed. */
   [sentKey]?: boolean;
+  /** Whether the end of the request had not come when the stream closed. */
+  [cutKey]?: boolean;
+  /** What Node keeps of the reading; `ended` once the last frame of the request has come, whether or not all has been read. */
+  readonly _readableState?: { readonly ended: boolean };
+}
+
+/**
+ * Whether a stream closed before all of its request had come. Where that is no error (the client, or this side, needs no more of a stream
+ * whose answer has left), Node ends what is read as if it were whole (`onStreamClose`), and does not count the stream as aborted.
+ */
+export function isCutShort(stream: ServerHttp2Stream): boolean {
+  return (stream as ClosedStream)[cutKey] === true;
 }
 
 /**
@@ -31,6 +45,7 @@ function destroySent(this: ClosedStream, error?: Error): ClosedStream {
  */
 export function streamCloses(plain: ServerHttp2Stream): void {
   const stream = plain as ClosedStream;
+  if (stream._readableState?.ended === false) stream[cutKey] = true;
   if (stream.rstCode !== constants.NGHTTP2_NO_ERROR || stream.destroyed || stream.writableFinished) return;
   stream[sentKey] = stream.state.localClose === 1;
   if (!stream[sentKey]) stream.once("end", destroyForgotten);

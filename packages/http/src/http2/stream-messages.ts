@@ -7,7 +7,7 @@ import {
   type ServerStreamResponseOptions,
 } from "node:http2";
 import { validateHeaderValue, type OutgoingHttpHeader, type OutgoingHttpHeaders } from "node:http";
-import { destroyWhenSent } from "./close-stream.ts";
+import { destroyWhenSent, isCutShort } from "./close-stream.ts";
 import { putOffTimeouts, tellAgain, tellNobody, tellNobodyAnyMore } from "./stream-listeners.ts";
 import { endUnreadRequest, endUnreadStream } from "./unread-stream.ts";
 
@@ -56,7 +56,8 @@ export class StreamRequest extends Http2ServerRequest {
   override push(chunk: unknown, encoding?: BufferEncoding): boolean {
     if (chunk !== null) return super.push(chunk, encoding);
     if (this.isWhole) return !endUnreadRequest(this) && super.push(null);
-    const isCut = this.isGivenUp || this.aborted || (this.stream.rstCode ?? 0) !== constants.NGHTTP2_NO_ERROR;
+    const { stream } = this;
+    const isCut = this.isGivenUp || this.aborted || isCutShort(stream) || (stream.rstCode ?? 0) !== constants.NGHTTP2_NO_ERROR;
     if (isCut) {
       this.destroy(Object.assign(new Error("aborted"), { code: "ECONNRESET" }));
       return false;
