@@ -247,3 +247,28 @@ describe("as the file says", () => {
     expect(served.stderr()).toMatch(/^fd:\/\/77 names descriptor 77, which is not open/);
   });
 });
+
+/** The same Node, with so many descriptors. */
+const limited = (count: number): { node: string; nodeArgs: string[] } => ({
+  node: "/bin/sh",
+  nodeArgs: ["-c", `ulimit -n ${count}; exec "$0" "$@"`, process.env["TSSERVE_TEST_NODE"] ?? process.execPath],
+});
+
+describe("descriptors that run out are told of", () => {
+  const cases = ["tsserve/http", "tsserve/thrift"].flatMap((factory) =>
+    [20, 21, 22, 23, 24, 25, 26, 28, 32].map((count) => [factory, count] as const),
+  );
+
+  test.concurrent.each(cases)("%s, with %i of them", async (factory, count) => {
+    await using server = serve({
+      app: factory === "tsserve/http" ? "plain.js" : "thrift-loaded.js",
+      server: { factory, "metrics.enabled": "false" },
+      ...limited(count),
+    });
+    const begun = await server.listening().catch(() => undefined);
+    if (begun === undefined) {
+      expect(await server.exited()).not.toMatchObject({ code: 0 });
+      expect(server.stderr()).toMatch(/EMFILE|no more descriptors/);
+    } else expect(server.logs().map(({ msg }) => msg)).toContainEqual(expect.stringMatching(/^file descriptors run out/));
+  });
+});

@@ -2,7 +2,7 @@ import { createServer as createNetServer, type AddressInfo, type Server as NetSe
 import type { Server as HttpServer } from "node:http";
 import { asError } from "@tsserve/config";
 import { acceptAlso, endAccepting, leaveSocket, stopAccepting, type Listener } from "@tsserve/listener";
-import { systemClock, timerMs, type Cause, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
+import { Descriptors, systemClock, timerMs, type Cause, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
 import { Connections } from "./connections.ts";
 import { runPreClose } from "./fastify-pre-close.ts";
 import { openApp } from "./http-app.ts";
@@ -42,10 +42,14 @@ export async function makeServer(
     onClosed: (reason) => observers.metrics?.closed(reason),
   });
   const tls = tlsEntrance(settings, context);
+  const descriptors = new Descriptors(context.log);
   const observers = makeRequestObservers(settings, context, () => connections.openUpgrades);
-  await takeEvents(opened, settings, connections, { observers, tls }, context);
+  await takeEvents(opened, settings, connections, { observers, tls, descriptors }, context);
   const acceptors: NetServer[] = [server, ...listeners.slice(1).map(() => acceptorFor(server))];
-  for (const acceptor of acceptors) connections.addAcceptor(acceptor);
+  for (const acceptor of acceptors) {
+    connections.addAcceptor(acceptor);
+    descriptors.lookOnListening(acceptor);
+  }
   let ending = false;
   const ended = endOf(server, () => ending);
   const drain = (cause?: Cause): void => {

@@ -2,7 +2,7 @@ import { ServerResponse, type IncomingMessage, type RequestListener } from "node
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { asError } from "@tsserve/config";
-import { both, type ServerContext } from "@tsserve/server";
+import { both, type Descriptors, type ServerContext } from "@tsserve/server";
 import { bodyTooLarge } from "./body-limit.ts";
 import { makeHeadCheck } from "./check-head.ts";
 import { makeClientResolver, makePeerTrust } from "./client.ts";
@@ -11,7 +11,6 @@ import { expectationFailed, requestTimedOut, type Refusal } from "./refusal.ts";
 import type { Connection } from "./connection.ts";
 import { closeIfStillIdle, type Connections } from "./connections.ts";
 import { countBody } from "./count-body.ts";
-import { Descriptors } from "./descriptors.ts";
 import { Entrance } from "./entrance/entrance.ts";
 import { logFailure, requestFailed } from "./guard-listener.ts";
 import { answerHealth } from "./health-endpoint.ts";
@@ -31,12 +30,19 @@ import { traceEnd, traceHandling } from "./trace-requests.ts";
 import { trustedProxies } from "./trusted-proxies.ts";
 import { isNoUpgrade, makeTakeUpgrade } from "./upgrades.ts";
 
+/** Who else sees what comes. */
+interface Taken {
+  readonly observers: RequestObservers;
+  readonly tls: TlsEntrance | undefined;
+  readonly descriptors: Descriptors;
+}
+
 /** Puts the server's own part between Node and the app. Outermost first: tracking, health, the `handler` module, the app. */
 export async function takeEvents(
   opened: HttpApp,
   settings: HttpSettings,
   connections: Connections,
-  { observers, tls }: { readonly observers: RequestObservers; readonly tls: TlsEntrance | undefined },
+  { observers, tls, descriptors }: Taken,
   context: ServerContext,
 ): Promise<void> {
   const { server } = opened;
@@ -109,7 +115,6 @@ export async function takeEvents(
   const app: RequestListener = (incoming, response) => listeners.request(incoming, response);
   const wrapped = await wrapApp(app, opened, settings, context);
   const handle = tracing === undefined ? wrapped : traceHandling(wrapped, tracing);
-  const descriptors = new Descriptors(context.log);
   /** What a listener of the app's throws, at once or by its promise, is the end of no more than what it was called for. */
   const failed = (thrown: unknown, event: string, [incoming, other]: readonly unknown[]): void => {
     if (isResponse(other)) {

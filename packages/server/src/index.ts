@@ -9,6 +9,7 @@ export { Admission } from "./admission.ts";
 export { Causes } from "./causes.ts";
 export { systemClock, timerMs, wait, within } from "./clock.ts";
 export { whenAborted } from "./when-aborted.ts";
+export { Descriptors } from "./descriptors.ts";
 export { exitCodeAfter, exitCodes, signalExitCode } from "./exit-codes.ts";
 export { FailureReports, failureReports } from "./failure-reports.ts";
 export { makeGuard, ownerOf } from "./guard.ts";

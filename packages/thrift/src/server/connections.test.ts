@@ -67,6 +67,7 @@ async function serve(): Promise<Subject> {
   const callHandler = makeCallHandler(undefined);
   const dispatcher = new Dispatcher({ methods, limits: defaultLimits, requests, log, replies, answers, callHandler });
   const connections = new Connections({
+    descriptors: { look: () => undefined },
     handler: dispatcher,
     slab: replies.slab,
     maxPipelined: 128,

@@ -1,5 +1,5 @@
 import type { Server, Socket } from "node:net";
-import { Admission, scanForIdle, whenAborted, type Clock } from "@tsserve/server";
+import { Admission, scanForIdle, whenAborted, type Clock, type Descriptors } from "@tsserve/server";
 import { Connection, type ConnectionSetup } from "./connection.ts";
 import { Leaving } from "./leaving.ts";
 import { SharedReads } from "./shared-reads.ts";
@@ -28,6 +28,8 @@ export interface ConnectionsOptions extends ConnectionSetup {
   readonly clock: Clock;
   /** Called when new connections have to wait. */
   readonly onFull: (waiting: number) => void;
+  /** Says when they run out. */
+  readonly descriptors: Pick<Descriptors, "look">;
   /** Called when a connection has closed: its requests are nobody's any more. */
   readonly abandon: (connection: Connection) => void;
 }
@@ -38,6 +40,7 @@ export class Connections {
   readonly #admission: Admission;
   readonly #limits: ConnectionLimits;
   readonly #setup: ConnectionSetup;
+  readonly #descriptors: Pick<Descriptors, "look">;
   readonly #abandon: (connection: Connection) => void;
   readonly #clock: Clock;
   readonly #reads = new SharedReads();
@@ -46,8 +49,9 @@ export class Connections {
   #stopping: { readonly leaving: Leaving; readonly idle: () => void } | undefined;
   #cancelSweep: (() => void) | undefined;
 
-  constructor({ limits, clock, onFull, abandon, ...setup }: ConnectionsOptions) {
+  constructor({ limits, clock, onFull, descriptors, abandon, ...setup }: ConnectionsOptions) {
     this.#setup = setup;
+    this.#descriptors = descriptors;
     this.#abandon = abandon;
     this.#limits = limits;
     this.#clock = clock;
@@ -67,7 +71,10 @@ export class Connections {
   /** Serves what `acceptor` accepts. */
   addAcceptor(acceptor: Server): void {
     this.#admission.addAcceptor(acceptor);
-    acceptor.on("connection", (socket) => this.#admission.arrive(socket, () => this.#serve(socket)));
+    acceptor.on("connection", (socket) => {
+      this.#descriptors.look(socket);
+      this.#admission.arrive(socket, () => this.#serve(socket));
+    });
   }
 
   #serve(accepted: Socket): void {

@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo, type Server as NetServer } from "node:net";
 import { acceptAlso, endAccepting, leaveSocket, stopAccepting, type Listener } from "@tsserve/listener";
 import { parseConfig } from "@tsserve/config";
-import { both, commonSettings, systemClock, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
+import { both, commonSettings, Descriptors, systemClock, type Server, type ServerConfig, type ServerContext } from "@tsserve/server";
 import { accessLog } from "./access-log.ts";
 import { Answers } from "./answers.ts";
 import { Connections, lingerOf } from "./connections.ts";
@@ -51,11 +51,13 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
     answers,
     callHandler: makeCallHandler(tracing),
   });
+  const descriptors = new Descriptors(log);
   const connections = new Connections({
     handler: dispatcher,
     slab: replies.slab,
     maxPipelined: settings.maxPipelined,
     log,
+    descriptors,
     lingers: lingerOf(systemClock),
     limits: { ...settings, patienceMs: Math.min(longestPatienceMs, stopTimeoutMs / 4) },
     clock: systemClock,
@@ -66,6 +68,7 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
     // A client may close its side after its last request, and still wants the answer.
     const acceptor = createServer({ allowHalfOpen: true, noDelay: true });
     connections.addAcceptor(acceptor);
+    descriptors.lookOnListening(acceptor);
     return acceptor;
   };
   const acceptors = listeners.map(makeAcceptor);

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
-import type { Socket } from "node:net";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import type { Server, Socket } from "node:net";
 import type { Logger } from "pino";
 
 /** So many descriptors before the last one, it is said. */
@@ -20,17 +20,37 @@ export class Descriptors {
     this.#limit = limitOfDescriptors();
   }
 
+  /** Looks when `acceptor` begins to listen: where none is left for a first connection, nobody comes whose descriptor could be looked at. */
+  lookOnListening(acceptor: Server): void {
+    acceptor.once("listening", () => this.#lookForOne());
+  }
+
   /** A new descriptor has the lowest number that is free: a high one means that few are left. */
   look(socket: Socket): void {
     const fd = (socket as Socket & { _handle?: { readonly fd?: number } | null })._handle?.fd ?? -1;
-    if (fd >= this.#limit - margin) this.#say();
+    this.#lookAt(fd);
   }
 
   /** @returns whether it was for want of descriptors: the server goes on, and accepts when some are free again */
-  acceptFailed({ code }: NodeJS.ErrnoException): boolean {
-    if (code !== "EMFILE" && code !== "ENFILE") return false;
+  acceptFailed({ code, syscall }: NodeJS.ErrnoException): boolean {
+    // A server that can't begin to listen has not begun.
+    if (syscall === "listen" || !isWant(code)) return false;
     this.#say();
     return true;
+  }
+
+  #lookForOne(): void {
+    try {
+      const fd = openSync("/", "r");
+      closeSync(fd);
+      this.#lookAt(fd);
+    } catch (error) {
+      if (isWant((error as NodeJS.ErrnoException).code)) this.#say();
+    }
+  }
+
+  #lookAt(fd: number): void {
+    if (fd >= this.#limit - margin) this.#say();
   }
 
   #say(): void {
@@ -42,6 +62,10 @@ export class Descriptors {
       `file descriptors run out (${this.#limit}): the system refuses further connections; raise the limit (ulimit -n, LimitNOFILE=) or lower max_concurrency`,
     );
   }
+}
+
+function isWant(code: string | undefined): boolean {
+  return code === "EMFILE" || code === "ENFILE";
 }
 
 /** Where the system does not tell it so, none is known. */
