@@ -51,6 +51,17 @@ describe("what was thrown, as an error", () => {
     expect(asError(foreign).message).toBe("from afar");
   });
 
+  test("causes in circles are told once, and long messages are cut, with their frames kept", () => {
+    const error = Object.assign(new Error(`begins${"x".repeat(1_000_000)}`), { errors: [] as unknown[], cause: undefined as unknown });
+    const other = Object.assign(new Error("other"), { cause: error, errors: [error, error] });
+    Object.assign(error, { cause: other, errors: [error, other, error] });
+    const told = stackOf(error);
+    expect(told.length).toBeLessThan(10_000);
+    expect(told).toMatch(/^Error: beginsx+… \(996006 more\)\n\s+at .*foreign-error\.test/);
+    expect(told.match(/^.*told of above$/gm)).toHaveLength(6);
+    expect(told.match(/Error: other/g)).toHaveLength(1);
+  });
+
   test("where the error itself can't be kept, its stack is", () => {
     const error = withGetter("code");
     expect(error.stack).toMatch(/foreign-error\.test/);

@@ -75,25 +75,38 @@ function textOf(value: unknown): string {
 }
 
 const mostCauses = 5;
+const longestMessage = 4000;
 
 /**
  * Message and stack of what a user's code threw, for people: mapped to the source where there is a map, cut where the user's
  * own frames end, followed by its causes.
  */
-export function stackOf(thrown: unknown, depth = 0): string {
+export function stackOf(thrown: unknown): string {
+  return describe(thrown, 0, new Set());
+}
+
+function describe(thrown: unknown, depth: number, told: Set<unknown>): string {
+  if (told.has(thrown)) return "an error that is told of above";
+  if (typeof thrown === "object" && thrown !== null) told.add(thrown);
   const { error, isTheirs } = adopt(thrown);
   if (!isTheirs) return error.message;
   const stack = stackText(error);
   // An error whose message was changed after it was made has a stack that does not tell.
   const own = stack.includes(error.message) ? stack : `${error.name}: ${error.message}\n${stack}`;
-  return `${withoutOurFrames(own)}${depth < mostCauses ? partsOf(error, depth + 1) : ""}`;
+  const short = own.replace(error.message, cutMessage);
+  return `${withoutOurFrames(short)}${depth < mostCauses ? partsOf(error, depth + 1, told) : ""}`;
 }
 
-function partsOf(error: Error & { readonly errors?: unknown }, depth: number): string {
+/** Some put the whole answer of a server, or what they could not parse, into a message. */
+function cutMessage(message: string): string {
+  return message.length > longestMessage ? `${message.slice(0, longestMessage)}… (${message.length - longestMessage} more)` : message;
+}
+
+function partsOf(error: Error & { readonly errors?: unknown }, depth: number, told: Set<unknown>): string {
   const parts = Array.isArray(error.errors)
-    ? error.errors.slice(0, mostCauses).map((each) => `\n  one of them ${stackOf(each, depth)}`)
+    ? error.errors.slice(0, mostCauses).map((each) => `\n  one of them ${describe(each, depth, told)}`)
     : [];
-  if (error.cause !== undefined && error.cause !== null) parts.push(`\n  caused by ${stackOf(error.cause, depth)}`);
+  if (error.cause !== undefined && error.cause !== null) parts.push(`\n  caused by ${describe(error.cause, depth, told)}`);
   return parts.join("");
 }
 

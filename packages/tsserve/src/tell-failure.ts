@@ -1,6 +1,7 @@
 import { asError, exitCodeOf, isConfigurationError, isTsserveError, stackOf, stackText, type Problem } from "@tsserve/config";
 import { exitCodes } from "@tsserve/server";
 import type { Host } from "./host.ts";
+import { boundLine } from "./logging/bound-line.ts";
 import { asksForJson } from "./read-arguments.ts";
 
 /**
@@ -52,7 +53,9 @@ function jsonLine(host: Host, error: unknown, exitCode: number): string {
 
 function lineOf({ pid, hostname }: Host, exitCode: number, msg: string, more: object): string {
   const time = new Date().toISOString();
-  return JSON.stringify({ time, level: "fatal", pid, hostname, logger: "tsserve", exit_code: exitCode, msg, ...more });
+  return boundLine(
+    `${JSON.stringify({ time, level: "fatal", pid, hostname, logger: "tsserve", exit_code: exitCode, msg, ...more })}\n`,
+  ).trimEnd();
 }
 
 function errorOf(thrown: unknown): object {

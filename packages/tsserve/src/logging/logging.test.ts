@@ -157,6 +157,14 @@ describe("what is no text", () => {
     });
   });
 
+  test("errors that are causes of one another are told once each", () => {
+    const error = Object.assign(new Error("one"), { code: "E_ONE" });
+    const other = Object.assign(new Error("other"), { cause: error, errors: [error, error, error, error, error] });
+    const text = JSON.stringify(errorFields(Object.assign(error, { cause: other, errors: [other, error] })));
+    expect(text.match(/"message":"one"/g)).toHaveLength(1);
+    expect(text.match(/"message":"other"/g)).toHaveLength(1);
+  });
+
   test("errors keep what they say, without the messages that they carry", () => {
     const error = Object.assign(new RangeError("it broke"), {
       code: "E_BROKEN",

@@ -75,10 +75,11 @@ const messageParts =
 /** An error with its type, message and stack, its causes, and those of its own fields that hold no message of HTTP. */
 export function errorFields(thrown: unknown): unknown {
   if (!isObject(thrown) && typeof thrown !== "function") return thrown;
-  return careful(() => describeError(thrown, 0));
+  return careful(() => describeError(thrown, 0, new Set()));
 }
 
-function describeError(thrown: unknown, depth: number): Fields {
+function describeError(thrown: unknown, depth: number, seen: Set<unknown>): Fields {
+  seen.add(thrown);
   const error = asError(thrown) as Error & Fields;
   const causes: unknown = error["errors"];
   return {
@@ -86,15 +87,16 @@ function describeError(thrown: unknown, depth: number): Fields {
     message: cut(error.message),
     stack: cut(stackText(error)),
     ...careful(() => ownFields(error)),
-    ...(error.cause === undefined || error.cause === null || depth >= mostCauses ? {} : { cause: partOf(error.cause, depth) }),
+    ...(error.cause === undefined || error.cause === null || depth >= mostCauses ? {} : { cause: partOf(error.cause, depth, seen) }),
     ...(Array.isArray(causes) && depth < mostCauses
-      ? { aggregateErrors: causes.slice(0, mostCauses).map((each) => partOf(each, depth)) }
+      ? { aggregateErrors: causes.slice(0, mostCauses).map((each) => partOf(each, depth, seen)) }
       : {}),
   };
 }
 
-function partOf(cause: unknown, depth: number): unknown {
-  return isObject(cause) ? describeError(cause, depth + 1) : shownValue(cause, 0);
+function partOf(cause: unknown, depth: number, seen: Set<unknown>): unknown {
+  if (seen.has(cause)) return "an error that is told of above";
+  return isObject(cause) ? describeError(cause, depth + 1, seen) : shownValue(cause, 0);
 }
 
 function typeOf(error: Error): string {
