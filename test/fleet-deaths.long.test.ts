@@ -11,13 +11,22 @@ const count = (fleet: Fleet, pattern: RegExp): number => msgs(fleet).filter((msg
 const canLimit = spawnSync("prlimit", ["--version"]).status === 0;
 const node = process.env["TSSERVE_TEST_NODE"] ?? process.execPath;
 
-test.skipIf(!canLimit).each([22, 24, 26, 28])("with %s descriptors a fleet serves, or says what it lacks", async (limit) => {
+// How many a start needs differs between versions of Node: some of these are too few for it, and with the most of them it serves.
+const limits = Array.from({ length: 26 }, (_, n) => 20 + n);
+
+test.skipIf(!canLimit).each(limits)("with %s descriptors a fleet serves, or says what it lacks", async (limit) => {
   await using fleet = await serveFleet({ workers: 1, node: "prlimit", nodeArgs: [`--nofile=${limit}`, node] });
   const ended = fleet.exited();
-  await Promise.race([ended, fleet.log(/ is up$| could not be started/)]);
+  await Promise.race([ended, fleet.log(/ is up$| could not be started/).catch(() => undefined)]);
+  const isUp = count(fleet, / is up$/) > 0;
+  if (isUp) expect((await get(fleet)).greeting).toBe("one");
   if (fleet.child.exitCode === null) fleet.kill("SIGTERM");
-  await ended;
-  expect(`${fleet.stderr()}${fleet.stdout()}`).not.toMatch(/TypeError|that is no Error|with null/);
+  const { code } = await ended;
+  const said = `${fleet.stderr()}${fleet.stdout()}`;
+  expect(said).not.toMatch(/TypeError|that is no Error|with null/);
+  if (isUp) expect(code).toBe(0);
+  else expect(said).toMatch(/no more descriptors|EMFILE/);
+  if (limit === limits.at(-1)) expect(isUp).toBe(true);
 });
 
 test("where the file of its Node has gone, as in an update of Node, each try says so, and an upgrade tells it", async () => {

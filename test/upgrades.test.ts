@@ -1,9 +1,9 @@
 import { readFileSync, renameSync, symlinkSync } from "node:fs";
-import { freePort, load, lost, makeTemporaryFolder, spawnTsserve, until } from "@tsserve/testing";
+import { freePort, makeTemporaryFolder, spawnTsserve, until } from "@tsserve/testing";
 import { describe, expect, test } from "vitest";
 import { app, askStatus, get, serveFleet, up } from "./support/fleet.ts";
 import { run } from "./support/run.ts";
-import { unhurried, upgradeUnderLoad } from "./support/upgrade-under-load.ts";
+import { Loads, unhurried, upgradeUnderLoad } from "./support/upgrade-under-load.ts";
 
 describe("an upgrade", () => {
   test("three times in a row, loses nothing: new connections and kept ones, 16 kB bodies, slow readers, streams", async () => {
@@ -13,9 +13,10 @@ describe("an upgrade", () => {
   test("of all at once loses nothing", async () => {
     await using fleet = await serveFleet({ server: `upgrade = fleet\n${unhurried}` });
     await up(fleet, 2);
-    const end = new AbortController();
-    const options = { port: fleet.port, clients: 12, expect: (body: string) => body.includes('"greeting"'), signal: end.signal };
-    const loads = [load({ ...options, keepAlive: true }), load({ ...options, keepAlive: false })];
+    const loads = new Loads(fleet.port);
+    const greets = (body: string): boolean => body.includes('"greeting"');
+    loads.begin("kept", { clients: 12, keepAlive: true, expect: greets });
+    loads.begin("new", { clients: 12, keepAlive: false, expect: greets });
     try {
       for (const generation of [2, 3, 4]) {
         fleet.write("app.js", app(`generation ${generation}`));
@@ -25,12 +26,9 @@ describe("an upgrade", () => {
         await fleet.settled(2);
         expect((await get(fleet)).greeting).toBe(`generation ${generation}`);
       }
+      await loads.served(1);
     } finally {
-      end.abort();
-    }
-    for (const result of await Promise.all(loads)) {
-      expect([lost(result), result.failures]).toEqual([0, []]);
-      expect(result.ok).toBeGreaterThan(100);
+      expect(await loads.end()).toEqual({ kept: [0, []], new: [0, []] });
     }
   });
 

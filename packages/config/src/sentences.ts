@@ -36,9 +36,8 @@ export function moduleNotFound(what: string, hint: string): TsserveError {
   return new TsserveError("ERR_TSSERVE_MODULE_NOT_FOUND", `module not found: ${what}${hint}`);
 }
 
-/** @param where file and line of a syntax error, which its stack does not tell */
 /**
- * @param where the error and its place, where its stack does not tell that
+ * @param where a syntax error with its file and line, which its stack does not tell
  * @param hint what may be done about it, where that can be guessed
  */
 export function moduleThrew(

@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import { expect, test } from "vitest";
 import type { Clock } from "@tsserve/server";
 import { Connection, type TrackedSocket } from "./connection.ts";
-import { Connections } from "./connections.ts";
+import { Connections, type ConnectionsOptions } from "./connections.ts";
 import { makeEvenLots } from "./even-lots.ts";
 import type { HttpRequest } from "./http-request.ts";
 
@@ -21,20 +21,24 @@ interface Plan {
   readonly closeOverMs?: number;
 }
 
+function connectionsBy(options: Partial<ConnectionsOptions> & { readonly clock: Clock }): Connections {
+  return new Connections({
+    maxConcurrency: 10_000,
+    draw: () => ({ maxRequests: Number.POSITIVE_INFINITY, maxAgeMs: Number.POSITIVE_INFINITY }),
+    drawClose: () => 0,
+    drainTimeMs: 0,
+    closeWebSocketsOverMs: undefined,
+    onFull: () => undefined,
+    onClosed: () => undefined,
+    ...options,
+  });
+}
+
 /** After how long each WebSocket is told to go, when the stop signal comes. */
 function planOf({ sockets, drainTimeMs, closeOverMs }: Plan, seed: number): number[] {
   const delays: number[] = [];
   const clock: Clock = { now: () => 1000, after: (ms) => (delays.push(ms), () => undefined) };
-  const connections = new Connections({
-    maxConcurrency: 10_000,
-    clock,
-    draw: () => ({ maxRequests: Number.POSITIVE_INFINITY, maxAgeMs: Number.POSITIVE_INFINITY }),
-    drawClose: makeEvenLots(seeded(seed)),
-    drainTimeMs,
-    closeWebSocketsOverMs: closeOverMs,
-    onFull: () => undefined,
-    onClosed: () => undefined,
-  });
+  const connections = connectionsBy({ clock, drawClose: makeEvenLots(seeded(seed)), drainTimeMs, closeWebSocketsOverMs: closeOverMs });
   for (let n = 0; n < sockets; n++) {
     const connection = new Connection(new EventEmitter() as TrackedSocket, 0);
     connection.upgrade = { switchStatus: 101 } as HttpRequest;
@@ -75,5 +79,37 @@ test.each<Plan>([
     }
     // 500 ms of five seconds and more: a tenth.
     expect(worst(delays, 500) / sockets).toBeLessThanOrEqual(0.15);
+  }
+});
+
+test.each([
+  { bytes: 0, keptMs: 250 },
+  { bytes: 1_000_000, keptMs: 1250 },
+  { bytes: 3_000_000, keptMs: 3250 },
+  { bytes: 4_000_000, keptMs: 4250 },
+  { bytes: 10 ** 12, keptMs: 4250 },
+])("an idle connection is ended after $keptMs ms of silence where its last answer had $bytes bytes", async ({ bytes, keptMs }) => {
+  for (const comesAt of [undefined, keptMs - 25]) {
+    let now = 0;
+    let tick = (): void => undefined;
+    const clock: Clock = { now: () => now, after: (_ms, callback) => ((tick = callback), () => undefined) };
+    const connections = connectionsBy({ clock });
+    let endedAt: number | undefined;
+    const socket = Object.assign(new EventEmitter(), { bytesRead: 0, destroySoon: () => (endedAt ??= now) });
+    const connection = new Connection(socket as unknown as TrackedSocket, 0);
+    connection.lastAnswerBytes = bytes;
+    connections.open.add(connection);
+    connections.drain();
+    void connections.end(new AbortController().signal);
+    while (endedAt === undefined && now < 60_000) {
+      now += 25;
+      // The client sends something, and has its answer when that has been seen.
+      connection.activeRequests = now === comesAt ? 1 : 0;
+      if (now === comesAt) socket.bytesRead += 100;
+      tick();
+      await new Promise((resolve) => setImmediate(resolve));
+      if (now === comesAt) connection.idleSince = now;
+    }
+    expect(endedAt).toBe((comesAt ?? 0) + keptMs);
   }
 });
