@@ -113,3 +113,40 @@ test.each([
     expect(endedAt).toBe((comesAt ?? 0) + keptMs);
   }
 });
+
+test.each(["accepted", "answered"])(
+  "a connection that was %s in this turn is not ended for a standstill of the process before the end of the turn",
+  async (what) => {
+    let now = 0;
+    let tick = (): void => undefined;
+    const clock: Clock = { now: () => now, after: (_ms, callback) => ((tick = callback), () => undefined) };
+    const connections = connectionsBy({ clock });
+    let isEnded = false;
+    const socket = Object.assign(new EventEmitter(), { bytesRead: 0, destroySoon: () => void (isEnded = true) });
+    const connection = new Connection(socket as unknown as TrackedSocket, 0);
+    const busy = new Connection(new EventEmitter() as TrackedSocket, 0);
+    busy.activeRequests = 1;
+    connection.activeRequests = 1;
+    connections.open.add(what === "answered" ? connection : busy);
+    connections.drain();
+    void connections.end(new AbortController().signal);
+    // The order of a turn: timers, sockets, what setImmediate was asked for.
+    now = 1000;
+    tick();
+    connections.open.add(connection);
+    connection.activeRequests = 0;
+    connection.idleSince = now;
+    now = 9000;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isEnded).toBe(false);
+    // What has come meanwhile is read in the next turn; from here on nothing comes.
+    tick();
+    connection.idleSince = now;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isEnded).toBe(false);
+    now += 250;
+    tick();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isEnded).toBe(true);
+  },
+);

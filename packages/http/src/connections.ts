@@ -267,16 +267,19 @@ export class Connections {
     if (!this.isEnding) this.#cancelSweep?.();
   }
 
-  /** Timers run before the sockets are read: what came while the loop was busy is heard before anybody is judged. */
+  /**
+   * Timers run before the sockets are read: what came while the loop was busy is heard before anybody is judged, and by the time at which
+   * the timer ran. On a busy machine the process may stand still once it has accepted a connection, whose request it reads in the next turn.
+   */
   #sweepSoon(): void {
     this.#cancelSweep = this.clock.after(sweepIntervalMs, () => {
-      const turn = setImmediate(() => this.#sweep());
+      const now = this.clock.now();
+      const turn = setImmediate(() => this.#sweep(now));
       this.#cancelSweep = () => clearImmediate(turn);
     });
   }
 
-  #sweep(): void {
-    const now = this.clock.now();
+  #sweep(now: number): void {
     const endingMs = now - (this.#rest?.since ?? this.#endingSince);
     if (this.#rest !== undefined && ![...this.open].some(({ upgrade }) => upgrade === undefined)) this.#rest.left();
     for (const connection of this.open) {

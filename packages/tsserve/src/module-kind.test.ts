@@ -96,4 +96,27 @@ describe("what is said of a file that can't be loaded as CommonJS", () => {
   ])("%s: %s", (name, source, hint) => {
     expect(esModuleHint(thrownBy(write(`hints/${name}`, source)))).toBe(hint);
   });
+
+  const thrownAt = (path: string, error: Error): Error =>
+    Object.assign(error, { stack: `${path}:1\nexport {};\n^^^^^^\n\n${String(error)}` });
+  const misplaced = "Unexpected token 'export'";
+  const file = write("hints/made-up.js", "export {};");
+  test.each([
+    [
+      "a syntax error in a file",
+      thrownAt(file, new SyntaxError(misplaced)),
+      expect.stringContaining("made-up.js is written as an ES module"),
+    ],
+    ["another error with its words", thrownAt(file, new TypeError(misplaced)), undefined],
+    ["a syntax error of no file", thrownAt("evalmachine.<anonymous>", new SyntaxError(misplaced)), undefined],
+    [
+      "a file that no package.json makes CommonJS",
+      thrownAt(write("untold/package.json", "{}").replace("package.json", "a.js"), new SyntaxError(misplaced)),
+      undefined,
+    ],
+    ["what is no error", misplaced, undefined],
+    ["nothing", undefined, undefined],
+  ])("%s", (_what, error, hint) => {
+    expect(esModuleHint(error)).toEqual(hint);
+  });
 });
