@@ -1,8 +1,9 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { connect } from "node:tls";
-import { load, lost, makeTemporaryFolder, openRaw, until } from "@tsserve/testing";
+import { makeTemporaryFolder, openRaw, until } from "@tsserve/testing";
 import { describe, expect, test } from "vitest";
 import { serveFleet, up } from "./support/fleet.ts";
+import { Loads } from "./support/loads.ts";
 import { run } from "./support/run.ts";
 import { iniOf, serve } from "./support/serve.ts";
 import { ask, certificate, copyCertificates, handshake, pem, tlsIni } from "./support/tls.ts";
@@ -41,20 +42,17 @@ describe("TLS", () => {
   test("a stop loses nothing: connections that are kept, new ones, handshakes on their way", async () => {
     await using server = serve({ app: "plain.js", server: { ...tlsIni, drain_time: "300 milliseconds", access_log: "false" } });
     const port = portOf(await server.listening());
-    const stop = new AbortController();
     const open = (ready: () => void): ReturnType<typeof connect> =>
       connect({ port, host: "127.0.0.1", ca: pem("ca"), servername: "localhost" }, ready);
     const expected = await ask(await handshake(port));
     const body = expected.slice(expected.indexOf("\r\n\r\n") + 4);
-    const loads = [true, false].map((keepAlive) => load({ port, open, clients: 4, keepAlive, expect: body, signal: stop.signal }));
-    await until("some answers", async () =>
-      (await Promise.race([Promise.all(loads), new Promise((resolve) => setTimeout(resolve, 50, "going"))])) === "going" ? true : undefined,
-    );
+    const loads = new Loads(port);
+    for (const keepAlive of [true, false])
+      loads.begin(keepAlive ? "kept" : "new", { open, clients: 4, keepAlive, expect: (answer) => answer === body });
+    await loads.served(4);
     server.kill();
     const exit = await server.exited();
-    stop.abort();
-    for (const result of await Promise.all(loads))
-      expect([lost(result) - result.refused, result.failures.filter((each) => !each.startsWith("refused"))]).toEqual([0, []]);
+    expect(await loads.end({ mayBeRefused: true })).toEqual({});
     expect(exit).toEqual({ code: 0, signal: null });
   });
 

@@ -2,9 +2,10 @@ import { spawn } from "node:child_process";
 import { statSync } from "node:fs";
 import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
-import { bindDescriptor, load, lost, makeTemporaryFolder, openRaw, until } from "@tsserve/testing";
+import { bindDescriptor, makeTemporaryFolder, openRaw, until } from "@tsserve/testing";
 import { describe, expect, test } from "vitest";
 import { app, busy, get, isAlive, serveFleet, up } from "./support/fleet.ts";
+import { Loads } from "./support/loads.ts";
 import { run } from "./support/run.ts";
 
 describe("a master with workers", () => {
@@ -150,19 +151,11 @@ describe("a worker", () => {
     test(`is replaced before it stops accepting: ${limit}`, async () => {
       await using fleet = await serveFleet({ server: `${limit}\ndrain_time = 1 second` });
       await up(fleet, 2);
-      const end = new AbortController();
-      const result = load({
-        port: fleet.port,
-        clients: 4,
-        keepAlive: true,
-        expect: (body) => body.includes('"greeting"'),
-        signal: end.signal,
-      });
+      const loads = new Loads(fleet.port);
+      loads.begin("kept", { clients: 4, keepAlive: true, expect: (body) => body.includes('"greeting"') });
       await fleet.log(reason);
       await up(fleet, 4);
-      end.abort();
-      const { failures, ...counts } = await result;
-      expect([lost({ failures, ...counts }), failures]).toEqual([0, []]);
+      expect(await loads.end()).toEqual({});
     });
   }
 
