@@ -94,14 +94,14 @@ test.each([
     let tick = (): void => undefined;
     const clock: Clock = { now: () => now, after: (_ms, callback) => ((tick = callback), () => undefined) };
     const connections = connectionsBy({ clock });
-    let endedAt: number | undefined;
-    const socket = Object.assign(new EventEmitter(), { bytesRead: 0, destroySoon: () => (endedAt ??= now) });
+    const ends: number[] = [];
+    const socket = Object.assign(new EventEmitter(), { bytesRead: 0, destroySoon: () => void ends.push(now) });
     const connection = new Connection(socket as unknown as TrackedSocket, 0);
     connection.lastAnswerBytes = bytes;
     connections.open.add(connection);
     connections.drain();
     void connections.end(new AbortController().signal);
-    while (endedAt === undefined && now < 60_000) {
+    while (ends.length === 0 && now < 60_000) {
       now += 25;
       // The client sends something, and has its answer when that has been seen.
       connection.activeRequests = now === comesAt ? 1 : 0;
@@ -110,7 +110,7 @@ test.each([
       await new Promise((resolve) => setImmediate(resolve));
       if (now === comesAt) connection.idleSince = now;
     }
-    expect(endedAt).toBe((comesAt ?? 0) + keptMs);
+    expect(ends).toEqual([(comesAt ?? 0) + keptMs]);
   }
 });
 
