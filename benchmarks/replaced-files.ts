@@ -4,40 +4,24 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Meter } from "@tsserve/server";
-import { Definitions } from "../packages/metrics/dist/definitions.js";
 import { identity } from "../packages/metrics/dist/folder.js";
-import { Keeper } from "../packages/metrics/dist/keeper.js";
 import { print } from "../packages/metrics/dist/print.js";
-import { View } from "../packages/metrics/dist/view.js";
+import { keepMetrics, type KeptMetrics } from "./keep-metrics.ts";
 
 const replacements = Number(process.argv[2] ?? 1000);
 const folder = mkdtempSync(join(tmpdir(), "tsserve-replaced-"));
-const log = { debug: () => undefined, info: () => undefined, warn: () => undefined };
 
-function live(workerIndex: number, owner: { readonly pid: number; readonly startedAt: number }): { keeper: Keeper; view: View } {
-  const meter = new Meter();
-  for (let n = 0; n < 20; n++)
-    meter.gauge({ name: `runtime_figure_${n}`, help: "", type: "gauge" }, { hostname: "host", pid: String(owner.pid) }).set(n);
-  for (let n = 0; n < 30; n++) {
-    meter.counter({ name: "requests_total", help: "", type: "counter" }, { endpoint: String(n) }).add(1);
-    meter.histogram({ name: "took_seconds", help: "", type: "histogram", buckets: [0.01, 0.1, 1] }, { endpoint: String(n) }).observe(0.05);
-  }
-  const definitions = new Definitions();
-  const options = {
-    meter,
-    owner,
-    workerIndex,
-    folder,
-    remakeFolder: () => folder,
-    definitions,
-    registries: () => [],
-    sample: () => undefined,
-    log,
-  };
-  const keeper = new Keeper(options);
-  keeper.start();
-  return { keeper, view: new View({ keeper, definitions, pid: owner.pid, log }) };
+function live(workerIndex: number, owner: { readonly pid: number; readonly startedAt: number }): KeptMetrics {
+  return keepMetrics(folder, workerIndex, owner, (meter) => {
+    for (let n = 0; n < 20; n++)
+      meter.gauge({ name: `runtime_figure_${n}`, help: "", type: "gauge" }, { hostname: "host", pid: String(owner.pid) }).set(n);
+    for (let n = 0; n < 30; n++) {
+      meter.counter({ name: "requests_total", help: "", type: "counter" }, { endpoint: String(n) }).add(1);
+      meter
+        .histogram({ name: "took_seconds", help: "", type: "histogram", buckets: [0.01, 0.1, 1] }, { endpoint: String(n) })
+        .observe(0.05);
+    }
+  });
 }
 
 const watcher = live(9, identity(process.pid));

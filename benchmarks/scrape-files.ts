@@ -5,39 +5,21 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { Meter } from "@tsserve/server";
-import { Definitions } from "../packages/metrics/dist/definitions.js";
 import { identity } from "../packages/metrics/dist/folder.js";
-import { Keeper } from "../packages/metrics/dist/keeper.js";
 import { pagesOf } from "../packages/metrics/dist/pages.js";
-import { View } from "../packages/metrics/dist/view.js";
+import { keepMetrics, type KeptMetrics } from "./keep-metrics.ts";
 import { median } from "./servers.ts";
 
 const workers = Number(process.argv[2] ?? 16);
 const series = Number(process.argv[3] ?? 10_000);
 const scrapes = Number(process.argv[4] ?? 30);
 const folder = mkdtempSync(join(tmpdir(), "tsserve-scrape-"));
-const log = { debug: () => undefined, info: () => undefined, warn: () => undefined };
 const family = { name: "many_total", help: "Many.", type: "counter" } as const;
 
-function keep(workerIndex: number, owner: { readonly pid: number; readonly startedAt: number }): { keeper: Keeper; view: View } {
-  const meter = new Meter();
-  for (let n = 0; n < series; n++) meter.counter(family, { a: `value ${n % 100}`, b: `other ${n}` }).add(n);
-  const definitions = new Definitions();
-  const options = {
-    meter,
-    owner,
-    workerIndex,
-    folder,
-    remakeFolder: () => folder,
-    definitions,
-    registries: () => [],
-    sample: () => undefined,
-    log,
-  };
-  const keeper = new Keeper(options);
-  keeper.start();
-  return { keeper, view: new View({ keeper, definitions, pid: owner.pid, log }) };
+function keep(workerIndex: number, owner: { readonly pid: number; readonly startedAt: number }): KeptMetrics {
+  return keepMetrics(folder, workerIndex, owner, (meter) => {
+    for (let n = 0; n < series; n++) meter.counter(family, { a: `value ${n % 100}`, b: `other ${n}` }).add(n);
+  });
 }
 
 for (let worker = 1; worker < workers; worker++) keep(worker, { pid: 1_000_000_000 + worker, startedAt: 1 }).keeper.abandon();
