@@ -8,6 +8,7 @@ import { serve } from "./support/serve.ts";
 const isRoot = process.getuid?.() === 0;
 const changes = [
   "timers that never come",
+  "ticks that never come",
   "promises without a race",
   "no classes of the platform",
   "a property and a method of every object",
@@ -17,14 +18,15 @@ const changes = [
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 192.0.2.7\r\nConnection: close\r\n\r\n`;
 
 describe("an app that changes the whole process is served, drained and stopped as any other:", () => {
-  test.concurrent.each(changes)("%s", async (change) => {
+  const cases = changes.map((change) => [change, "in its factory"] as const);
+  test.concurrent.each([...cases, ["ticks that never come", "in its module"] as const])("%s, %s", async (change, where) => {
     using home = makeHome();
     const metrics = await freePort();
     await using server = serve({
       app: "changed-world.js",
       config: { change },
       server: { "metrics.endpoint": `127.0.0.1:${metrics}`, real_ip_from: "loopback" },
-      env: { HOME: home.path, XDG_CACHE_HOME: undefined },
+      env: { HOME: home.path, XDG_CACHE_HOME: undefined, CHANGE: where === "in its module" ? change : undefined },
     });
     const url = await server.listening();
     using headers = await openRaw(url);
@@ -40,7 +42,8 @@ describe("an app that changes the whole process is served, drained and stopped a
     server.kill();
     expect(await slow.closed()).toMatch(/^HTTP\/1\.1 200 [^]*served$/);
     expect([await server.exited(), server.stderr()]).toEqual([{ code: 0, signal: null }, ""]);
-    expect(server.logs().filter(({ level }) => level !== "info")).toEqual([]);
+    const trouble = server.logs().flatMap(({ level, msg }) => (level === "info" ? [] : [msg]));
+    expect(trouble).toEqual(change === "ticks that never come" ? [expect.stringMatching(/^process\.nextTick was replaced by one/)] : []);
   });
 });
 
