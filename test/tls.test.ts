@@ -6,7 +6,7 @@ import { serveFleet, up } from "./support/fleet.ts";
 import { Loads } from "./support/loads.ts";
 import { run } from "./support/run.ts";
 import { iniOf, serve } from "./support/serve.ts";
-import { ask, certificate, copyCertificates, handshake, pem, tlsIni } from "./support/tls.ts";
+import { ask, certificate, copyCertificates, handshake, heldHandshake, pem, tlsIni } from "./support/tls.ts";
 
 const portOf = (url: string): number => Number(new URL(url).port);
 const kinds = ["hello.js", "express.js", "hono.js", "plain.js", "fetch.js"];
@@ -54,6 +54,26 @@ describe("TLS", () => {
     const exit = await server.exited();
     expect(await loads.end({ mayBeRefused: true })).toEqual({});
     expect(exit).toEqual({ code: 0, signal: null });
+  });
+
+  test.each(["of known length", "in chunks"])("a body %s comes while the answer before it still leaves", async (how) => {
+    await using server = serve({ app: "streams.js", server: tlsIni });
+    const { socket, raw, together } = await heldHandshake(portOf(await server.listening()));
+    let text = "";
+    socket.on("data", (part) => (text += String(part)));
+    socket.write("GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    await until("the answer to begin", () => text !== "" || undefined);
+    raw.pause();
+    const pieces = Array.from({ length: 10 }, () => "y".repeat(200));
+    const head = "POST /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+    // Many records of TLS, which are read at once.
+    if (how === "in chunks")
+      await together([`${head}Transfer-Encoding: chunked\r\n\r\n`, ...pieces.map((each) => `c8\r\n${each}\r\n`), "0\r\n\r\n"]);
+    else await together([`${head}Content-Length: 2000\r\n\r\n`, ...pieces]);
+    raw.resume();
+    await until("both answers", () => socket.readableEnded || undefined);
+    expect([...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)).toEqual(["200", "200"]);
+    expect(text.split("y").length - 1).toBe(2000);
   });
 
   test("a client certificate is asked for and required as it is written", async () => {

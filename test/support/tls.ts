@@ -1,6 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { connect as connectPlain, type Socket } from "node:net";
 import { join } from "node:path";
+import { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
 import { until } from "@tsserve/testing";
@@ -35,6 +37,33 @@ export async function handshake(port: number, options: ConnectionOptions = {}): 
   const ended = await until("a handshake", () => outcome);
   if (ended !== "secured") throw ended;
   return socket;
+}
+
+/** A secured connection whose raw socket can be paused, and whose records can be sent together, in one segment. */
+export async function heldHandshake(
+  port: number,
+): Promise<{ socket: TLSSocket; raw: Socket; together: (parts: readonly string[]) => Promise<void> }> {
+  const raw = connectPlain(port, "127.0.0.1");
+  let held: Buffer[] | undefined;
+  const between = new Duplex({
+    read: () => undefined,
+    write: (bytes: Buffer, _, done) => {
+      if (held === undefined) raw.write(bytes);
+      else held.push(bytes);
+      done();
+    },
+  });
+  raw.on("data", (bytes) => between.push(bytes));
+  raw.on("end", () => between.push(null));
+  const socket = await handshake(port, { socket: between });
+  const together = async (parts: readonly string[]): Promise<void> => {
+    const records: Buffer[] = [];
+    held = records;
+    for (const part of parts) await new Promise<void>((resolve) => void socket.write(part, () => resolve()));
+    held = undefined;
+    raw.write(Buffer.concat(records));
+  };
+  return { socket, raw, together };
 }
 
 /** Sends a request over a secured connection, and gives the answer's text when it ends or has come. */

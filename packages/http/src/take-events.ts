@@ -131,6 +131,7 @@ export async function takeEvents(
         const serve = (ready: Socket): void => {
           listeners.emit(event, ready);
           passOverNoUpgrades(ready);
+          if ("encrypted" in ready) neverPauseParser(ready);
         };
         if (entrance === undefined) serve(socket);
         else entrance.enter(connection, serve);
@@ -228,7 +229,19 @@ async function wrapApp(app: RequestListener, opened: HttpApp, settings: HttpSett
 
 /** What of Node's parser is used: it calls `onIncoming` with each message (`parserOnIncoming` in lib/_http_server.js). */
 interface ParsingSocket extends Socket {
-  readonly parser?: { onIncoming: (incoming: IncomingMessage, keepAlive: boolean) => number } | null;
+  readonly parser?: { onIncoming: (incoming: IncomingMessage, keepAlive: boolean) => number; pause: () => void } | null;
+}
+
+/**
+ * Node reads no more of a connection, and pauses its parser, while much of an earlier answer waits to be written
+ * (`onParserExecuteCommon` in lib/_http_server.js). TLS hands over all that it has deciphered, also after that: for a paused parser each
+ * further record is an error (`HPE_PAUSED`), and the request, whose body it was, was answered with 400. What has been deciphered is one
+ * read of the socket at most, as much as comes at once without TLS; so the parser takes it. A parser serves other connections later: it
+ * does no harm there, as nothing comes from a socket that is not read.
+ */
+function neverPauseParser(socket: Socket): void {
+  const { parser } = socket as ParsingSocket;
+  if (parser !== undefined && parser !== null) parser.pause = () => undefined;
 }
 
 /** Node takes every `Upgrade` for one as soon as anybody listens; what is none is handed on as a plain request. */
