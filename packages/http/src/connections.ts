@@ -79,7 +79,12 @@ export class Connections {
     this.#closeOverMs = closeWebSocketsOverMs ?? drainTimeMs;
     this.#closesBeyondDrain = closeWebSocketsOverMs !== undefined;
     this.#onClosed = onClosed;
-    this.#admission = new Admission(maxConcurrency, { count: () => this.open.size, takeIdle: (ms) => this.#takeIdle(ms) }, clock, onFull);
+    this.#admission = new Admission(
+      maxConcurrency,
+      { count: () => this.open.size, takeIdle: (then) => this.#takeIdle(then) },
+      clock,
+      onFull,
+    );
   }
 
   /** Those being served, and those that wait. */
@@ -139,9 +144,9 @@ export class Connections {
   }
 
   /** The longest idle connection, which is about to be closed. */
-  #takeIdle(ms: number): Socket | undefined {
+  #takeIdle(then: number): Socket | undefined {
     const { longest } = this.#idle;
-    if (longest === undefined || this.clock.now() - longest.idleSince < ms) return undefined;
+    if (longest === undefined || longest.idleSince > then) return undefined;
     this.#idle.delete(longest);
     longest.endReason ??= "idle";
     return longest.socket;

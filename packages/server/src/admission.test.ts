@@ -26,8 +26,8 @@ function rig(limit: number) {
     limit,
     {
       count: () => served.size,
-      takeIdle: (ms) => {
-        const idle = [...served].filter(([, each]) => each.isIdle && now - each.idleSince >= ms);
+      takeIdle: (then) => {
+        const idle = [...served].filter(([, each]) => each.isIdle && each.idleSince <= then);
         const [longest] = idle.sort(([, a], [, b]) => a.idleSince - b.idleSince);
         return longest?.[0] as unknown as Socket | undefined;
       },
@@ -92,6 +92,18 @@ describe("admission", () => {
     expect([served.has(b), served.has(c), admission.waiting]).toEqual([false, true, 0]);
   });
 
+  test("an idle connection is judged by the time before the sockets were read: a process that stood still does not make it idle", async () => {
+    const { served, arrive, turn } = rig(1);
+    const a = arrive();
+    await turn(100);
+    const b = arrive();
+    // It stands still for five seconds before it can look.
+    await turn(5000);
+    expect([served.has(a), served.has(b)]).toEqual([true, false]);
+    await turn(50);
+    expect([served.has(a), served.has(b)]).toEqual([false, true]);
+  });
+
   test("as many may wait as are served; more are turned away", () => {
     const { served, admission, arrive } = rig(2);
     arrive();
@@ -145,11 +157,11 @@ test("a look for idle connections finds the longest idle first, and none that ha
   }));
   const admitted = scanForIdle(new Set(connections), { now: () => now, after: () => () => undefined });
   expect(admitted.count()).toBe(3);
-  expect(admitted.takeIdle(250)).toBe(connections[1]?.socket);
+  expect(admitted.takeIdle(now - 250)).toBe(connections[1]?.socket);
   (connections[2] as { isIdle: boolean }).isIdle = false;
-  expect(admitted.takeIdle(250)).toBe(connections[0]?.socket);
-  expect(admitted.takeIdle(250)).toBeUndefined();
+  expect(admitted.takeIdle(now - 250)).toBe(connections[0]?.socket);
+  expect(admitted.takeIdle(now - 250)).toBeUndefined();
   (connections[2] as { isIdle: boolean }).isIdle = true;
   now += 100;
-  expect(admitted.takeIdle(250)).toBe(connections[1]?.socket);
+  expect(admitted.takeIdle(now - 250)).toBe(connections[1]?.socket);
 });

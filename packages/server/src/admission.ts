@@ -4,8 +4,8 @@ import type { Clock } from "./clock.ts";
 /** What `Admission` asks of the connections that are being served. */
 export interface Admitted {
   count(): number;
-  /** Takes out the one that has had nothing in progress for the longest time, if it has for `ms` milliseconds: it is being closed. */
-  takeIdle(ms: number): Socket | undefined;
+  /** Takes out the one that has had nothing in progress for the longest time, if it has since `then` on the clock: it is being closed. */
+  takeIdle(then: number): Socket | undefined;
 }
 
 /** A connection must have idled for this long before it gives way: sooner, its next request may be on its way. */
@@ -115,22 +115,26 @@ export class Admission {
 
   /**
    * Closes one idle connection for each that waits; tries again soon while there are too few. It comes after the sockets
-   * have been read once more: a connection that seems idle may have a request lying unread.
+   * have been read once more: a connection that seems idle may have a request lying unread. So it goes by the time before that: in a
+   * process that stood still meanwhile, all would seem idle.
    */
   #makeRoomSoon(afterMs: number): void {
     if (this.#makingRoom) return;
     this.#makingRoom = true;
-    const makeRoom = (): void => {
-      this.#makingRoom = false;
-      this.#makeRoom();
+    const makeRoomAfterReading = (): void => {
+      const now = this.#clock.now();
+      setImmediate(() => {
+        this.#makingRoom = false;
+        this.#makeRoom(now);
+      });
     };
-    if (afterMs === 0) setImmediate(makeRoom);
-    else this.#clock.after(afterMs, () => setImmediate(makeRoom));
+    if (afterMs === 0) makeRoomAfterReading();
+    else this.#clock.after(afterMs, makeRoomAfterReading);
   }
 
-  #makeRoom(): void {
+  #makeRoom(now: number): void {
     for (let wanted = this.#waiting; wanted > 0; wanted--) {
-      const idle = this.#admitted.takeIdle(giveWayMs);
+      const idle = this.#admitted.takeIdle(now - giveWayMs);
       if (idle === undefined) {
         this.#makeRoomSoon(retryMs);
         return;

@@ -20,16 +20,16 @@ export function scanForIdle(served: ReadonlySet<ScannedConnection>, clock: Clock
   let scannedAt = Number.NEGATIVE_INFINITY;
   return {
     count: () => served.size,
-    takeIdle: (ms) => {
+    takeIdle: (then) => {
       const now = clock.now();
       if (now - scannedAt >= scanAgainMs) {
         scannedAt = now;
         // The longest idle last, where taking it costs nothing.
-        found = [...served].filter((connection) => connection.isIdle && now - connection.idleSince >= ms);
+        found = [...served].filter((connection) => connection.isIdle && connection.idleSince <= then);
         found.sort((a, b) => b.idleSince - a.idleSince);
       }
       for (let next = found.pop(); next !== undefined; next = found.pop()) {
-        if (next.isIdle && !next.socket.destroyed && now - next.idleSince >= ms) return next.socket;
+        if (next.isIdle && !next.socket.destroyed && next.idleSince <= then) return next.socket;
       }
       return undefined;
     },

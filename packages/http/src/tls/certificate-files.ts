@@ -70,8 +70,18 @@ export function readCertificatePair({ certificate: certificatePath, key: keyPath
 export function readAuthorities(path: string): Buffer {
   const text = readPem(path);
   parsing(path, "expected certificates in PEM form", () => readPemCertificate(text));
+  // OpenSSL trusts those before the first that it can't read, and says nothing of the others.
+  const blocks = text
+    .toString("latin1")
+    .split(beginning)
+    .filter((block) => block.startsWith("-----BEGIN "));
+  for (const [place, block] of blocks.entries())
+    parsing(path, `certificate number ${place + 1} of the file can't be read`, () => new X509Certificate(block));
   return text;
 }
+
+/** Before each certificate of a file (RFC 7468, section 5.1, and OpenSSL's older names). */
+const beginning = /(?=-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----)/;
 
 /** The first of a file. What reads a certificate takes DER as well, and what serves it, or trusts it, does not. */
 function readPemCertificate(pem: Buffer): X509Certificate {

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
 import { afterEach, describe, expect, it } from "vitest";
 import { ConfigurationError, parseConfig } from "@tsserve/config";
-import { CertificateFileError } from "./certificate-files.ts";
+import { CertificateFileError, readAuthorities } from "./certificate-files.ts";
 import { readCertificates } from "./certificates.ts";
 import type { HandshakeFailure } from "./handshake-failure.ts";
 import { SecureEntrance } from "./secure-entrance.ts";
@@ -215,6 +215,28 @@ describe("files that can't be used", () => {
     expect(thrown).toBeInstanceOf(CertificateFileError);
     expect((thrown as Error).message).toMatch(message);
     expect((thrown as Error).message).not.toContain("BEGIN");
+  });
+
+  it.each([
+    [
+      "the second is broken",
+      (one: string, other: string) => [one, other.replace(/^.{20}$/m, "x").replace(/^[A-Za-z0-9+/]{64}$/m, "AAAA")],
+      2,
+    ],
+    ["the second is cut", (one: string, other: string) => [one, other.slice(0, other.length / 2)], 2],
+    [
+      "the third is broken, behind good ones",
+      (one: string, other: string) => [one, other, other.replace(/^[A-Za-z0-9+/]{64}$/m, "AAAA")],
+      3,
+    ],
+  ] as const)("authorities of which %s: OpenSSL would trust those before it, without a word", (_name, bundle, number) => {
+    const folder = mkdtempSync(join(tmpdir(), "tsserve-authorities-"));
+    const path = join(folder, "authorities.pem");
+    writeFileSync(path, bundle(pem("ca").toString(), pem("stranger").toString()).join("# a comment between them\n"));
+    expect(() => readAuthorities(path)).toThrow(`${path}: certificate number ${number} of the file can't be read`);
+    writeFileSync(path, `# names\n${pem("ca").toString()}# more\n${pem("stranger").toString()}`);
+    expect(readAuthorities(path).length).toBeGreaterThan(0);
+    rmSync(folder, { recursive: true });
   });
 
   it("as strangers' tools leave them: empty, half written, encrypted, in the wrong order", () => {
