@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { Server as NetServer } from "node:net";
-import { Admission, whenAborted, type Clock } from "@tsserve/server";
+import { Admission, afterReading, whenAborted, type Clock } from "@tsserve/server";
 import type { Refusal } from "./refusal.ts";
 import { Connection, connectionKey, type EndReason, type Lifetime, type TrackedSocket } from "./connection.ts";
 import { watchHalfClosed } from "./half-close.ts";
@@ -272,15 +272,10 @@ export class Connections {
     if (!this.isEnding) this.#cancelSweep?.();
   }
 
-  /**
-   * Timers run before the sockets are read: what came while the loop was busy is heard before anybody is judged, and by the time at which
-   * the timer ran. On a busy machine the process may stand still once it has accepted a connection, whose request it reads in the next turn.
-   */
+  /** On a busy machine the process may stand still once it has accepted a connection, whose request it reads in the next turn. */
   #sweepSoon(): void {
     this.#cancelSweep = this.clock.after(sweepIntervalMs, () => {
-      const now = this.clock.now();
-      const turn = setImmediate(() => this.#sweep(now));
-      this.#cancelSweep = () => clearImmediate(turn);
+      this.#cancelSweep = afterReading(this.clock, (now) => this.#sweep(now));
     });
   }
 

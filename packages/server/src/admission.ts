@@ -1,5 +1,5 @@
 import type { Server, Socket } from "node:net";
-import type { Clock } from "./clock.ts";
+import { afterReading, type Clock } from "./clock.ts";
 
 /** What `Admission` asks of the connections that are being served. */
 export interface Admitted {
@@ -114,16 +114,14 @@ export class Admission {
   }
 
   /**
-   * Closes one idle connection for each that waits; tries again soon while there are too few. It comes after the sockets
-   * have been read once more: a connection that seems idle may have a request lying unread. So it goes by the time before that: in a
-   * process that stood still meanwhile, all would seem idle.
+   * Closes one idle connection for each that waits; tries again soon while there are too few. A connection that seems idle may have a
+   * request lying unread.
    */
   #makeRoomSoon(afterMs: number): void {
     if (this.#makingRoom) return;
     this.#makingRoom = true;
     const makeRoomAfterReading = (): void => {
-      const now = this.#clock.now();
-      setImmediate(() => {
+      afterReading(this.#clock, (now) => {
         this.#makingRoom = false;
         this.#makeRoom(now);
       });

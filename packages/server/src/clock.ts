@@ -41,6 +41,18 @@ export const systemClock: Clock = {
   },
 };
 
+/**
+ * Calls back when the sockets have been read once more, with the time before that. Who judges connections goes by it: timers run before
+ * the sockets are read, so that what has come lies unread; and in a process that stood still meanwhile, all would seem to have been silent.
+ *
+ * @returns cancels
+ */
+export function afterReading(clock: Clock, judge: (before: number) => void): () => void {
+  const before = clock.now();
+  const immediate = setImmediate(() => judge(before));
+  return () => clearImmediate(immediate);
+}
+
 /** Resolves after `ms` milliseconds, or as soon as the signal aborts. */
 export function wait(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

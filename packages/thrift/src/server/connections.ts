@@ -1,5 +1,5 @@
 import type { Server, Socket } from "node:net";
-import { Admission, scanForIdle, whenAborted, type Clock, type Descriptors } from "@tsserve/server";
+import { Admission, afterReading, scanForIdle, whenAborted, type Clock, type Descriptors } from "@tsserve/server";
 import { Connection, type ConnectionSetup } from "./connection.ts";
 import { Leaving } from "./leaving.ts";
 import { SharedReads } from "./shared-reads.ts";
@@ -99,19 +99,13 @@ export class Connections {
   }
 
   #sweepLater(ms: number): void {
-    let immediate: NodeJS.Immediate | undefined;
-    const cancel = this.#clock.after(ms, () => {
-      // What came while this process waited for the processor is read before anything is ended for being idle.
-      immediate = setImmediate(() => this.#sweep());
+    this.#cancelSweep = this.#clock.after(ms, () => {
+      this.#cancelSweep = afterReading(this.#clock, (now) => this.#sweep(now));
     });
-    this.#cancelSweep = () => {
-      cancel();
-      clearImmediate(immediate);
-    };
   }
 
-  #sweep(): void {
-    if (this.#stopping === undefined) this.#endOverdue(this.#clock.now());
+  #sweep(now: number): void {
+    if (this.#stopping === undefined) this.#endOverdue(now);
     else this.#stopping.leaving.look(this.#open);
     this.#sweepLater(this.#stopping === undefined ? sweepIntervalMs : stopSweepIntervalMs);
   }
