@@ -140,14 +140,15 @@ test.each<[string, Partial<Delivery>, string]>([
   expect([left, begun]).toEqual([[reason], []]);
 });
 
-test("a FatalError leaves its message unsettled, and ends the server", async () => {
+test("a FatalError leaves its message until the subscription has ended, and ends the server", async () => {
   const { consumer, running, onFatal } = made();
-  const { delivery, left } = aDelivery("a");
+  const keep = vi.fn();
+  const { delivery, left } = aDelivery("a", { keep });
   consumer.deliver(delivery);
   const fatal = new FatalError("the disk is gone");
   running.get("a")?.reject(fatal);
   await turn();
-  expect([left, onFatal.mock.calls, consumer.active]).toEqual([[], [[fatal]], 0]);
+  expect([left, keep.mock.calls.length, onFatal.mock.calls, consumer.active]).toEqual([[], 1, [[fatal]], 0]);
 });
 
 test("a handler that takes too long counts as failed, once, whatever it does afterwards", async () => {

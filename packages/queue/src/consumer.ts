@@ -242,7 +242,7 @@ export class Consumer implements Sink {
     if (!this.#leave(run, false)) return;
     this.#ran(run, error ?? "nothing was thrown");
     if (isNamed(error, "FatalError")) {
-      // Unsettled until the subscription is cancelled: given back sooner, it would come straight back.
+      run.delivery.keep?.();
       if (run.key !== undefined) this.#finished.end(run.key, false);
       if (run.delivery.isStale) this.#interrupted.failed(run.delivery);
       this.#metrics?.left("returned");

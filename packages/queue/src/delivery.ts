@@ -56,6 +56,8 @@ export interface Delivery {
   acknowledge(): boolean | Promise<boolean>;
   /** Back to its queue, as if it had never been here. */
   giveBack(): void | Promise<void>;
+  /** Back to its queue when the subscription has ended: sooner, it would come straight back. Absent where it may stay where it is until then. */
+  keep?(): void;
   /** Back to its queue after a delay, with the failure counted. @throws when the broker does not take it: it is still ours */
   retry(delayMs: number, failure: Failure): Promise<void>;
   /** To the dead letters. @throws when the broker does not take it: it is still ours */

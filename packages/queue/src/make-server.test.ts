@@ -2,6 +2,7 @@ import { ActiveRequests, Health, Meter, SERVER_STATE, type ServerContext } from 
 import { expect, test, vi } from "vitest";
 import { FakeBroker, refusal } from "./amqp/fake-broker.ts";
 import type { ConsumerOptions } from "./consumer-options.ts";
+import type { HandlerContext } from "./message.ts";
 
 let broker = new FakeBroker();
 vi.mock("./amqp/library.ts", () => ({ loadLibrary: () => ({ connect: () => Promise.resolve(broker.connect()) }) }));
@@ -59,14 +60,45 @@ test("a drain takes nothing new, a stop finishes what was taken", async () => {
   expect([await stopping, broker.called("ack"), broker.called("cancel").length]).toEqual([{ cut: 0 }, [[1, false]], 1]);
 });
 
-test("what runs at the deadline is cut, counted, and goes back", async () => {
-  const { server, told } = made({}, { handle: () => new Promise(() => undefined) });
-  await server.start();
-  consuming().deliver("{}", { messageId: "m" });
-  expect(await server.stop(aborted())).toEqual({ cut: 1 });
-  expect(told.filter((text) => text.includes("was cut after"))).toHaveLength(1);
-  expect(broker.called("nack")).toEqual([[1, true, true]]);
+test("what runs at the deadline is cut, counted, and goes back; with the channel, where the consumer is not cancelled yet", async () => {
+  for (const isCancelled of [true, false]) {
+    const { server, told } = made({}, { handle: () => new Promise(() => undefined) });
+    broker.calls.length = 0;
+    await server.start();
+    consuming().deliver("{}", { messageId: "m" });
+    if (isCancelled) server.drain?.();
+    await vi.waitUntil(() => !isCancelled || broker.called("cancel").length === 1);
+    expect(await server.stop(aborted())).toEqual({ cut: 1 });
+    expect(told.filter((text) => text.includes("was cut after"))).toHaveLength(1);
+    expect([broker.called("nack"), consuming().isClosed]).toEqual([isCancelled ? [[1, true, true]] : [], true]);
+  }
 });
+
+test.each<[string, (context: HandlerContext) => Promise<void>, string[]]>([
+  [
+    "that ends when its signal aborts",
+    ({ signal }) => new Promise((resolve) => signal.addEventListener("abort", () => resolve())),
+    ["cancel", "ack", "close"],
+  ],
+  ["that ends the server", () => Promise.reject(Object.assign(new Error("the disk is gone"), { name: "FatalError" })), ["close"]],
+  ["whose message waits for its retry", () => Promise.reject(new Error("no luck")), ["close"]],
+])(
+  "in order, a stop has no need of its deadline for a run %s, which is not repeated",
+  async (_, handle, left) => {
+    const handled = vi.fn((_message: unknown, context: HandlerContext) => handle(context));
+    const ordered = { amqp: { queue: "q", ordered: true }, handle: handled };
+    const { server } = made({ stop_timeout: "0.2", retry_delay: "1 hour" }, ordered);
+    server.ended?.catch(() => undefined);
+    await server.start();
+    broker.calls.length = 0;
+    consuming().deliver("{}", { messageId: "m" });
+    await vi.waitUntil(() => handled.mock.calls.length === 1);
+    expect(await server.stop(never())).toEqual({ cut: 0 });
+    expect(broker.calls.map(([name]) => name)).toEqual([...left, "closeConnection"]);
+    expect(handled).toHaveBeenCalledTimes(1);
+  },
+  10_000,
+);
 
 test("a FatalError ends the server", async () => {
   const fatal = Object.assign(new Error("the disk is gone"), { name: "FatalError" });

@@ -78,8 +78,10 @@ export function makeServer(config: ServerConfig, listeners: readonly Listener[],
     drain: () => void cancel(),
     stop: async (deadline) => {
       const returnAt = beforeDeadline(deadline, settings.stopTimeoutMs);
-      await Promise.race([cancel(), aborted(deadline)]);
+      // A subscription in order is cancelled when the message that runs has ended, for which its signal may have to abort.
+      await Promise.race([cancel(), aborted(returnAt)]);
       const cuts = await Promise.all(consumers.map((consumer) => consumer.stop(returnAt, deadline)));
+      await Promise.race([cancel(), aborted(deadline)]);
       await close();
       return { cut: cuts.reduce((sum, cut) => sum + cut, 0) };
     },

@@ -15,14 +15,17 @@ interface Opened {
   readonly errors: unknown[];
 }
 
-async function opened(own: Partial<ConsumerChannelOptions> = {}): Promise<Opened> {
+async function opened(own: Partial<ConsumerChannelOptions> = {}, serverProperties: object = {}): Promise<Opened> {
   const broker = new FakeBroker().with("q");
+  Object.assign(broker.serverProperties, serverProperties);
   const [deliveries, messages, unheard, errors]: [UnsettledDelivery[], ConsumeMessage[], UnsettledDelivery[], unknown[]] = [[], [], [], []];
   const channel = await ConsumerChannel.open(broker.connect(), {
     queue: "q",
     prefetch: 3,
     consumerTag: "tag",
     rpcTimeoutMs: 50,
+    isOrdered: false,
+    hasSingleActive: false,
     onMessage: (message, _, delivery) => {
       messages.push(message);
       deliveries.push(delivery);
@@ -50,6 +53,8 @@ test.each(["createChannel", "prefetch", "consume"])("no answer to %s is a timeou
     prefetch: 1,
     consumerTag: "tag",
     rpcTimeoutMs: 20,
+    isOrdered: false,
+    hasSingleActive: false,
     onMessage: () => undefined,
     onUnheard: () => undefined,
     onError: () => undefined,
@@ -93,7 +98,7 @@ test("a channel that the broker has closed settles nothing any more, and says wh
   expect(channel.acknowledge(deliveries[0] as UnsettledDelivery)).toBe(false);
   channel.giveBack(deliveries[0] as UnsettledDelivery);
   channel.fail(deliveries[0] as UnsettledDelivery);
-  await channel.cancel(false);
+  await channel.cancel();
   await channel.close();
   expect(settlements(broker)).toEqual([]);
   await expect(channel.ended).resolves.toMatchObject({ reason: "topology", message: /delivery acknowledgement timed out/ });
@@ -111,7 +116,7 @@ test("a connection that is gone, and a consumer that the broker cancels, each ha
 test("a cancel holds acknowledgements until it is confirmed: when the prefetch is used up, at once", async () => {
   const { broker, channel, raw, deliveries } = await opened({ rpcTimeoutMs: 5000 });
   for (const content of ["1", "2"]) raw.deliver(content);
-  const cancelling = channel.cancel(false);
+  const cancelling = channel.cancel();
   for (const delivery of deliveries) channel.acknowledge(delivery);
   await turn();
   expect(broker.called("ack")).toEqual([]);
@@ -125,9 +130,9 @@ test("a cancel holds acknowledgements until it is confirmed: when the prefetch i
 });
 
 test("an ordered consumer settles what it has before it cancels", async () => {
-  const { broker, channel, raw, deliveries } = await opened({ prefetch: 1, rpcTimeoutMs: 5000 });
+  const { broker, channel, raw, deliveries } = await opened({ prefetch: 1, rpcTimeoutMs: 5000, isOrdered: true });
   raw.deliver("1");
-  const cancelling = channel.cancel(true);
+  const cancelling = channel.cancel();
   await turn();
   expect(broker.called("cancel")).toEqual([]);
   channel.acknowledge(deliveries[0] as UnsettledDelivery);
@@ -143,21 +148,111 @@ test("a broker that does not confirm the cancel does not keep the acknowledgemen
   broker.faults.set("cancel", "silence");
   raw.deliver("1");
   channel.acknowledge(deliveries[0] as UnsettledDelivery);
-  await channel.cancel(false);
+  await channel.cancel();
   expect(broker.called("ack")).toEqual([[1, false]]);
 });
 
 test("closing sends what is acknowledged, and gives back the rest as one, in its order", async () => {
   const { broker, channel, raw, deliveries } = await opened();
   for (const content of ["1", "2", "3"]) raw.deliver(content);
+  await channel.cancel();
   channel.acknowledge(deliveries[1] as UnsettledDelivery);
   await channel.close();
   await channel.close();
   expect(settlements(broker)).toEqual([
+    ["cancel", "tag"],
     ["ack", 2, false],
     ["nack", 3, true, true],
   ]);
   await expect(channel.ended).resolves.toBeUndefined();
+});
+
+test("a consumer that is not cancelled is given nothing back: it would get that at once, and what still comes is for the next one", async () => {
+  const { broker, channel, raw, messages } = await opened();
+  raw.deliver("1");
+  const closing = channel.close();
+  raw.deliver("2");
+  await closing;
+  expect([settlements(broker), broker.called("close").length, messages.length]).toEqual([[], 1, 1]);
+});
+
+/** How a consumer leaves its queue, as far as the broker sees it. */
+const leavings = (broker: FakeBroker): unknown[] =>
+  broker.calls.slice(3).map(([name, one, two]) => (name === "consume" ? [name, two] : [name, one]));
+const standIn = [
+  "consume",
+  { consumerTag: "tag-leaving", arguments: { "x-priority": 1_000_000, "x-credit": { credit: { "!": "long", value: 0 }, drain: false } } },
+];
+const [cancelled, told, closed] = [
+  ["cancel", "tag"],
+  ["ack", 1],
+  ["close", undefined],
+];
+const single = { hasSingleActive: true, isOrdered: true, prefetch: 1 };
+
+// Before 4.0, a classic queue that is told to cancel its single active consumer hands nothing to the next one.
+test.each([
+  ["RabbitMQ 3.8.2", "RabbitMQ", "3.8.2", single, [standIn, cancelled, told, closed]],
+  ["RabbitMQ 3.13.7", "RabbitMQ", "3.13.7", single, [standIn, cancelled, told, closed]],
+  ["RabbitMQ 4.0.0", "RabbitMQ", "4.0.0", single, [cancelled, told]],
+  ["RabbitMQ 10.0.0", "RabbitMQ", "10.0.0", single, [cancelled, told]],
+  ["RabbitMQ of a version that is none", "RabbitMQ", "", single, [cancelled, told]],
+  ["another broker", "LavinMQ", "2.1.0", single, [cancelled, told]],
+  [
+    "RabbitMQ 3.13.7, where the order is not ours",
+    "RabbitMQ",
+    "3.13.7",
+    { ...single, isOrdered: false },
+    [standIn, cancelled, told, closed],
+  ],
+  ["RabbitMQ 3.13.7, where all consumers are active", "RabbitMQ", "3.13.7", { ...single, hasSingleActive: false }, [cancelled, told]],
+])("how the only active consumer leaves with a message that was handled: %s", async (_, product, version, own, left) => {
+  const { broker, channel, raw, deliveries } = await opened({ ...own, rpcTimeoutMs: 5000 }, { product, version });
+  raw.deliver("1");
+  const cancelling = channel.cancel();
+  channel.acknowledge(deliveries[0] as UnsettledDelivery);
+  await cancelling;
+  expect(leavings(broker)).toEqual(left);
+});
+
+test("where the order is not ours, what runs is finished before the next consumer begins", async () => {
+  const { broker, channel, raw, deliveries } = await opened({ hasSingleActive: true, rpcTimeoutMs: 5000 }, { version: "3.10.8" });
+  for (const content of ["1", "2", "3"]) raw.deliver(content);
+  channel.acknowledge(deliveries[0] as UnsettledDelivery);
+  await channel.cancel();
+  channel.acknowledge(deliveries[1] as UnsettledDelivery);
+  await turn();
+  expect(leavings(broker)).toEqual([standIn, cancelled, told, ["ack", 2]]);
+  channel.giveBack(deliveries[2] as UnsettledDelivery);
+  await turn();
+  expect(leavings(broker).slice(4)).toEqual([["nack", 3], closed]);
+});
+
+test("a stand-in that can't be had: nothing is cancelled, and the channel takes the acknowledgement with it", async () => {
+  const { broker, channel, raw, deliveries } = await opened({ ...single, rpcTimeoutMs: 20 }, { version: "3.10.8" });
+  raw.deliver("1");
+  broker.faults.set("consume", "silence");
+  channel.acknowledge(deliveries[0] as UnsettledDelivery);
+  await channel.cancel();
+  await channel.close();
+  expect(leavings(broker)).toEqual([standIn, told, closed]);
+});
+
+// A cancel would let the next consumer begin with the message after the one that goes back, or is on its way.
+test.each<[string, (all: Opened) => void]>([
+  ["there is none", () => undefined],
+  [
+    "one was given back",
+    ({ raw, channel, deliveries }) => (raw.deliver("1"), setImmediate(() => channel.giveBack(deliveries[0] as UnsettledDelivery))),
+  ],
+  ["one is kept", ({ raw, channel, deliveries }) => (raw.deliver("1"), channel.keep(deliveries[0] as UnsettledDelivery))],
+])("in order, a consumer without a message to acknowledge closes its channel, whatever the broker: %s", async (_, happens) => {
+  for (const version of ["3.10.8", "4.1.0"]) {
+    const all = await opened({ ...single, rpcTimeoutMs: 5000 }, { version });
+    happens(all);
+    await all.channel.cancel();
+    expect([version, leavings(all.broker)]).toEqual([version, [closed]]);
+  }
 });
 
 test("a fault in amqplib's listeners is handed on, not thrown into its parser", async () => {
@@ -177,6 +272,8 @@ test("messages may come before the answer to consume", async () => {
     prefetch: 1,
     consumerTag: "t",
     rpcTimeoutMs: 200,
+    isOrdered: false,
+    hasSingleActive: false,
     onMessage,
     onUnheard: () => undefined,
     onError: () => undefined,
@@ -184,7 +281,7 @@ test("messages may come before the answer to consume", async () => {
   await vi.waitUntil(() => broker.called("consume").length === 1);
   broker.channels[0]?.deliver("early");
   await opening;
-  expect([onMessage.mock.calls.length, broker.called("nack")]).toEqual([1, [[1, true, true]]]);
+  expect([onMessage.mock.calls.length, broker.called("close").length]).toEqual([1, 1]);
 });
 
 test("acknowledgements that were never told are, when the channel has closed, and later ones at once; each once", async () => {

@@ -2,6 +2,7 @@ import type { Channel, ChannelModel, ConsumeMessage } from "amqplib";
 import { BrokerError } from "../outcome-errors.ts";
 import { within } from "../within.ts";
 import { explainChannelError } from "./explain-error.ts";
+import { addStandIn, needsStandIn } from "./stand-in.ts";
 import { Unsettled, type UnsettledDelivery } from "./unsettled.ts";
 
 /** How long no delivery may have come before a consumer is cancelled: what is on its way is then likely to have arrived. */
@@ -20,6 +21,10 @@ export interface ConsumerChannelOptions {
   readonly prefetch: number;
   readonly consumerTag: string;
   readonly rpcTimeoutMs: number;
+  /** One message at a time, which has left before the next one goes to whomever. */
+  readonly isOrdered: boolean;
+  /** Whether the queue hands messages to one of its consumers only, and to the next one when that has gone. */
+  readonly hasSingleActive: boolean;
   /** Messages may come before `open` has resolved: in one piece with the broker's answer. */
   onMessage(message: ConsumeMessage, channel: ConsumerChannel, delivery: UnsettledDelivery): void;
   /** An acknowledgement of it was never told, or most likely not: the broker has taken it back. */
@@ -37,8 +42,12 @@ export class ConsumerChannel {
   readonly ended: Promise<BrokerError | undefined>;
   readonly #channel: Channel;
   readonly #options: ConsumerChannelOptions;
+  readonly #needsStandIn: boolean;
   readonly #unsettled = new Unsettled();
   #isOpen = true;
+  #isCancelled = false;
+  /** Whether another consumer waits for the channel to close. */
+  #hasStandIn = false;
   /** How many have come. */
   #delivered = 0;
   /** Whether acknowledgements wait until the consumer is cancelled. */
@@ -49,9 +58,10 @@ export class ConsumerChannel {
   #isAsking = false;
   #end: (reason: BrokerError | undefined) => void = () => undefined;
 
-  private constructor(channel: Channel, options: ConsumerChannelOptions) {
+  private constructor(channel: Channel, options: ConsumerChannelOptions, needsOne: boolean) {
     this.#channel = channel;
     this.#options = options;
+    this.#needsStandIn = needsOne;
     this.ended = new Promise((resolve) => (this.#end = resolve));
     let error: Error | undefined;
     // Without a listener, an error would end the process.
@@ -68,7 +78,7 @@ export class ConsumerChannel {
   static async open(model: ChannelModel, options: ConsumerChannelOptions): Promise<ConsumerChannel> {
     const { queue, rpcTimeoutMs, prefetch, consumerTag } = options;
     const raw = await within(model.createChannel(), rpcTimeoutMs, "opening a channel");
-    const channel = new ConsumerChannel(raw, options);
+    const channel = new ConsumerChannel(raw, options, options.hasSingleActive && needsStandIn(model));
     try {
       await within(raw.prefetch(prefetch), rpcTimeoutMs, "setting the prefetch count");
       const consuming = raw.consume(queue, (message) => channel.#received(message), { consumerTag });
@@ -100,14 +110,22 @@ export class ConsumerChannel {
     return true;
   }
 
-  /** A return at a stop: since RabbitMQ 4.3 it counts as no failure. */
+  /** A return at a stop: since RabbitMQ 4.3 it counts as no failure. While the consumer is about to end, it waits for that. */
   giveBack(delivery: UnsettledDelivery): void {
-    if (this.#isOpen && this.#unsettled.remove(delivery)) this.#send(() => this.#channel.nack(tagged(delivery.tag), false, true));
+    if (this.#holds && !this.#isCancelled) this.keep(delivery);
+    else if (this.#isOpen && this.#unsettled.remove(delivery)) this.#send(() => this.#channel.nack(tagged(delivery.tag), false, true));
+    this.#closeWhenDone();
+  }
+
+  /** Gives it back when the channel closes: a consumer that is not cancelled would get it at once. */
+  keep(delivery: UnsettledDelivery): void {
+    this.#unsettled.keep(delivery);
   }
 
   /** A return because of a failure, which quorum queues count. */
   fail(delivery: UnsettledDelivery): void {
     if (this.#isOpen && this.#unsettled.remove(delivery)) this.#send(() => this.#channel.reject(tagged(delivery.tag), true));
+    this.#closeWhenDone();
   }
 
   /**
@@ -115,21 +133,43 @@ export class ConsumerChannel {
    * broker sends nothing more once its prefetch is used up; when it has been quiet for a while, it is told to cancel; when it
    * has confirmed that, nothing is on its way any more, and the acknowledgements go.
    *
-   * @param isOrdered then the message that runs is finished first: where a queue has a single active consumer, the
-   *   next one starts as soon as this one is cancelled
+   * In order, the message that runs is finished first: where a queue has a single active consumer, the next one starts as soon as
+   * this one is cancelled. Where none is to be acknowledged, the channel is closed: what goes back, or has just been sent, is then the first
+   * that the next consumer gets, where a cancel would let that one begin with the message after it.
    */
-  async cancel(isOrdered: boolean): Promise<void> {
+  async cancel(): Promise<void> {
     if (!this.#isOpen) return;
     this.#holds = true;
-    await this.#untilQuiet(isOrdered);
+    await this.#untilQuiet();
+    if (this.#options.isOrdered && this.#unsettled.leaving === 0) return this.close();
     try {
-      const { consumerTag, rpcTimeoutMs } = this.#options;
-      if (this.#isOpen) await within(this.#channel.cancel(consumerTag), rpcTimeoutMs, "cancelling a consumer");
+      if (this.#isOpen) await this.#cancelConsumer();
+      this.#isCancelled = true;
     } catch {
       // Then the channel, or its broker, is gone; closing gives everything back.
     }
     this.#holds = false;
     this.#flush();
+    if (this.#isDone) await this.close();
+  }
+
+  async #cancelConsumer(): Promise<void> {
+    const { queue, consumerTag, rpcTimeoutMs } = this.#options;
+    if (this.#needsStandIn) {
+      const adding = addStandIn(this.#channel, queue, `${consumerTag}-leaving`);
+      await within(adding, rpcTimeoutMs, "adding a consumer that takes the place of one");
+      this.#hasStandIn = true;
+    }
+    await within(this.#channel.cancel(consumerTag), rpcTimeoutMs, "cancelling a consumer");
+  }
+
+  /** Whether nothing is left to do but to let the next consumer begin. */
+  get #isDone(): boolean {
+    return this.#hasStandIn && this.#isCancelled && this.#unsettled.size === 0;
+  }
+
+  #closeWhenDone(): void {
+    if (this.#isDone) void this.close();
   }
 
   /** Gives back everything that is not settled, in its order, and closes. */
@@ -138,9 +178,9 @@ export class ConsumerChannel {
     this.#holds = false;
     this.#flush();
     try {
-      // Singly, they would come back in another order.
+      // Singly, they would come back in another order; to a consumer that is not cancelled, they would come before the channel is closed.
       const { highestTag } = this.#unsettled;
-      if (highestTag !== undefined) this.#channel.nack(tagged(highestTag), true, true);
+      if (this.#isCancelled && highestTag !== undefined) this.#channel.nack(tagged(highestTag), true, true);
       this.#isOpen = false;
       await within(this.#channel.close(), this.#options.rpcTimeoutMs, "closing a channel");
     } catch {
@@ -155,13 +195,15 @@ export class ConsumerChannel {
       this.#end(new BrokerError("cancelled", `RabbitMQ ended the subscription to ${queue}: it was deleted, or has moved`));
       return;
     }
+    // It goes back with the channel.
+    if (!this.#isOpen) return;
     this.#delivered += 1;
     this.#options.onMessage(message, this, this.#unsettled.add(message.fields.deliveryTag));
   }
 
   /** Resolves when it is likely that the broker has nothing on its way. */
-  async #untilQuiet(isOrdered: boolean): Promise<void> {
-    const { prefetch } = this.#options;
+  async #untilQuiet(): Promise<void> {
+    const { prefetch, isOrdered } = this.#options;
     const unsettled = this.#unsettled;
     const beginning = performance.now();
     let quietSince = beginning;
@@ -173,7 +215,7 @@ export class ConsumerChannel {
         quietSince = now;
       }
       if (isOrdered && unsettled.size > 0) {
-        if (unsettled.leaving === unsettled.size) return;
+        if (unsettled.leaving + unsettled.kept === unsettled.size) return;
       } else if (unsettled.size >= prefetch || now - quietSince >= quietMs || now - beginning >= longestHoldMs) return;
       await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
     }
@@ -186,6 +228,7 @@ export class ConsumerChannel {
       this.#isAsking || this.#unsettled.hasLeavingFromBefore(performance.now() - mayHaveBlockedMs) ? this.#unsettled.listLeaving() : [];
     this.#flush();
     if (leaving.length > 0) this.#ask(leaving);
+    this.#closeWhenDone();
   }
 
   /**

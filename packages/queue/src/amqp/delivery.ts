@@ -136,6 +136,10 @@ export class AmqpDelivery implements Delivery {
     this.channel.giveBack(this.unsettled);
   }
 
+  keep(): void {
+    this.channel.keep(this.unsettled);
+  }
+
   fail(): void {
     this.channel.fail(this.unsettled);
   }

@@ -23,6 +23,8 @@ export class FakeBroker {
   readonly channels: FakeChannel[] = [];
   /** The connections that were opened. */
   readonly models: FakeModel[] = [];
+  /** What it says of itself when a connection is opened. */
+  readonly serverProperties = { product: "RabbitMQ", version: "4.1.0" };
   /** What a publication ends with: confirmed, unless it is told otherwise. */
   onPublish: (channel: FakeChannel, routingKey: string, confirm: (error: unknown) => void) => void = (_, __, confirm) => confirm(null);
 
@@ -59,12 +61,14 @@ export class FakeBroker {
 }
 
 export class FakeModel extends EventEmitter {
-  readonly connection = { heartbeat: 60, stream: { destroy: (error: Error): void => void this.emit("close", error) } };
+  readonly connection: object;
   readonly #broker: FakeBroker;
 
   constructor(broker: FakeBroker) {
     super();
     this.#broker = broker;
+    const stream = { destroy: (error: Error): void => void this.emit("close", error) };
+    this.connection = { heartbeat: 60, stream, serverProperties: broker.serverProperties };
   }
 
   createChannel(): Promise<FakeChannel> {
@@ -113,7 +117,8 @@ export class FakeChannel extends EventEmitter {
 
   consume(queue: string, onMessage: (message: ConsumeMessage | null) => void, options: object): Promise<object> {
     if (!this.#broker.queues.has(queue)) return this.#missing("queue", queue);
-    this.#onMessage = onMessage;
+    // What stands in for another is handed nothing.
+    if (!("arguments" in options)) this.#onMessage = onMessage;
     return this.#broker.answer(this, ["consume", queue, options], {});
   }
 

@@ -54,12 +54,14 @@ export class AmqpSubscription implements Subscription {
   }
 
   get state(): SubscriptionState {
-    return { isSubscribed: this.#channel?.isOpen === true, brokerAnswers: this.#parts.connection.isOpen };
+    // One that was had, and was ended by us, lacks nothing.
+    const hasEnded = this.#ending.signal.aborted && this.#hasSubscribed;
+    return { isSubscribed: hasEnded || this.#channel?.isOpen === true, brokerAnswers: this.#parts.connection.isOpen };
   }
 
   async cancel(): Promise<void> {
     this.#ending.abort();
-    await this.#channel?.cancel(this.#consumer.isOrdered);
+    await this.#channel?.cancel();
   }
 
   async close(): Promise<void> {
@@ -135,6 +137,8 @@ export class AmqpSubscription implements Subscription {
       prefetch: this.#source.prefetch,
       consumerTag: `${this.#consumer.name.slice(0, longestNameInTag)}-${randomUUID()}`,
       rpcTimeoutMs: settings.connectTimeoutMs,
+      isOrdered: this.#consumer.isOrdered,
+      hasSingleActive: this.#source.arguments["x-single-active-consumer"] === true,
       onMessage: (message, channel, unsettled) => {
         // Closing gives it back.
         if (this.#ending.signal.aborted && this.#channel !== channel) return;

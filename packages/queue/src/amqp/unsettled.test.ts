@@ -84,6 +84,7 @@ test("whatever comes and leaves in whatever order, exactly what was acknowledged
     const [unsettled, broker] = [new Unsettled(), new Broker()];
     const held: UnsettledDelivery[] = [];
     const done = new Set<number>();
+    const kept: number[] = [];
     for (let step = 0, tag = 0; step < 200; step += 1) {
       const act = random(10);
       if (act < 4 || held.length === 0) {
@@ -95,15 +96,24 @@ test("whatever comes and leaves in whatever order, exactly what was acknowledged
       if (act < 8) {
         unsettled.acknowledge(delivery);
         done.add(delivery.tag);
-      } else {
+      } else if (act === 8) {
         unsettled.remove(delivery);
         broker.open.delete(delivery.tag);
+      } else {
+        unsettled.keep(delivery);
+        kept.push(delivery.tag);
+        // What is kept leaves in no other way.
+        expect([unsettled.acknowledge(delivery), unsettled.remove(delivery)]).toEqual([false, false]);
       }
       if (act === 5) unsettled.flush(broker.acknowledge);
     }
     unsettled.flush(broker.acknowledge);
     expect(broker.acknowledged, `seed ${seed}`).toEqual(done);
-    expect([...broker.open], `seed ${seed}`).toEqual(held.map(({ tag }) => tag).sort((a, b) => a - b));
-    expect([unsettled.size, unsettled.highestTag], `seed ${seed}`).toEqual([held.length, [...broker.open].at(-1)]);
+    expect([...broker.open], `seed ${seed}`).toEqual([...held.map(({ tag }) => tag), ...kept].sort((a, b) => a - b));
+    expect([unsettled.size, unsettled.kept, unsettled.highestTag], `seed ${seed}`).toEqual([
+      held.length + kept.length,
+      kept.length,
+      [...broker.open].at(-1),
+    ]);
   }
 });

@@ -8,8 +8,8 @@ export class UnsettledDelivery {
   readonly receivedAtMs: number = performance.now();
   previous: UnsettledDelivery | undefined = undefined;
   next: UnsettledDelivery | undefined = undefined;
-  /** `leaving`: acknowledged, but not told yet. */
-  state: "held" | "leaving" | "settled" = "held";
+  /** `leaving`: acknowledged, but not told yet. `kept`: to go back when the channel closes. */
+  state: "held" | "leaving" | "kept" | "settled" = "held";
 
   constructor(tag: number) {
     this.tag = tag;
@@ -28,6 +28,8 @@ export class Unsettled {
   #leaving: UnsettledDelivery[] = [];
   /** How many the broker has not heard of. */
   size = 0;
+  /** How many of them go back when the channel closes. */
+  kept = 0;
 
   /** Takes those that are acknowledged, and whose acknowledgement can't be told any more. */
   takeLeaving(): UnsettledDelivery[] {
@@ -74,6 +76,13 @@ export class Unsettled {
     delivery.state = "leaving";
     this.#leaving.push(delivery);
     return true;
+  }
+
+  /** It goes back with all that is left when the channel closes. */
+  keep(delivery: UnsettledDelivery): void {
+    if (delivery.state !== "held") return;
+    delivery.state = "kept";
+    this.kept += 1;
   }
 
   /** The broker has been told of it in another way. @returns false for one that has left already */
