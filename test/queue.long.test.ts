@@ -7,7 +7,7 @@ import { badPeer } from "./support/bad-peer.ts";
 import { consumersOf, type Consume, type Consumed } from "./support/consume.ts";
 import { feed, type Feed } from "./support/feed.ts";
 import { done, readJournal, twice } from "./support/journal.ts";
-import { closeConsumers, fill, noRabbitmq, ready, startRabbitmq, type Rabbitmq } from "./support/rabbitmq.ts";
+import { closeConsumers, fill, noRabbitmq, ready, startRabbitmq, toldOf, type Rabbitmq } from "./support/rabbitmq.ts";
 import { serve, type ServeOptions } from "./support/serve.ts";
 
 if (noRabbitmq !== undefined) console.log(`queue.long.test.ts ${noRabbitmq}`);
@@ -48,11 +48,12 @@ describe.skipIf(noRabbitmq !== undefined).each(["classic", "quorum"])("RabbitMQ,
       const handled = new Set(done(server.runs()));
       return Array.from({ length: confirmed }, (_, n) => n).filter((n) => !handled.has(n));
     };
-    await until("all to be handled", () => missing().length === 0, {
+    const handling = until("all to be handled", () => missing().length === 0, {
       // What has come back several times waits for 64 seconds.
       timeoutMs: 150_000,
       describe: () => `without ${missing().length} of ${confirmed}: ${missing().slice(0, 50).join(" ")}\n${server.stdout().slice(-5000)}`,
     });
+    await toldOf(broker, server.queue, handling);
     await until("the queue to be empty", async () => (await ready(model, server.queue)) === 0);
   };
 

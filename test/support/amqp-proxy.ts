@@ -8,7 +8,12 @@ export interface AmqpProxy extends AsyncDisposable {
   readonly hasStepped: boolean;
   /** Calls back when so many frames have gone, either way, after the first message; then nothing goes any more. */
   afterDelivery(frames: number, callback: () => void): void;
+  /** The next frame with a method, and what comes behind it, waits until `during` has ended. */
+  holdBack(method: number, during: () => Promise<void>): void;
 }
+
+/** `basic.cancel-ok`: class 60, method 31. */
+export const cancelOkMethod = 0x3c001f;
 
 /** `basic.deliver`: class 60, method 60 (AMQP 0-9-1, section 1.8.3.9). */
 const deliverMethod = 0x3c003c;
@@ -22,13 +27,14 @@ export async function amqpProxy(upstream: number): Promise<AmqpProxy> {
   let left = Number.POSITIVE_INFINITY;
   let hasDelivered = false;
   let hasStepped = false;
+  let holding: { readonly method: number; during(): Promise<void> } | undefined;
   const sockets = new Set<Socket>();
 
   const pass = (frame: Buffer, to: Socket): void => {
     if (hasStepped) return;
     to.write(frame);
     if (hasDelivered) left -= 1;
-    hasDelivered ||= frame[0] === methodFrame && frame.readUInt32BE(7) === deliverMethod;
+    hasDelivered ||= methodOf(frame) === deliverMethod;
     if (left > 0) return;
     hasStepped = true;
     callback?.();
@@ -38,14 +44,25 @@ export async function amqpProxy(upstream: number): Promise<AmqpProxy> {
 
   const forward = (from: Socket, to: Socket): void => {
     let received: Buffer = Buffer.alloc(0);
+    let before: Promise<void> | undefined;
+    const inTurn = (act: () => void): void => {
+      if (before === undefined) act();
+      else before = before.then(act);
+    };
     from.on("data", (chunk: Buffer) => {
       received = Buffer.concat([received, chunk]);
       for (let length = frameLength(received); received.length >= length; length = frameLength(received)) {
-        pass(received.subarray(0, length), to);
+        const frame = received.subarray(0, length);
         received = received.subarray(length);
+        if (holding !== undefined && methodOf(frame) === holding.method) {
+          const { during } = holding;
+          holding = undefined;
+          before = (before ?? Promise.resolve()).then(during);
+        }
+        inTurn(() => pass(frame, to));
       }
     });
-    from.on("end", () => to.end());
+    from.on("end", () => inTurn(() => to.end()));
     from.on("error", () => to.destroy());
     from.on("close", () => sockets.delete(from));
     sockets.add(from);
@@ -67,12 +84,18 @@ export async function amqpProxy(upstream: number): Promise<AmqpProxy> {
       left = frames;
       callback = then;
     },
+    holdBack: (method, during) => void (holding = { method, during }),
     [Symbol.asyncDispose]: async () => {
       for (const socket of sockets) socket.destroy();
       server.close();
       await once(server, "close");
     },
   };
+}
+
+/** Class and method of a frame; `undefined` for what is content, a heartbeat, or the beginning of a connection. */
+function methodOf(frame: Buffer): number | undefined {
+  return frame[0] === methodFrame ? frame.readUInt32BE(7) : undefined;
 }
 
 /** Of the first frame: one byte of type, two of channel, four of size, the payload, one that ends it; a connection begins with `AMQP0091`. */

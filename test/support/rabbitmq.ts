@@ -198,6 +198,32 @@ export async function drained(
   await until(`${queue} to be empty`, isDrained, { timeoutMs: 100_000, describe: () => `left: ${left}\n${describe()}` });
 }
 
+/**
+ * Waits for what becomes of a queue's messages. Where that does not come, the error says what the broker knows by then of the queue, of
+ * those that consume from it, and of all channels.
+ */
+export async function toldOf(broker: Rabbitmq, queue: string, waiting: Promise<unknown>): Promise<void> {
+  try {
+    await waiting;
+  } catch (cause) {
+    const told = await Promise.all(states.map((words) => linesOf(broker, queue, words)));
+    throw new Error(`${cause instanceof Error ? cause.message : String(cause)}\n${told.join("\n")}`, { cause });
+  }
+}
+
+const states = [
+  ["list_queues", "name", "messages_ready", "messages_unacknowledged", "consumers"],
+  ["list_consumers", "queue_name", "channel_pid", "consumer_tag", "active", "activity_status", "prefetch_count"],
+  ["list_channels", "pid", "connection", "consumer_count", "messages_unacknowledged"],
+] as const;
+
+/** A broker that is away, or that does not know a column, must not hide what has failed. */
+async function linesOf(broker: Rabbitmq, queue: string, words: readonly string[]): Promise<string> {
+  const isOf = (line: string): boolean => words[0] === "list_channels" || line.startsWith(`${queue}\t`);
+  const lines = await broker.query(...words).catch((error: unknown) => [String(error)]);
+  return [words.join(" "), ...lines.slice(1).filter(isOf)].join("\n  ");
+}
+
 /** Takes all messages out of a queue; none where it does not exist. @returns the `n` of each */
 export async function takeAll(model: ChannelModel, queue: string): Promise<number[]> {
   if ((await ready(model, queue)) < 1) return [];

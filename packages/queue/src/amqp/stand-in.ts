@@ -12,7 +12,7 @@ const priority = 1_000_000;
  * for the next event of the queue (`basic_cancel` in rabbit_amqqueue_process.erl; 4.0 has `stop_consumer`, which goes on to deliver). Should
  * the cancelled consumer's channel close, that is such an event only while the queue's record of the channel is there, which goes with
  * the last acknowledgement after each fiftieth delivery (rabbit_queue_consumers.erl, `update_ch_record`). Should a message be published
- * first, that one is delivered before all that are ready; up to 3.10.8, the queue crashes of it.
+ * first, that one is delivered before all that are ready; before 3.9.27, 3.10.13 and 3.11.5 the queue crashes of it.
  */
 export function needsStandIn({ connection }: ChannelModel): boolean {
   const { product, version } = connection.serverProperties;
