@@ -183,29 +183,35 @@ const standIn = [
   "consume",
   { consumerTag: "tag-leaving", arguments: { "x-priority": 1_000_000, "x-credit": { credit: { "!": "long", value: 0 }, drain: false } } },
 ];
-const [cancelled, told, closed] = [
+const [cancelled, acknowledged, closed] = [
   ["cancel", "tag"],
   ["ack", 1],
   ["close", undefined],
 ];
 const single = { hasSingleActive: true, isOrdered: true, prefetch: 1 };
 
-// Before 4.0, a classic queue that is told to cancel its single active consumer hands nothing to the next one.
+// Before 4.0, a classic queue that is acknowledged to cancel its single active consumer hands nothing to the next one.
 test.each([
-  ["RabbitMQ 3.8.2", "RabbitMQ", "3.8.2", single, [standIn, cancelled, told, closed]],
-  ["RabbitMQ 3.13.7", "RabbitMQ", "3.13.7", single, [standIn, cancelled, told, closed]],
-  ["RabbitMQ 4.0.0", "RabbitMQ", "4.0.0", single, [cancelled, told]],
-  ["RabbitMQ 10.0.0", "RabbitMQ", "10.0.0", single, [cancelled, told]],
-  ["RabbitMQ of a version that is none", "RabbitMQ", "", single, [cancelled, told]],
-  ["another broker", "LavinMQ", "2.1.0", single, [cancelled, told]],
+  ["RabbitMQ 3.8.2", "RabbitMQ", "3.8.2", single, [standIn, cancelled, acknowledged, closed]],
+  ["RabbitMQ 3.13.7", "RabbitMQ", "3.13.7", single, [standIn, cancelled, acknowledged, closed]],
+  ["RabbitMQ 4.0.0", "RabbitMQ", "4.0.0", single, [cancelled, acknowledged]],
+  ["RabbitMQ 10.0.0", "RabbitMQ", "10.0.0", single, [cancelled, acknowledged]],
+  ["RabbitMQ of a version that is none", "RabbitMQ", "", single, [cancelled, acknowledged]],
+  ["another broker", "LavinMQ", "2.1.0", single, [cancelled, acknowledged]],
   [
     "RabbitMQ 3.13.7, where the order is not ours",
     "RabbitMQ",
     "3.13.7",
     { ...single, isOrdered: false },
-    [standIn, cancelled, told, closed],
+    [standIn, cancelled, acknowledged, closed],
   ],
-  ["RabbitMQ 3.13.7, where all consumers are active", "RabbitMQ", "3.13.7", { ...single, hasSingleActive: false }, [cancelled, told]],
+  [
+    "RabbitMQ 3.13.7, where all consumers are active",
+    "RabbitMQ",
+    "3.13.7",
+    { ...single, hasSingleActive: false },
+    [cancelled, acknowledged],
+  ],
 ])("how the only active consumer leaves with a message that was handled: %s", async (_, product, version, own, left) => {
   const { broker, channel, raw, deliveries } = await opened({ ...own, rpcTimeoutMs: 5000 }, { product, version });
   raw.deliver("1");
@@ -222,7 +228,7 @@ test("where the order is not ours, what runs is finished before the next consume
   await channel.cancel();
   channel.acknowledge(deliveries[1] as UnsettledDelivery);
   await turn();
-  expect(leavings(broker)).toEqual([standIn, cancelled, told, ["ack", 2]]);
+  expect(leavings(broker)).toEqual([standIn, cancelled, acknowledged, ["ack", 2]]);
   channel.giveBack(deliveries[2] as UnsettledDelivery);
   await turn();
   expect(leavings(broker).slice(4)).toEqual([["nack", 3], closed]);
@@ -235,7 +241,7 @@ test("a stand-in that can't be had: nothing is cancelled, and the channel takes 
   channel.acknowledge(deliveries[0] as UnsettledDelivery);
   await channel.cancel();
   await channel.close();
-  expect(leavings(broker)).toEqual([standIn, told, closed]);
+  expect(leavings(broker)).toEqual([standIn, acknowledged, closed]);
 });
 
 // A cancel would let the next consumer begin with the message after the one that goes back, or is on its way.
