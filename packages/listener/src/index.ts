@@ -12,7 +12,7 @@ export { handleListener, inheritedListener } from "./inherited.ts";
 export { isWithoutIpv6, ListenError, listenError } from "./listen-error.ts";
 export { listenAtPath } from "./listen-at-path.ts";
 export { checkUnixPath } from "./unix-path.ts";
-export { clearStaleSocket } from "./unix-socket.ts";
+export { clearStaleSocket, isSocketAlive } from "./unix-socket.ts";
 export { SlotSockets } from "./slot-sockets.ts";
 export { systemdDescriptors } from "./systemd.ts";
 export { acceptAlso, endAccepting, leaveSocket, stopAccepting } from "./stop-accepting.ts";

@@ -96,13 +96,13 @@ export async function clearStaleSocket(path: string): Promise<void> {
   const found = lookAt(path);
   if (found === undefined) return;
   if (!found.isSocket()) throw new ListenError(`cannot listen on ${path}: the file exists and is not a socket`, "EEXIST");
-  if (await isAlive(path)) throw inUse(path);
+  if (await isSocketAlive(path)) throw inUse(path);
   await new Promise((resolve) => setTimeout(resolve, secondProbeMs));
-  if (await isAlive(path)) throw inUse(path);
+  if (await isSocketAlive(path)) throw inUse(path);
   const aside = nameBeside(path);
   if (!move(path, aside)) return;
   // In the meantime somebody else may have put theirs there.
-  if (await isAlive(aside)) {
+  if (await isSocketAlive(aside)) {
     link(aside, path);
     remove(aside);
     throw inUse(path);
@@ -152,8 +152,11 @@ function lookAt(path: string): ReturnType<typeof lstatSync> {
   return lstatSync(path, { throwIfNoEntry: false });
 }
 
-/** Nobody accepts on a dead socket: the kernel refuses. Anything else, also silence, counts as alive. */
-function isAlive(path: string): Promise<boolean> {
+/**
+ * Whether a process may listen at the path of a unix socket, in whatever PID namespace. Nobody accepts on a dead socket: the kernel refuses.
+ * Anything else, also silence, counts as alive.
+ */
+export function isSocketAlive(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
     const answer = (alive: boolean): void => {

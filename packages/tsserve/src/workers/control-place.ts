@@ -2,6 +2,7 @@ import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, symlinkSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Environment } from "@tsserve/config";
+import { isSocketAlive } from "@tsserve/listener";
 import { keepFolder } from "@tsserve/metrics/folder";
 
 /** Where a process listens for commands, and how `tsserve ctl` finds it without being told. */
@@ -41,7 +42,7 @@ function isOwn(folder: string, uid: number, mayMake: boolean): boolean {
 export function controlPlace(env: Environment, pid: number, named: string | undefined): ControlPlace {
   const keepParent = keepFolder(tmpdir());
   const folder = controlFolder(env, true);
-  sweep(folder);
+  void sweep(folder);
   const place = named === undefined ? ownPlace(folder, env, pid) : linkedPlace(named, env, pid);
   const keep = (): void => {
     try {
@@ -92,10 +93,14 @@ function privatePlace(): ControlPlace {
   return { path: join(folder, "ctl.sock"), keep, remove };
 }
 
-/** Removes what dead processes have left, in our own folder alone. */
-function sweep(folder: string | undefined): void {
+/**
+ * Removes what dead processes have left, in our own folder alone. A process of another container that shares the folder has no pid here:
+ * it is known by its socket, which does not refuse.
+ */
+async function sweep(folder: string | undefined): Promise<void> {
   if (folder === undefined) return;
-  for (const name of namesIn(folder)) if (!isAlive(Number.parseInt(name, 10))) removeFile(join(folder, name));
+  const paths = namesIn(folder).filter((name) => !isAlive(Number.parseInt(name, 10)));
+  await Promise.all(paths.map(async (name) => ((await isSocketAlive(join(folder, name))) ? undefined : removeFile(join(folder, name)))));
 }
 
 /** The control sockets of this user's processes that run, by their pids. */
