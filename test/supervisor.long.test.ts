@@ -35,7 +35,9 @@ test.skipIf(!hasProgram("/usr/bin/supervisord"))("supervisor runs, upgrades, res
     spawnSync("/usr/bin/supervisorctl", ["-c", join(folder.path, "supervisord.conf"), ...args], { encoding: "utf8" }).stdout;
   const log = (): string =>
     existsSync(join(folder.path, "log/stdout.log")) ? readFileSync(join(folder.path, "log/stdout.log"), "utf8") : "";
-  const answers = async (): Promise<boolean> => (await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined))?.status === 200;
+  // On a connection of its own: one that was kept ends with its worker, and a test that stood still asks on it before it reads of the end.
+  const answers = async (): Promise<boolean> =>
+    (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: "close" } }).catch(() => undefined))?.status === 200;
   try {
     await until("an answer", async () => ((await answers()) ? true : undefined), { describe: log, timeoutMs: 60_000 });
     await until("RUNNING", () => (/RUNNING/.test(control("status")) ? true : undefined));
