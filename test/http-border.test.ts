@@ -287,6 +287,58 @@ test("a body that stalls after the answer gets no second one", async () => {
   expect((await raw.closed()).match(/^HTTP\/1\.1/gm)).toHaveLength(1);
 });
 
+describe("nobody is told that a request did not come in time who has asked for nothing", () => {
+  const ways = {
+    "while its answer leaves": { path: "/first-bytes", first: /had 12345\n/, last: /then 67890\n/ },
+    "after its answer": { path: "/", first: /\{\}/, last: undefined },
+  };
+  const times = { "in the drain": "1 second", "after the listener has closed": "1 millisecond" };
+  for (const [way, { path, first, last }] of Object.entries(ways)) {
+    for (const [when, drainTime] of Object.entries(times)) {
+      test(`in a stop: a body that comes to its end ${way}, ${when}`, async () => {
+        await using server = serve({ app: "streams.js", server: { drain_time: drainTime } });
+        const url = await server.listening();
+        using raw = await openRaw(url);
+        raw.send(`POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345`);
+        await raw.receives(first);
+        server.kill();
+        await server.log(/draining for/);
+        if (drainTime === times["after the listener has closed"]) {
+          await until("the listener to close", () =>
+            fetch(url).then(
+              () => false,
+              () => true,
+            ),
+          );
+        }
+        raw.send("67890");
+        if (last !== undefined) await raw.receives(last);
+        expect((await raw.closed()).match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 200"]);
+        expect((await server.exited()).code).toBe(0);
+      });
+    }
+  }
+
+  test("on a connection whose late request has come and been answered", async () => {
+    await using server = awkward("plain", { server: { header_timeout: "1 second", request_timeout: "1 second" } });
+    const url = await server.listening();
+    using raw = await openRaw(url);
+    raw.send("POST /take HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345");
+    // The rest comes while the loop is busy: when it is not any more, the limit is found to be over before the socket is read.
+    using busy = await openRaw(url);
+    busy.send(get("/block?ms=2000"));
+    await server.log(/^blocking/);
+    raw.send("67890");
+    await raw.receives(/taken/);
+    // Who begins a request only now, and does not go on, is told so later than anybody who began before.
+    using late = await openRaw(url);
+    late.send("GET / HT");
+    expect(await late.closed()).toMatch(/^HTTP\/1\.1 408/);
+    raw.send(get("/", "Connection: close\r\n"));
+    expect((await raw.closed()).match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 200", "HTTP/1.1 200"]);
+  });
+});
+
 test("garbage behind requests in progress is answered after them", async () => {
   await using server = awkward("plain");
   using raw = await openRaw(await server.listening());

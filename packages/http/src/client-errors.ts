@@ -47,7 +47,7 @@ export class ClientErrors {
 
   /** Timers run before what has come is read: a loop that was busy would blame the client for it. */
   #timedOut(connection: Connection, error: NodeJS.ErrnoException): void {
-    const { socket, requests } = connection;
+    const { socket, requests, unfinishedBody } = connection;
     const bytes = socket.bytesRead;
     setImmediate(() => {
       if (socket.destroyed || connection.unreadable) return;
@@ -57,8 +57,10 @@ export class ClientErrors {
       }
       // Node asks once for each request.
       this.#handling.connections.clock.after(this.#handling.headerTimeoutMs, () => {
-        const isStillThere = connection.requests === requests && !socket.destroyed && !connection.unreadable;
-        if (isStillThere && (connection.isIdle || connection.unfinishedBody !== undefined)) this.#unreadable(connection, error);
+        if (connection.requests !== requests || socket.destroyed || connection.unreadable) return;
+        // What was late may have come since, and been answered: nothing is asked by a connection that idles.
+        const isStillLate = unfinishedBody === undefined ? connection.isIdle : connection.unfinishedBody === unfinishedBody;
+        if (isStillLate) this.#unreadable(connection, error);
       });
     });
   }

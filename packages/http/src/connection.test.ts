@@ -52,6 +52,54 @@ describe("what a connection owes", () => {
     expect([connection.clientEnds, connection.endReason]).toEqual([true, undefined]);
   });
 
+  // What may happen to a request whose answer keeps the connection, in an order that can be: the look at the bytes may come anywhere between.
+  const orders = {
+    "the body comes before the answer ends": ["head", "body", "answer"],
+    "the answer ends before the body comes": ["head", "answer", "body"],
+    "all comes at once": ["head", "answer"],
+  } as const;
+  test.each(Object.entries(orders))("a request is not half sent when it is over, whenever its bytes are looked at (%s)", (_, steps) => {
+    for (let looks = 0; looks < 2 ** steps.length; looks++) {
+      for (let begin = 0; begin <= steps.length; begin++) {
+        const watched = { bytesRead: 10, bytesWritten: 0 };
+        const connection = new Connection(watched as unknown as Socket, 0);
+        const before = request();
+        connection.beginRequest(before);
+        connection.endRequest(before, 1);
+        const own = request();
+        const incoming = own.incoming as { complete: boolean };
+        for (const [index, step] of steps.entries()) {
+          if (begin === index) connection.beginWatch(index);
+          watched.bytesRead += step === "answer" ? 0 : 10;
+          if (step === "head") {
+            incoming.complete = !(steps as readonly string[]).includes("body");
+            connection.beginRequest(own);
+          } else if (step === "body") incoming.complete = true;
+          else connection.endRequest(own, index);
+          if (begin <= index && (looks & (2 ** index)) !== 0) connection.watch(index);
+        }
+        if (begin === steps.length) connection.beginWatch(begin);
+        connection.watch(10);
+        expect([connection.isIdle, connection.halfSent, looks, begin]).toEqual([true, false, looks, begin]);
+        // What comes from here on is the beginning of the next one, until that has begun.
+        watched.bytesRead += 1;
+        connection.watch(11);
+        expect([connection.halfSent, looks, begin]).toEqual([true, looks, begin]);
+        connection.beginRequest(request());
+        expect(connection.halfSent).toBe(false);
+      }
+    }
+  });
+
+  test("a body that is still to come when its request has been answered is half sent", () => {
+    const connection = new Connection(socket(), 0);
+    const answered = request();
+    (answered.incoming as { complete: boolean }).complete = false;
+    connection.beginRequest(answered);
+    connection.endRequest(answered, 1);
+    expect([connection.isIdle, connection.halfSent]).toEqual([true, true]);
+  });
+
   test("what has come since the stop began is seen", () => {
     const watched = { bytesRead: 10, bytesWritten: 0 };
     const connection = new Connection(watched as unknown as Socket, 0);

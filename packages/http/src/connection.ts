@@ -62,8 +62,6 @@ export class Connection {
   whenAnswered: (() => void) | undefined;
   /** Whether Node could not read what the client sent: nothing of it is read any more. */
   unreadable = false;
-  /** Whether a part of the next request has been seen to arrive. Only kept up by `watch`. */
-  halfSent = false;
   /** Whether the client said that its last request is the last. */
   clientEnds = false;
   /** Whether it is read to its end only so that the client gets to see the last answer. */
@@ -79,6 +77,10 @@ export class Connection {
   private reading: IncomingMessage | undefined;
   private bytesSeen = 0;
   private quietSince = 0;
+  /** Whether a part of the head of the next request has been seen to arrive. */
+  private headBegun = false;
+  /** Whether what comes before the next look may be of a request that has begun, rather than the beginning of another one. */
+  private hadRequest = false;
 
   constructor(socket: Socket, now: number, { maxRequests, maxAgeMs }: Lifetime = unlimited) {
     this.socket = socket;
@@ -108,7 +110,8 @@ export class Connection {
     this.reading = request.incoming;
     this.activeRequests += 1;
     this.requests += 1;
-    this.halfSent = false;
+    this.headBegun = false;
+    this.hadRequest = true;
   }
 
   endRequest(request: HttpRequest, now: number): void {
@@ -162,31 +165,51 @@ export class Connection {
     return isRead && incoming.readableLength === 0;
   }
 
+  /**
+   * Whether a part of a request has come, and the rest of it has not: of the head of the next one, or of the body of one that has been
+   * answered before all of it came. Of a head it is only known by `watch`.
+   */
+  get halfSent(): boolean {
+    return this.headBegun || this.unfinishedBody !== undefined;
+  }
+
   /** The handshake is over: what comes from now on is the client's, and is counted from none on. */
   becomes(socket: Socket, now: number): void {
     this.socket = socket;
     this.idleSince = now;
     this.bytesAnswered = socket.bytesWritten;
     this.beginWatch(now);
-    this.halfSent = false;
+    this.headBegun = false;
   }
 
   /** From here on, `watch` tells whether bytes have come. */
   beginWatch(now: number): void {
     this.bytesSeen = this.socket.bytesRead;
     this.quietSince = now;
-    this.halfSent = this.requests === 0 && this.bytesSeen > 0;
+    this.headBegun = this.requests === 0 && this.bytesSeen > 0;
+    this.hadRequest = this.#hasRequest;
   }
 
-  /** For how many milliseconds nothing has come. Node tells only how many bytes came in all. */
+  /**
+   * For how many milliseconds nothing has come. Node tells only how many bytes came in all, not what they were: they are the beginning of
+   * a request where nothing else was, now or since the look before. Of one whose beginning came together with the end of another it is
+   * seen only with its next bytes; the other mistake would be a 408 that nobody asked for, in the place of the answer to what comes next.
+   */
   watch(now: number): number {
     const bytes = this.socket.bytesRead;
+    const hasRequest = this.#hasRequest;
     if (bytes > this.bytesSeen) {
       this.bytesSeen = bytes;
       this.quietSince = now;
-      this.halfSent = this.isIdle;
+      if (!hasRequest && !this.hadRequest) this.headBegun = true;
     }
+    this.hadRequest = hasRequest;
     return now - Math.max(this.quietSince, this.idleSince);
+  }
+
+  /** Whether what comes may be of a request whose head has come. */
+  get #hasRequest(): boolean {
+    return !this.isIdle || this.unfinishedBody !== undefined;
   }
 }
 
