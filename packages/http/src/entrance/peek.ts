@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { timerMs } from "@tsserve/server";
+import { afterReading, systemClock } from "@tsserve/server";
 
 /** How looking at the first bytes of a connection ended, where it did not tell anything. */
 export type PeekFailure = "timeout" | "closed";
@@ -18,7 +18,10 @@ export interface Peek<T> {
 /** Looks at what a connection begins with, before anything is told that there is one. */
 export function peek<T>(socket: Socket, { timeoutMs, look, onFound, onFailure }: Peek<T>): void {
   let bytes: Buffer = Buffer.alloc(0);
-  const timer = setTimeout(() => finish(() => onFailure("timeout")), timerMs(timeoutMs));
+  // What came while the loop was busy is read before anybody is blamed.
+  let cancel = systemClock.after(timeoutMs, () => {
+    cancel = afterReading(systemClock, () => finish(() => onFailure("timeout")));
+  });
 
   const onReadable = (): void => {
     let chunk: Buffer | null;
@@ -36,7 +39,7 @@ export function peek<T>(socket: Socket, { timeoutMs, look, onFound, onFailure }:
   };
   const onGone = (): void => finish(() => onFailure("closed"));
   const finish = (then: () => void): void => {
-    clearTimeout(timer);
+    cancel();
     socket.off("readable", onReadable);
     socket.off("end", onGone);
     socket.off("close", onGone);

@@ -1,7 +1,7 @@
 import { createServer, type ServerHttp2Session, type ServerOptions } from "node:http2";
 import type { RequestListener } from "node:http";
 import type { Socket } from "node:net";
-import { systemClock } from "@tsserve/server";
+import { afterReading, systemClock } from "@tsserve/server";
 import type { Logger } from "pino";
 import { expectationFailed, nobodyTunnels, type RejectionReason } from "../refusal.ts";
 import { peerAddress, showPlainAddress } from "../client.ts";
@@ -46,8 +46,7 @@ export function openHttp2(parts: Http2Parts): { accept(connection: Connection, s
   let timer: NodeJS.Timeout | undefined;
   let arriving: Connection | undefined;
 
-  const look = (): void => {
-    const now = systemClock.now();
+  const look = (now: number): void => {
     for (const session of sessions) {
       if (session.isOver) sessions.delete(session);
       else session.look(now);
@@ -76,7 +75,7 @@ export function openHttp2(parts: Http2Parts): { accept(connection: Connection, s
     });
     connection.multiplexed = tracked;
     sessions.add(tracked);
-    timer ??= setInterval(look, lookMs).unref();
+    timer ??= setInterval(() => void afterReading(systemClock, look), lookMs).unref();
     session.once("error", (error: NodeJS.ErrnoException) => failed(connection, error));
   });
 
