@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { Server as NetServer } from "node:net";
-import { Admission, afterReading, whenAborted, type Clock } from "@tsserve/server";
+import { Admission, judgeAfter, whenAborted, type Clock } from "@tsserve/server";
 import type { Refusal } from "./refusal.ts";
 import { Connection, connectionKey, type EndReason, type Lifetime, type TrackedSocket } from "./connection.ts";
 import { watchHalfClosed } from "./half-close.ts";
@@ -274,9 +274,7 @@ export class Connections {
 
   /** On a busy machine the process may stand still once it has accepted a connection, whose request it reads in the next turn. */
   #sweepSoon(): void {
-    this.#cancelSweep = this.clock.after(sweepIntervalMs, () => {
-      this.#cancelSweep = afterReading(this.clock, (now) => this.#sweep(now));
-    });
+    this.#cancelSweep = judgeAfter(this.clock, sweepIntervalMs, (now) => this.#sweep(now));
   }
 
   #sweep(now: number): void {

@@ -1,5 +1,5 @@
 import type { Server, Socket } from "node:net";
-import { afterReading, type Clock } from "./clock.ts";
+import { afterReading, judgeAfter, type Clock } from "./clock.ts";
 
 /** What `Admission` asks of the connections that are being served. */
 export interface Admitted {
@@ -120,14 +120,12 @@ export class Admission {
   #makeRoomSoon(afterMs: number): void {
     if (this.#makingRoom) return;
     this.#makingRoom = true;
-    const makeRoomAfterReading = (): void => {
-      afterReading(this.#clock, (now) => {
-        this.#makingRoom = false;
-        this.#makeRoom(now);
-      });
+    const makeRoom = (now: number): void => {
+      this.#makingRoom = false;
+      this.#makeRoom(now);
     };
-    if (afterMs === 0) makeRoomAfterReading();
-    else this.#clock.after(afterMs, makeRoomAfterReading);
+    if (afterMs === 0) afterReading(this.#clock, makeRoom);
+    else judgeAfter(this.#clock, afterMs, makeRoom);
   }
 
   #makeRoom(now: number): void {

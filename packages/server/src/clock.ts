@@ -53,6 +53,14 @@ export function afterReading(clock: Clock, judge: (before: number) => void): () 
   return () => clearImmediate(immediate);
 }
 
+/** The same in `ms` milliseconds. @returns cancels */
+export function judgeAfter(clock: Clock, ms: number, judge: (before: number) => void): () => void {
+  let cancel = clock.after(ms, () => {
+    cancel = afterReading(clock, judge);
+  });
+  return () => cancel();
+}
+
 /** Resolves after `ms` milliseconds, or as soon as the signal aborts. */
 export function wait(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

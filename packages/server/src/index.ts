@@ -7,7 +7,7 @@
 export { ActiveRequest, ActiveRequests } from "./active-requests.ts";
 export { Admission } from "./admission.ts";
 export { Causes } from "./causes.ts";
-export { afterReading, systemClock, timerMs, wait, within } from "./clock.ts";
+export { afterReading, judgeAfter, systemClock, timerMs, wait, within } from "./clock.ts";
 export { whenAborted } from "./when-aborted.ts";
 export { Descriptors } from "./descriptors.ts";
 export { exitCodeAfter, exitCodes, signalExitCode } from "./exit-codes.ts";

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { afterReading, systemClock } from "@tsserve/server";
+import { judgeAfter, systemClock } from "@tsserve/server";
 
 /** How looking at the first bytes of a connection ended, where it did not tell anything. */
 export type PeekFailure = "timeout" | "closed";
@@ -19,9 +19,7 @@ export interface Peek<T> {
 export function peek<T>(socket: Socket, { timeoutMs, look, onFound, onFailure }: Peek<T>): void {
   let bytes: Buffer = Buffer.alloc(0);
   // What came while the loop was busy is read before anybody is blamed.
-  let cancel = systemClock.after(timeoutMs, () => {
-    cancel = afterReading(systemClock, () => finish(() => onFailure("timeout")));
-  });
+  const cancel = judgeAfter(systemClock, timeoutMs, () => finish(() => onFailure("timeout")));
 
   const onReadable = (): void => {
     let chunk: Buffer | null;

@@ -1,5 +1,5 @@
 import type { Server, Socket } from "node:net";
-import { Admission, afterReading, scanForIdle, whenAborted, type Clock, type Descriptors } from "@tsserve/server";
+import { Admission, judgeAfter, scanForIdle, whenAborted, type Clock, type Descriptors } from "@tsserve/server";
 import { Connection, type ConnectionSetup } from "./connection.ts";
 import { Leaving } from "./leaving.ts";
 import { SharedReads } from "./shared-reads.ts";
@@ -99,9 +99,7 @@ export class Connections {
   }
 
   #sweepLater(ms: number): void {
-    this.#cancelSweep = this.#clock.after(ms, () => {
-      this.#cancelSweep = afterReading(this.#clock, (now) => this.#sweep(now));
-    });
+    this.#cancelSweep = judgeAfter(this.#clock, ms, (now) => this.#sweep(now));
   }
 
   #sweep(now: number): void {

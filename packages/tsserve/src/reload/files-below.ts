@@ -1,4 +1,4 @@
-import { readdirSync, statSync, type Stats } from "node:fs";
+import { readdirSync, statSync, type Dirent, type Stats } from "node:fs";
 import { join } from "node:path";
 import type { WatchedFiles } from "./watched-files.ts";
 
@@ -27,7 +27,7 @@ export function filesBelow(roots: readonly string[], files: WatchedFiles): Files
     if (stats.isFile() && files.isWatched(path)) states.set(path, fileState(stats));
     if (!stats.isDirectory() || files.isIgnoredFolder(path)) return;
     folders.set(path, stats.ino);
-    for (const name of namesIn(path)) list(join(path, name), [...around, stats.ino]);
+    for (const { name } of entriesOf(path)) list(join(path, name), [...around, stats.ino]);
   };
   for (const root of roots) list(root, []);
   return { states, folders };
@@ -47,9 +47,10 @@ export function statsOf(path: string): Stats | undefined {
   }
 }
 
-function namesIn(folder: string): string[] {
+/** What a folder has; nothing where it can't be read. */
+export function entriesOf(folder: string): Dirent[] {
   try {
-    return readdirSync(folder);
+    return readdirSync(folder, { withFileTypes: true });
   } catch {
     return [];
   }

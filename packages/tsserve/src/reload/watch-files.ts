@@ -1,8 +1,8 @@
-import { readdirSync, watch as watchFolder, type Dirent, type FSWatcher as FolderWatcher } from "node:fs";
+import { watch as watchFolder, type FSWatcher as FolderWatcher } from "node:fs";
 import { dirname, join, sep } from "node:path";
 import { watch } from "chokidar";
 import { realPathOf } from "../real-path-of.ts";
-import { fileState, filesBelow, statsOf } from "./files-below.ts";
+import { entriesOf, fileState, filesBelow, statsOf } from "./files-below.ts";
 import type { WatchedFiles } from "./watched-files.ts";
 
 /** An editor writes a file in several steps, and a tool several files. */
@@ -127,14 +127,6 @@ export function linkedPackages(root: string): string[] {
     .filter((entry) => entry.isSymbolicLink() && !entry.name.startsWith("."))
     .flatMap((entry) => realPath(join(entry.parentPath, entry.name)))
     .filter((path) => !path.includes(`${sep}node_modules${sep}`) && path !== root && !root.startsWith(path + sep));
-}
-
-function entriesOf(folder: string): Dirent[] {
-  try {
-    return readdirSync(folder, { withFileTypes: true });
-  } catch {
-    return [];
-  }
 }
 
 function realPath(path: string): string[] {
