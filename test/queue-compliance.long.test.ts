@@ -13,7 +13,7 @@ import type { ChannelModel } from "amqplib";
 import { startFauxqs, type FauxqsServer } from "fauxqs";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { noRabbitmq, ready, startRabbitmq, type Rabbitmq } from "./support/rabbitmq.ts";
+import { noRabbitmq, ready, sendTo, startRabbitmq, type Rabbitmq } from "./support/rabbitmq.ts";
 
 const log = pino({ level: "silent" });
 let last = 0;
@@ -59,12 +59,7 @@ describe.skipIf(noRabbitmq !== undefined).each(["classic", "quorum"])("RabbitMQ,
   const subject: BrokerSubject = {
     makeBroker: () => new AmqpBroker(queueSettings(settings()).amqp, log),
     makeConsumer: () => consumerOf("amqp", settings()),
-    publish: async ({ source }, body, headers) => {
-      const channel = await model.createConfirmChannel();
-      channel.sendToQueue(source.queue, Buffer.from(body), { headers, persistent: true });
-      await channel.waitForConfirms();
-      await channel.close();
-    },
+    publish: ({ source }, body, headers) => sendTo(model, source.queue, body, { headers }),
     waiting: ({ source }) => ready(model, source.queue),
     dead: ({ source }) => ready(model, `${source.queue}.dead`),
   };

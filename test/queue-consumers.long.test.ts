@@ -7,7 +7,7 @@ import type { ChannelModel, GetMessage } from "amqplib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { consumersOf, type Consume } from "./support/consume.ts";
 import { done, twice } from "./support/journal.ts";
-import { closeConsumers, fill, noRabbitmq, ready, startRabbitmq, type Rabbitmq } from "./support/rabbitmq.ts";
+import { closeConsumers, fill, noRabbitmq, ready, sendTo, startRabbitmq, type Rabbitmq } from "./support/rabbitmq.ts";
 import { run } from "./support/run.ts";
 import { iniOf, serve } from "./support/serve.ts";
 
@@ -31,13 +31,6 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ", () => {
     await broker?.[Symbol.asyncDispose]();
     folder?.remove();
   });
-
-  async function send(queue: string, body: string | Buffer, properties: Record<string, unknown> = {}): Promise<void> {
-    const channel = await model.createConfirmChannel();
-    channel.sendToQueue(queue, Buffer.from(body), { persistent: true, ...properties });
-    await channel.waitForConfirms();
-    await channel.close();
-  }
 
   /** Waits for a message of a queue that may not be there yet. */
   function taken(queue: string): Promise<GetMessage> {
@@ -113,7 +106,7 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ", () => {
       ["expired", JSON.stringify({ n: 2 }), { headers: { "x-ttl": 1000 } }],
     ];
     for (const [reason, body, properties] of cases) {
-      await send(server.queue, body, properties);
+      await sendTo(model, server.queue, body, properties);
       expect((await taken(dead)).properties.headers?.["x-dead-reason"]).toBe(reason);
     }
     expect(server.runs().map(({ n }) => n)).toEqual([1]);
@@ -122,14 +115,14 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ", () => {
   test("a handler that takes too long counts as failed; one that never ends is cut at the deadline, and its message goes back", async () => {
     await using server = consume({ server: { message_timeout: "0.5", retry_limit: "0" } }, { deaf: "true" });
     await server.listening();
-    await send(server.queue, JSON.stringify({ n: 1, act: "hang" }));
+    await sendTo(model, server.queue, JSON.stringify({ n: 1, act: "hang" }));
     expect((await taken(`${server.queue}.dead`)).properties.headers?.["x-last-error"]).toContain("message_timeout");
     server.kill();
     expect((await server.exited()).code).toBe(0);
 
     await using stuck = consume({ server: { stop_timeout: "1" } }, { deaf: "true" });
     await stuck.listening();
-    await send(stuck.queue, JSON.stringify({ n: 1, act: "hang" }), { messageId: "the-stuck-one" });
+    await sendTo(model, stuck.queue, JSON.stringify({ n: 1, act: "hang" }), { messageId: "the-stuck-one" });
     await until("the handler to run", () => stuck.runs().length === 1);
     stuck.kill();
     expect((await stuck.exited()).code).toBe(1);
@@ -161,7 +154,7 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ", () => {
   test("a FatalError gives its message back, and ends the server with 1", async () => {
     await using server = consume();
     await server.listening();
-    await send(server.queue, JSON.stringify({ n: 1, act: "fatal" }));
+    await sendTo(model, server.queue, JSON.stringify({ n: 1, act: "fatal" }));
     expect((await server.exited()).code).toBe(1);
     expect(server.stdout()).toContain("the disk is gone");
     await until("the message to be back", async () => (await ready(model, server.queue)) === 1);
@@ -195,8 +188,8 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ", () => {
   test("a message that kills the worker of an ordered consumer holds up the others, on a classic queue for ever, and each worker names it", async () => {
     await using server = consume({ args: ["--workers", "1"] }, { ordered: "true" });
     await server.listening();
-    await send(server.queue, JSON.stringify({ n: 1, act: "die" }), { messageId: "the-deadly-one" });
-    await send(server.queue, JSON.stringify({ n: 2 }));
+    await sendTo(model, server.queue, JSON.stringify({ n: 1, act: "die" }), { messageId: "the-deadly-one" });
+    await sendTo(model, server.queue, JSON.stringify({ n: 2 }));
     const told = await until(
       "two workers to have told of it",
       () => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { amqpProxy, cancelOkMethod } from "./support/amqp-proxy.ts";
 import { consumersOf, type Consume } from "./support/consume.ts";
 import { done } from "./support/journal.ts";
-import { fill, noRabbitmq, startRabbitmq, toldOf, type Rabbitmq } from "./support/rabbitmq.ts";
+import { fill, noRabbitmq, sendTo, startRabbitmq, toldOf, type Rabbitmq } from "./support/rabbitmq.ts";
 
 if (noRabbitmq !== undefined) console.log(`queue-handover.long.test.ts ${noRabbitmq}`);
 
@@ -34,13 +34,6 @@ describe.skipIf(noRabbitmq !== undefined).each(["classic", "quorum"])(
       folder?.remove();
     });
 
-    async function send(queue: string, body: object): Promise<void> {
-      const channel = await model.createConfirmChannel();
-      channel.sendToQueue(queue, Buffer.from(JSON.stringify(body)), { persistent: true });
-      await channel.waitForConfirms();
-      await channel.close();
-    }
-
     test.each([
       ["nothing is published meanwhile", portion, false],
       ["nothing is published meanwhile, after one more", portion + 1, false],
@@ -55,7 +48,7 @@ describe.skipIf(noRabbitmq !== undefined).each(["classic", "quorum"])(
       await until("the first ones to be handled", () => done(first.runs()).length === count - 1);
       await using second = consume({}, { ordered: "true", queue });
       await second.listening();
-      await send(queue, { n: count - 1, act: "untilTold" });
+      await sendTo(model, queue, { n: count - 1, act: "untilTold" });
       await until("the last one of the first to run", () => first.runs().at(-1)?.n === count - 1);
       await fill(model, queue, 5, { from: count });
       const total = publishes ? count + 6 : count + 5;
@@ -78,7 +71,7 @@ describe.skipIf(noRabbitmq !== undefined).each(["classic", "quorum"])(
       await using first = consume({ server: { retry_delay: "1 hour" } }, { ordered: "true" });
       const { queue } = first;
       await first.listening();
-      await send(queue, { n: 0, act: "throwOnce" });
+      await sendTo(model, queue, { n: 0, act: "throwOnce" });
       await fill(model, queue, 3, { from: 1 });
       await until("the retry to be waited for", () => first.logs().some(({ msg }) => /retry 1 of/.test(msg)));
       await using second = consume({}, { ordered: "true", queue });

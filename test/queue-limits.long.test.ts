@@ -3,7 +3,7 @@ import type { ChannelModel } from "amqplib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { consumersOf, type Consume, type Consumed } from "./support/consume.ts";
 import { done, twice } from "./support/journal.ts";
-import { fill, noRabbitmq, ready, startRabbitmq, type Rabbitmq } from "./support/rabbitmq.ts";
+import { fill, noRabbitmq, ready, sendTo, startRabbitmq, type Rabbitmq } from "./support/rabbitmq.ts";
 import { serve, type Served } from "./support/serve.ts";
 
 if (noRabbitmq !== undefined) console.log(`queue-limits.long.test.ts ${noRabbitmq}`);
@@ -33,13 +33,6 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, when its operator, its disk
   const handled = (server: Consumed, count: number): Promise<unknown> =>
     until("all to be handled", () => new Set(done(server.runs())).size === count, { timeoutMs: 60_000, describe: server.stdout });
 
-  async function send(of: ChannelModel, queue: string, body: object | Buffer): Promise<void> {
-    const channel = await of.createConfirmChannel();
-    channel.sendToQueue(queue, Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)), { persistent: true, messageId: "m" });
-    await channel.waitForConfirms();
-    await channel.close();
-  }
-
   /** What an HTTP app's publication comes to. */
   async function publish(server: Served, ...args: readonly unknown[]): Promise<Readonly<Record<string, unknown>>> {
     const response = await fetch(await server.listening(), { method: "POST", body: JSON.stringify({ by: "amqp", args }) });
@@ -54,7 +47,7 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, when its operator, its disk
     await using web = publisher();
     await server.listening();
     await fill(model, server.queue, 20);
-    await send(model, server.queue, { n: 1000, act: "throwOnce" });
+    await sendTo(model, server.queue, { n: 1000, act: "throwOnce" }, { messageId: "m" });
     broker.ctl("set_disk_free_limit", "900GB");
     try {
       const refused = await publish(web, "none", {}, { exchange: "", timeout: "2 seconds" });
@@ -128,7 +121,7 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, when its operator, its disk
     await using server = consume({ server: { "amqp.virtualhost": "narrow" } });
     await server.listening();
     broker.ctl("set_vhost_limits", "-p", "narrow", '{"max-connections": 2}');
-    await send(own, server.queue, { n: 1000, act: "throwOnce" });
+    await sendTo(own, server.queue, { n: 1000, act: "throwOnce" }, { messageId: "m" });
     await server.log(/the retry of a message can't be written yet/);
     await fill(own, server.queue, 20);
     await until("the others", () => new Set(done(server.runs())).size === 20, { timeoutMs: 60_000, describe: server.stdout });
@@ -177,8 +170,8 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, when its operator, its disk
     await using server = consume({ server: { max_message_size: "256M" } }, { prefetch: "2", concurrency: "2" });
     await server.listening();
     const padding = "x".repeat(size);
-    await send(model, server.queue, Buffer.from(`{"n":500,"padding":"${padding}"}`));
-    await send(model, server.queue, Buffer.from(`{"n":501,"act":"reject","padding":"${padding}"}`));
+    await sendTo(model, server.queue, Buffer.from(`{"n":500,"padding":"${padding}"}`), { messageId: "m" });
+    await sendTo(model, server.queue, Buffer.from(`{"n":501,"act":"reject","padding":"${padding}"}`), { messageId: "m" });
     await fill(model, server.queue, 10);
     await handled(server, 11);
     await until("the dead letter", async () => (await ready(model, `${server.queue}.dead`)) === 1, {

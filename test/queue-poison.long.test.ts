@@ -3,7 +3,7 @@ import type { ChannelModel } from "amqplib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { consumersOf, type Consume } from "./support/consume.ts";
 import { done, twice, twiceByOne } from "./support/journal.ts";
-import { drained, fill, noRabbitmq, ready, startRabbitmq, takeAll, type Rabbitmq } from "./support/rabbitmq.ts";
+import { drained, fill, noRabbitmq, ready, sendTo, startRabbitmq, takeAll, type Rabbitmq } from "./support/rabbitmq.ts";
 
 if (noRabbitmq !== undefined) console.log(`queue-poison.long.test.ts ${noRabbitmq}`);
 
@@ -49,11 +49,7 @@ describe.skipIf(noRabbitmq !== undefined).each(["classic", "quorum"])("a message
     const options = { server: { retry_limit: "1" } };
     await using server = consume(options, own);
     await server.listening();
-    const channel = await model.createConfirmChannel();
-    const properties = hasId ? { messageId: "poison" } : {};
-    channel.sendToQueue(queue, Buffer.from(JSON.stringify({ n: poison, act })), { persistent: true, ...properties });
-    await channel.waitForConfirms();
-    await channel.close();
+    await sendTo(model, queue, { n: poison, act }, hasId ? { messageId: "poison" } : {});
     await fill(model, queue, 30, { withIds: hasId });
     await using other = workers === 2 ? consume(options, own) : undefined;
     await other?.listening();

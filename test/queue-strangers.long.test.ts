@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { consumersOf, type Consume, type Consumed } from "./support/consume.ts";
 import { feed } from "./support/feed.ts";
 import { done, twice } from "./support/journal.ts";
-import { fill, noRabbitmq, ready, startRabbitmq, takeAll, type Rabbitmq } from "./support/rabbitmq.ts";
+import { fill, noRabbitmq, ready, sendTo, startRabbitmq, takeAll, type Rabbitmq } from "./support/rabbitmq.ts";
 import { nestedTables, propertyFlags, publishRaw, shortString, tableWith } from "./support/raw-amqp.ts";
 import { stormyProxy } from "./support/stormy-proxy.ts";
 
@@ -36,20 +36,13 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, and what strangers do to it
     folder?.remove();
   });
 
-  async function send(queue: string, body: string | Buffer, messageId?: string): Promise<void> {
-    const channel = await model.createConfirmChannel();
-    channel.sendToQueue(queue, Buffer.from(body), { persistent: true, ...(messageId === undefined ? {} : { messageId }) });
-    await channel.waitForConfirms();
-    await channel.close();
-  }
-
   const handled = (server: Consumed, count: number): Promise<unknown> =>
     until("all to be handled", () => new Set(done(server.runs())).size === count, { timeoutMs: 60_000, describe: server.stdout });
 
   test("bodies beyond the limit are dead letters, whole, and the others are handled beside them", async () => {
     await using server = consume({ server: { max_message_size: "1M" } });
     await server.listening();
-    for (let n = 0; n < 3; n += 1) await send(server.queue, Buffer.alloc(40 * 1024 * 1024, "x"));
+    for (let n = 0; n < 3; n += 1) await sendTo(model, server.queue, Buffer.alloc(40 * 1024 * 1024, "x"));
     await fill(model, server.queue, 20);
     await handled(server, 20);
     await until("the dead letters", async () => (await ready(model, `${server.queue}.dead`)) === 3, { timeoutMs: 60_000 });
@@ -94,8 +87,8 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, and what strangers do to it
     try {
       await using server = consume({ server: { retry_limit: "4", retry_delay: "2 seconds" } }, { ordered: "true" });
       await server.listening();
-      await send(server.queue, JSON.stringify({ n: 0, act: "throw" }));
-      await send(server.queue, JSON.stringify({ n: 1 }));
+      await sendTo(model, server.queue, JSON.stringify({ n: 0, act: "throw" }));
+      await sendTo(model, server.queue, JSON.stringify({ n: 1 }));
       await until("the next one", () => done(server.runs()).includes(1), { timeoutMs: 60_000, describe: server.stdout });
       expect(server.runs().filter(({ what, n }) => what === "begun" && n === 0)).toHaveLength(5);
       expect(server.logs().filter(({ msg }) => msg.includes("delivery acknowledgement on channel")).length).toBeGreaterThan(0);
@@ -108,7 +101,7 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, and what strangers do to it
   test("a handler that blocks for longer than the broker waits: nothing is lost, and it is told", async () => {
     await using server = consume({ server: { "amqp.heartbeat": "1" } }, { block: "6000" });
     await server.listening();
-    await send(server.queue, JSON.stringify({ n: 1000, act: "block" }), "blocking");
+    await sendTo(model, server.queue, JSON.stringify({ n: 1000, act: "block" }), { messageId: "blocking" });
     await fill(model, server.queue, 30);
     await handled(server, 31);
     await server.log(/the subscription is gone/);
@@ -121,7 +114,7 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, and what strangers do to it
     const queues = Array.from({ length: 50 }, (_, n) => `fifty${n}`);
     await using server = consume({}, { queue: queues.join(",") });
     await server.listening();
-    for (const [n, queue] of queues.entries()) await send(queue, JSON.stringify({ n }));
+    for (const [n, queue] of queues.entries()) await sendTo(model, queue, JSON.stringify({ n }));
     await handled(server, 50);
     expect(server.stderr()).not.toMatch(/MaxListenersExceededWarning/);
     server.kill();
@@ -160,7 +153,7 @@ describe.skipIf(noRabbitmq !== undefined)("RabbitMQ, and what strangers do to it
   test("a third signal waits for no handler: what runs goes back", async () => {
     await using server = consume({ server: { stop_timeout: "60" } }, { deaf: "true" });
     await server.listening();
-    await send(server.queue, JSON.stringify({ n: 1, act: "hang" }));
+    await sendTo(model, server.queue, JSON.stringify({ n: 1, act: "hang" }));
     await until("it to run", () => server.runs().length === 1);
     server.kill();
     await server.log(/stopping: /);

@@ -7,7 +7,7 @@ import { badPeer } from "./support/bad-peer.ts";
 import { consumersOf, type Consume, type Consumed } from "./support/consume.ts";
 import { feed, type Feed } from "./support/feed.ts";
 import { done, readJournal, twice } from "./support/journal.ts";
-import { closeConsumers, fill, noRabbitmq, ready, startRabbitmq, toldOf, type Rabbitmq } from "./support/rabbitmq.ts";
+import { closeConsumers, fill, noRabbitmq, ready, sendTo, startRabbitmq, toldOf, type Rabbitmq } from "./support/rabbitmq.ts";
 import { serve, type ServeOptions } from "./support/serve.ts";
 
 if (noRabbitmq !== undefined) console.log(`queue.long.test.ts ${noRabbitmq}`);
@@ -202,10 +202,7 @@ describe.skipIf(noRabbitmq !== undefined).each(["classic", "quorum"])("RabbitMQ,
     await using server = consume({ sleep: "5" }, { args: ["--workers", "2"] });
     await server.listening();
     await fill(model, server.queue, 50);
-    const channel = await model.createConfirmChannel();
-    channel.sendToQueue(server.queue, Buffer.from(JSON.stringify({ n: 1000, act: "die" })), { persistent: true, messageId: "killer" });
-    await channel.waitForConfirms();
-    await channel.close();
+    await sendTo(model, server.queue, { n: 1000, act: "die" }, { messageId: "killer" });
     await fill(model, server.queue, 200, { from: 50 });
     await until("the others to be handled", () => new Set(done(server.runs())).size === 250, {
       // What has come back several times waits for 64 seconds.

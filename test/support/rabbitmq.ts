@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { freePort, until } from "@tsserve/testing";
-import { connect, type Channel, type ChannelModel } from "amqplib";
+import { connect, type Channel, type ChannelModel, type Options } from "amqplib";
 
 /** The folder of Debian's package `rabbitmq-server` with the broker's own scripts; the wrappers in /usr/sbin change the user. */
 const scripts = findScripts();
@@ -129,6 +129,20 @@ export async function fill(
       ...(withIds ? { messageId: `${queue}-${n}` } : {}),
     });
   }
+  await channel.waitForConfirms();
+  await channel.close();
+}
+
+/** Sends one persistent message to a queue, and waits until the broker has it. What is neither a text nor bytes goes as JSON. */
+export async function sendTo(
+  model: ChannelModel,
+  queue: string,
+  body: string | Buffer | object,
+  properties: Options.Publish = {},
+): Promise<void> {
+  const channel = await model.createConfirmChannel();
+  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
+  channel.sendToQueue(queue, bytes, { persistent: true, ...properties });
   await channel.waitForConfirms();
   await channel.close();
 }
